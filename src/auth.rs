@@ -1,0 +1,346 @@
+//! api.video's two authentication endpoints: what goes over the wire, and what comes back.
+//!
+//! The facts are those of api.video's API reference for `POST /auth/api-key` and `POST /auth/refresh`.
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::error::{Error, Problem, Status};
+use crate::ffi::secret::Secret;
+use crate::http::{Failure, Http, Reply};
+use crate::keeper::Endpoint;
+use crate::keeper::policy;
+use crate::keeper::state::{Outcome, Request};
+
+/// The longest text of a server's that is passed on.
+const LONGEST_TEXT: usize = 300;
+
+/// The endpoints, for one API key.
+pub(crate) struct Auth {
+    http: Http,
+    api_key: Secret,
+}
+
+impl Auth {
+    pub(crate) fn new(http: Http, api_key: &str) -> Auth {
+        Auth {
+            http,
+            api_key: Secret::new(api_key),
+        }
+    }
+
+    fn body(&self, request: &Request) -> String {
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        enum Body<'a> {
+            ApiKey(&'a str),
+            RefreshToken(&'a str),
+        }
+        let body = match request {
+            Request::ApiKey => Body::ApiKey(self.api_key.as_str()),
+            Request::Refresh(grant) => {
+                Body::RefreshToken(grant.refresh_token().map_or("", Secret::as_str))
+            }
+        };
+        serde_json::to_string(&body).unwrap_or_default()
+    }
+
+    /// The secrets that a hostile server could send back for us to log.
+    fn secrets<'a>(&'a self, request: &'a Request) -> Vec<&'a str> {
+        let mut secrets = vec![self.api_key.as_str()];
+        if let Request::Refresh(grant) = request {
+            secrets.extend(grant.refresh_token().map(Secret::as_str));
+        }
+        secrets
+    }
+}
+
+impl Endpoint for Auth {
+    fn session(&self) -> Box<dyn FnMut(&Request) -> Outcome + '_> {
+        let mut connection = self.http.connection();
+        Box::new(
+            move |request| match connection.post(request.path(), &self.body(request)) {
+                Ok(reply) => read(request, &reply, &self.secrets(request)),
+                Err(Failure { error, sent }) => Outcome::Failed { error, spent: sent },
+            },
+        )
+    }
+}
+
+/// What a reply means.
+fn read(request: &Request, reply: &Reply, secrets: &[&str]) -> Outcome {
+    match reply.status {
+        200..=299 => match grant(&reply.body) {
+            Ok(granted) => granted,
+            Err(why) => Outcome::Failed {
+                error: broken(reply, why),
+                spent: true,
+            },
+        },
+        429 => Outcome::Failed {
+            error: refusal(Status::RateLimited, reply, request, secrets),
+            spent: false,
+        },
+        400..=499 if reply.status != 408 => {
+            let status = match request {
+                Request::ApiKey => Status::KeyRejected,
+                Request::Refresh(_) => Status::RefreshRejected,
+            };
+            Outcome::Rejected(refusal(status, reply, request, secrets))
+        }
+        408 | 500..=599 => Outcome::Failed {
+            error: refusal(Status::ServerError, reply, request, secrets),
+            spent: true,
+        },
+        _ => Outcome::Failed {
+            error: broken(
+                reply,
+                "a status that the endpoint does not document (redirects are not followed)",
+            ),
+            spent: true,
+        },
+    }
+}
+
+/// api.video's AccessToken.
+#[derive(Deserialize)]
+struct AccessToken {
+    access_token: Option<String>,
+    refresh_token: Option<String>,
+    token_type: Option<String>,
+    #[serde(default, deserialize_with = "seconds")]
+    expires_in: Option<Seconds>,
+}
+
+/// A number of seconds, however it was written, or that it is none.
+enum Seconds {
+    Whole(i64),
+    Unusable,
+}
+
+/// Understands an integer, an integral float and a numeric string; `null` is as good as missing.
+fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Seconds>, D::Error> {
+    let value = serde_json::Value::deserialize(deserializer)?;
+    if value.is_null() {
+        return Ok(None);
+    }
+    let number = match &value {
+        serde_json::Value::Number(number) => number.as_f64(),
+        serde_json::Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    };
+    Ok(Some(match number {
+        // A cast of a float that is too large gives the largest integer, which is clamped later.
+        Some(n) if n.is_finite() && n.fract() == 0.0 => Seconds::Whole(n as i64),
+        _ => Seconds::Unusable,
+    }))
+}
+
+fn grant(body: &[u8]) -> Result<Outcome, &'static str> {
+    let reply: AccessToken =
+        serde_json::from_slice(body).map_err(|_| "its body is not the JSON of an access token")?;
+    let access_token = reply
+        .access_token
+        .as_deref()
+        .ok_or("it has no access_token")?;
+    let lifetime = match reply.expires_in {
+        None => policy::DEFAULT_LIFETIME,
+        Some(Seconds::Whole(s)) if s > 0 => s.saturating_mul(1000).min(policy::MAX_LIFETIME),
+        Some(_) => return Err("its expires_in is not a positive number of seconds"),
+    };
+    let kind = reply.token_type.as_deref().unwrap_or("bearer");
+    if !kind.eq_ignore_ascii_case("bearer") {
+        return Err("its token_type is not Bearer");
+    }
+    let refresh_token = reply.refresh_token.as_deref().filter(|t| !t.is_empty());
+    if !is_header_safe(access_token) || !refresh_token.is_none_or(is_header_safe) {
+        return Err("a token is empty or has characters that no header may carry");
+    }
+    let granted = Outcome::Granted {
+        access_token: Secret::new(access_token),
+        refresh_token: refresh_token.map(Secret::new),
+        lifetime_ms: lifetime,
+    };
+    Ok(granted)
+}
+
+/// Visible ASCII, and some of it: what can stand in a header without ending it.
+fn is_header_safe(token: &str) -> bool {
+    !token.is_empty() && token.bytes().all(|b| b.is_ascii_graphic())
+}
+
+fn broken(reply: &Reply, why: &str) -> Error {
+    let mut error = Error::new(
+        Status::ProtocolError,
+        format!(
+            "The reply of api.video (HTTP {}) cannot be used: {why}.",
+            reply.status
+        ),
+    );
+    error.http_status = Some(reply.status);
+    error.retry_after_ms = reply.retry_after_ms;
+    error
+}
+
+fn refusal(status: Status, reply: &Reply, request: &Request, secrets: &[&str]) -> Error {
+    let problem = problem(&reply.body, secrets);
+    let what = match status {
+        Status::KeyRejected => {
+            "api.video refused the API key; check it, and that it belongs to this environment"
+        }
+        Status::RefreshRejected => "api.video refused the refresh token; authenticate again",
+        Status::RateLimited => "api.video asks to slow down",
+        _ => "api.video has a problem",
+    };
+    let title = match problem.title.as_str() {
+        "" => String::new(),
+        title => format!(": {title}"),
+    };
+    let http = reply.status;
+    Error {
+        status,
+        message: format!("{what} (POST {}, HTTP {http}{title}).", request.path()),
+        http_status: Some(http),
+        problem,
+        retry_after_ms: reply.retry_after_ms,
+    }
+}
+
+/// A problem object, whatever its content type; all empty if the body is none.
+fn problem(body: &[u8], secrets: &[&str]) -> Problem {
+    let value: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+    let text = |name: &str| presentable(value[name].as_str().unwrap_or_default(), secrets);
+    Problem {
+        kind: text("type"),
+        title: text("title"),
+        name: text("name"),
+    }
+}
+
+/// A server's text as one short line without secrets.
+fn presentable(text: &str, secrets: &[&str]) -> String {
+    let mut text = text.to_owned();
+    for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
+        text = text.replace(secret, "[redacted]");
+    }
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(LONGEST_TEXT)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reply(status: u16, body: &str) -> Reply {
+        Reply {
+            status,
+            retry_after_ms: None,
+            body: body.as_bytes().to_vec(),
+        }
+    }
+
+    fn lifetime(body: &str) -> Option<i64> {
+        match grant(body.as_bytes()) {
+            Ok(Outcome::Granted { lifetime_ms, .. }) => Some(lifetime_ms),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn every_documented_and_sloppy_expires_in_is_understood() {
+        let with = |v: &str| lifetime(&format!(r#"{{"access_token":"a","expires_in":{v}}}"#));
+        assert_eq!(lifetime(r#"{"access_token":"a"}"#), Some(3_600_000));
+        assert_eq!(with("null"), Some(3_600_000));
+        assert_eq!(with("3599"), Some(3_599_000));
+        assert_eq!(with("3600.0"), Some(3_600_000));
+        assert_eq!(with("\"3600\""), Some(3_600_000));
+        assert_eq!(with("1"), Some(1_000));
+        for clamped in [
+            "1e18",
+            "86401",
+            "9223372036854775807",
+            "99999999999999999999",
+        ] {
+            assert_eq!(with(clamped), Some(86_400_000), "{clamped}");
+        }
+        for refused in [
+            "0", "-1", "-1e18", "1.5", "\"\"", "\"soon\"", "true", "[]", "{}", "\"NaN\"", "\"inf\"",
+        ] {
+            assert_eq!(with(refused), None, "{refused}");
+        }
+    }
+
+    #[test]
+    fn only_a_usable_access_token_is_taken() {
+        for body in [
+            "",
+            "null",
+            "[]",
+            "{}",
+            "{\"access_token\":",
+            r#"{"access_token":null}"#,
+            r#"{"access_token":1}"#,
+            r#"{"access_token":""}"#,
+            r#"{"access_token":"a b"}"#,
+            r#"{"access_token":"a\r\nX: y"}"#,
+            r#"{"access_token":"a\u0000"}"#,
+            r#"{"access_token":"é"}"#,
+            r#"{"access_token":"a","refresh_token":"b\n"}"#,
+            r#"{"access_token":"a","refresh_token":7}"#,
+            r#"{"access_token":"a","token_type":"mac"}"#,
+            r#"{"access_token":"a","token_type":"bearer\r\nX: y"}"#,
+        ] {
+            assert!(grant(body.as_bytes()).is_err(), "{body}");
+        }
+    }
+
+    #[test]
+    fn missing_and_null_fields_have_defaults() {
+        for body in [
+            r#"{"access_token":"a"}"#,
+            r#"{"access_token":"a","refresh_token":null,"token_type":null,"extra":[1]}"#,
+            r#"{"access_token":"a","refresh_token":"","token_type":"Bearer"}"#,
+        ] {
+            match grant(body.as_bytes()) {
+                Ok(Outcome::Granted { refresh_token, .. }) => assert!(refresh_token.is_none()),
+                _ => panic!("{body}"),
+            }
+        }
+    }
+
+    #[test]
+    fn each_status_has_its_meaning() {
+        for (code, rejected, spent) in [
+            (302, false, true),
+            (400, true, false),
+            (401, true, false),
+            (403, true, false),
+            (404, true, false),
+            (408, false, true),
+            (429, false, false),
+            (500, false, true),
+            (503, false, true),
+        ] {
+            match read(&Request::ApiKey, &reply(code, "{}"), &[]) {
+                Outcome::Rejected(e) => assert!(rejected && e.http_status == Some(code), "{code}"),
+                Outcome::Failed { spent: s, .. } => assert!(!rejected && s == spent, "{code}"),
+                Outcome::Granted { .. } => panic!("{code}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_problem_is_passed_on_as_one_line_without_the_key() {
+        let body =
+            r#"{"type":"https://x","title":"No\r\nkey s3cret here","name":null,"status":400}"#;
+        let Outcome::Rejected(error) = read(&Request::ApiKey, &reply(400, body), &["s3cret"])
+        else {
+            panic!("a 400 is a rejection");
+        };
+        assert_eq!(error.problem.kind, "https://x");
+        assert_eq!(error.problem.title, "No  key [redacted] here");
+        assert_eq!(error.problem.name, "");
+        assert!(!format!("{error:?}").contains("s3cret"));
+    }
+}

@@ -1,0 +1,26 @@
+//! The C ABI: every exported function, one file a noun.
+//!
+//! Each is a few lines: check the arguments, call [`crate::client`] or a neighbour, hand the result out, all inside
+//! [`guard`](crate::ffi::boundary::guard). What a pointer must be is told once, in the header's preamble
+//! (`cbindgen.toml`), and that is the safety contract of every `unsafe extern "C"` function here.
+
+#![allow(unsafe_code)]
+#![allow(clippy::missing_safety_doc)] // Told once, as said above.
+
+mod client;
+mod config;
+mod error;
+mod operation;
+mod statistics;
+mod token;
+mod user_data;
+mod version;
+
+pub use client::*;
+pub use config::*;
+pub use error::*;
+pub use operation::*;
+pub use statistics::*;
+pub use token::*;
+pub use user_data::apivideo_release_callback;
+pub use version::*;

@@ -1,0 +1,107 @@
+//! `apivideo_operation`: a call under way.
+
+use std::ffi::c_void;
+use std::time::Duration;
+
+use super::error::apivideo_error;
+use super::token::apivideo_token;
+use super::user_data::UserData;
+use crate::client::Operation;
+use crate::error::{Error, Status};
+use crate::ffi::boundary::{
+    borrow, clear, give_arc, guard, guard_or, handle, peek, require_out, take_box,
+};
+
+/// A call under way. Any thread may use it; it belongs to the caller, who frees it.
+#[allow(non_camel_case_types)]
+pub struct apivideo_operation {
+    _opaque: [u8; 0],
+}
+handle!(apivideo_operation = BoxHandle of Operation);
+
+/// Called once when an operation is complete. Must not throw or jump out.
+#[allow(non_camel_case_types)]
+pub type apivideo_completion_callback = Option<unsafe extern "C" fn(user_data: *mut c_void)>;
+
+/// Waits until the operation is complete, for `timeout_ms` at most: 0 only looks, `UINT32_MAX` waits to the end.
+///
+/// Any number of threads may wait, and again after each PENDING or after the end. `token_out`: a reference, to be freed with
+/// apivideo_token_free(). `error_out`: may be NULL. Any thread may call this.
+///
+/// Errors: PENDING if the time is over and the operation is not; CANCELLED; NULL_ARGUMENT; all of
+/// apivideo_get_token_valid_for(), where TIMEOUT means that the client's wait timeout is over.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn apivideo_operation_wait(
+    operation: *const apivideo_operation,
+    timeout_ms: u32,
+    token_out: *mut *const apivideo_token,
+    error_out: *mut *mut apivideo_error,
+) -> Status {
+    // SAFETY: the header asks for valid pointers or NULL.
+    unsafe {
+        clear(token_out.cast::<*mut apivideo_token>());
+        guard(error_out, || {
+            require_out(token_out, "token_out")?;
+            let operation = borrow(operation, "operation")?;
+            let timeout = match timeout_ms {
+                u32::MAX => Duration::MAX,
+                ms => Duration::from_millis(ms.into()),
+            };
+            let token = operation.wait(timeout).unwrap_or_else(|| Err(pending()))?;
+            give_arc(token_out, token);
+            Ok(())
+        })
+    }
+}
+
+fn pending() -> Error {
+    Error::new(
+        Status::Pending,
+        "The operation is not complete yet. Wait again, or cancel it.",
+    )
+}
+
+/// Has `callback` called with `user_data`, exactly once, when the operation is complete, however it ends: on a thread of the
+/// library, on the thread that cancels or frees, or on this one before this returns if the operation is complete already.
+///
+/// The callback may call any function of this library but apivideo_operation_free() on its own operation. It must not block
+/// for long. `user_data` must be usable from any thread until the callback was called. In a forked child the callbacks of
+/// the parent's operations are not called. `error_out`: may be NULL.
+///
+/// Errors: NULL_ARGUMENT; INVALID_ARGUMENT if a callback was set before; CANCELLED in a forked child.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn apivideo_operation_on_complete(
+    operation: *const apivideo_operation,
+    callback: apivideo_completion_callback,
+    user_data: *mut c_void,
+    error_out: *mut *mut apivideo_error,
+) -> Status {
+    let user_data = UserData::new(user_data, None);
+    // SAFETY: the header asks for valid pointers or NULL, and for user data that any thread may use.
+    unsafe {
+        guard(error_out, || {
+            let operation = borrow(operation, "operation")?;
+            let callback = callback.ok_or_else(|| {
+                Error::new(Status::NullArgument, "The argument `callback` is NULL.")
+            })?;
+            operation.on_complete(move || callback(user_data.pointer()))
+        })
+    }
+}
+
+/// Ends the operation with CANCELLED unless it is complete. The exchange that it waits for goes on for others. NULL is fine.
+/// Any thread may call this.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn apivideo_operation_cancel(operation: *const apivideo_operation) {
+    // SAFETY: a live operation or NULL, as the header asks.
+    if let Some(operation) = unsafe { peek(operation) } {
+        guard_or((), || operation.cancel());
+    }
+}
+
+/// Frees an operation, and cancels it if it is not complete. NULL is fine. No other call may use it from here on.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn apivideo_operation_free(operation: *mut apivideo_operation) {
+    // SAFETY: the caller's own operation, freed once, as the header asks.
+    guard_or((), || drop(unsafe { take_box(operation) }));
+}

@@ -1,0 +1,180 @@
+//! Between C and Rust: the guard, handles and strings.
+
+#![allow(unsafe_code)]
+
+use std::ffi::{CStr, c_char};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use crate::error::{Error, Status};
+
+/// An opaque C type and the Rust value behind its pointer.
+pub(crate) trait Handle {
+    /// What the pointer points to.
+    type Inner;
+}
+
+/// A handle with one owner: made by [`give_box`], freed by [`take_box`].
+pub(crate) trait BoxHandle: Handle {}
+
+/// A reference-counted handle: made by [`give_arc`], freed by [`take_arc`].
+pub(crate) trait ArcHandle: Handle {}
+
+/// Says what is behind an opaque C type, and whether its pointers are boxes or counted references, so that freeing one
+/// as the other does not compile. The type itself is written out beside it, for cbindgen to see.
+macro_rules! handle {
+    ($name:ident = $ownership:ident of $inner:ty) => {
+        impl $crate::ffi::boundary::Handle for $name {
+            type Inner = $inner;
+        }
+        impl $crate::ffi::boundary::$ownership for $name {}
+    };
+}
+pub(crate) use handle;
+
+/// Runs the body of an exported function: its error becomes a status and, if asked for, an error object; a panic
+/// becomes [`Status::Internal`].
+///
+/// # Safety
+/// `error_out` is NULL or valid for a write.
+pub(crate) unsafe fn guard<H: BoxHandle<Inner = E>, E: From<Error>>(
+    error_out: *mut *mut H,
+    body: impl FnOnce() -> Result<(), Error>,
+) -> Status {
+    // SAFETY: the caller's promise.
+    unsafe { clear(error_out) };
+    let error = match catch_unwind(AssertUnwindSafe(body)) {
+        Ok(Ok(())) => return Status::Ok,
+        Ok(Err(error)) => error,
+        Err(_) => Error::new(
+            Status::Internal,
+            "A bug in libapivideo was caught. The client goes on working; please report it.",
+        ),
+    };
+    let status = error.status;
+    // SAFETY: as above.
+    unsafe { give_box(error_out, || E::from(error)) };
+    status
+}
+
+/// Runs the body of a function that only looks something up; after a panic it answers `otherwise`.
+pub(crate) fn guard_or<R>(otherwise: R, body: impl FnOnce() -> R) -> R {
+    catch_unwind(AssertUnwindSafe(body)).unwrap_or(otherwise)
+}
+
+/// Sets an out-parameter to NULL, so that it is NULL after a failure.
+///
+/// # Safety
+/// `out` is NULL or valid for a write.
+pub(crate) unsafe fn clear<H>(out: *mut *mut H) {
+    // SAFETY: the caller's promise.
+    if let Some(slot) = unsafe { out.as_mut() } {
+        *slot = std::ptr::null_mut();
+    }
+}
+
+/// The error for a required out-parameter that is NULL.
+pub(crate) fn require_out<H>(out: *mut H, name: &str) -> Result<(), Error> {
+    if out.is_null() {
+        return Err(null(name));
+    }
+    Ok(())
+}
+
+/// Hands a value out as a handle with one owner, unless the caller does not want it.
+///
+/// # Safety
+/// `out` is NULL or valid for a write.
+pub(crate) unsafe fn give_box<H: BoxHandle>(out: *mut *mut H, make: impl FnOnce() -> H::Inner) {
+    // SAFETY: the caller's promise.
+    if let Some(slot) = unsafe { out.as_mut() } {
+        *slot = Box::into_raw(Box::new(make())).cast();
+    }
+}
+
+/// Hands one reference out.
+///
+/// # Safety
+/// `out` is NULL or valid for a write.
+pub(crate) unsafe fn give_arc<H: ArcHandle>(out: *mut *const H, value: Arc<H::Inner>) {
+    // SAFETY: the caller's promise.
+    if let Some(slot) = unsafe { out.as_mut() } {
+        *slot = Arc::into_raw(value).cast();
+    }
+}
+
+/// Takes a handle with one owner back. `None` for NULL.
+///
+/// # Safety
+/// `handle` is NULL or came from [`give_box`] for the same type, and is used no more.
+pub(crate) unsafe fn take_box<H: BoxHandle>(handle: *mut H) -> Option<Box<H::Inner>> {
+    // SAFETY: the caller's promise.
+    (!handle.is_null()).then(|| unsafe { Box::from_raw(handle.cast()) })
+}
+
+/// Takes one reference back. `None` for NULL.
+///
+/// # Safety
+/// `handle` is NULL or came from [`give_arc`] for the same type, and is used no more.
+pub(crate) unsafe fn take_arc<H: ArcHandle>(handle: *const H) -> Option<Arc<H::Inner>> {
+    // SAFETY: the caller's promise.
+    (!handle.is_null()).then(|| unsafe { Arc::from_raw(handle.cast()) })
+}
+
+/// What a handle points to, for the length of a call. `None` for NULL.
+///
+/// # Safety
+/// `handle` is NULL or a live handle, and stays so while the reference is used.
+pub(crate) unsafe fn peek<'a, H: Handle>(handle: *const H) -> Option<&'a H::Inner> {
+    // SAFETY: the caller's promise.
+    unsafe { handle.cast::<H::Inner>().as_ref() }
+}
+
+/// [`peek`], with NULL as an error that names the argument.
+///
+/// # Safety
+/// As for [`peek`].
+pub(crate) unsafe fn borrow<'a, H: Handle>(
+    handle: *const H,
+    name: &str,
+) -> Result<&'a H::Inner, Error> {
+    // SAFETY: the caller's promise.
+    unsafe { peek(handle) }.ok_or_else(|| null(name))
+}
+
+/// [`borrow`], to change it.
+///
+/// # Safety
+/// As for [`peek`], and nobody else uses the handle during the call.
+pub(crate) unsafe fn borrow_mut<'a, H: BoxHandle>(
+    handle: *mut H,
+    name: &str,
+) -> Result<&'a mut H::Inner, Error> {
+    // SAFETY: the caller's promise.
+    unsafe { handle.cast::<H::Inner>().as_mut() }.ok_or_else(|| null(name))
+}
+
+/// A C string as text.
+///
+/// # Safety
+/// `text` is NULL or a NUL-terminated string that stays unchanged while the result is used.
+pub(crate) unsafe fn string<'a>(text: *const c_char, name: &str) -> Result<&'a str, Error> {
+    if text.is_null() {
+        return Err(null(name));
+    }
+    // SAFETY: the caller's promise.
+    let text = unsafe { CStr::from_ptr(text) };
+    text.to_str().map_err(|_| {
+        Error::new(
+            Status::InvalidUtf8,
+            format!("The argument `{name}` is not valid UTF-8."),
+        )
+    })
+}
+
+fn null(name: &str) -> Error {
+    Error::new(
+        Status::NullArgument,
+        format!("The argument `{name}` is NULL."),
+    )
+}

@@ -1,0 +1,150 @@
+//! The few things asked of the operating system that std does not offer.
+
+#![allow(unsafe_code)]
+
+use std::mem::MaybeUninit;
+use std::thread::Builder;
+
+fn read_clock(id: libc::clockid_t) -> Option<libc::timespec> {
+    let mut time = MaybeUninit::<libc::timespec>::uninit();
+    // SAFETY: the pointer is valid for a write of one timespec, and the call fills it when it returns 0.
+    unsafe { (libc::clock_gettime(id, time.as_mut_ptr()) == 0).then(|| time.assume_init()) }
+}
+
+#[allow(clippy::useless_conversion)] // 32-bit targets have narrower fields.
+fn millis(time: libc::timespec) -> i64 {
+    i64::from(time.tv_sec)
+        .saturating_mul(1000)
+        .saturating_add(i64::from(time.tv_nsec) / 1_000_000)
+}
+
+/// The clock that goes on while the machine sleeps.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const SUSPEND_AWARE: libc::clockid_t = libc::CLOCK_BOOTTIME;
+/// Apple's CLOCK_MONOTONIC counts the time asleep.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const SUSPEND_AWARE: libc::clockid_t = libc::CLOCK_MONOTONIC;
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const CHEAP_WALL: libc::clockid_t = libc::CLOCK_REALTIME_COARSE;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const CHEAP_WALL: libc::clockid_t = libc::CLOCK_REALTIME;
+
+/// Milliseconds since the Unix epoch.
+pub(crate) fn wall_ms() -> i64 {
+    read_clock(libc::CLOCK_REALTIME).map_or(0, millis)
+}
+
+/// Milliseconds of a clock that never goes back and counts the time asleep.
+pub(crate) fn mono_ms() -> i64 {
+    read_clock(SUSPEND_AWARE)
+        .or_else(|| read_clock(libc::CLOCK_MONOTONIC))
+        .map_or(0, millis)
+}
+
+/// The wall clock as of the kernel's last tick, in nanoseconds: a few nanoseconds to read, and it moves with every
+/// tick, set or resume.
+#[allow(clippy::useless_conversion)] // 32-bit targets have narrower fields.
+pub(crate) fn wall_tick() -> i64 {
+    read_clock(CHEAP_WALL).map_or(0, |t| {
+        i64::from(t.tv_sec)
+            .wrapping_mul(1_000_000_000)
+            .wrapping_add(i64::from(t.tv_nsec))
+    })
+}
+
+/// Has `hook` called in every forked child, before `fork()` returns there.
+pub(crate) fn at_fork_in_child(hook: extern "C" fn()) {
+    // SAFETY: registering is always allowed; the hook stays valid because the library is never unloaded (-z nodelete),
+    // and it only adds to an atomic, which is safe in a child of a process with threads.
+    unsafe { libc::pthread_atfork(None, None, Some(hook)) };
+}
+
+/// Starts a detached thread that takes no signals, so that the program's handlers run on the program's threads.
+///
+/// An error when the system refuses a thread; std's own `thread::spawn` would panic.
+pub(crate) fn spawn<F: FnOnce() + Send + 'static>(
+    name: &str,
+    work: F,
+) -> Result<(), std::io::Error> {
+    let restore = block_all_signals();
+    let spawned = Builder::new().name(name.to_owned()).spawn(work);
+    restore_signals(&restore);
+    spawned.map(drop)
+}
+
+fn block_all_signals() -> Option<libc::sigset_t> {
+    let mut all = MaybeUninit::<libc::sigset_t>::uninit();
+    let mut before = MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: sigfillset initialises `all`; pthread_sigmask reads it and fills `before` when it returns 0.
+    unsafe {
+        libc::sigfillset(all.as_mut_ptr());
+        (libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr()) == 0)
+            .then(|| before.assume_init())
+    }
+}
+
+fn restore_signals(before: &Option<libc::sigset_t>) {
+    if let Some(mask) = before {
+        // SAFETY: `mask` is the initialised set that the thread had before; the old value is not asked for.
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, mask, std::ptr::null_mut()) };
+    }
+}
+
+/// Whole pages of their own that stay out of core dumps, zeroed. `None` when the system has none.
+pub(crate) fn map_undumped(len: usize) -> Option<*mut u8> {
+    // SAFETY: an anonymous private mapping at an address of the kernel's choice touches no other memory.
+    let pages = unsafe {
+        libc::mmap(
+            std::ptr::null_mut(),
+            len,
+            libc::PROT_READ | libc::PROT_WRITE,
+            libc::MAP_PRIVATE | libc::MAP_ANON,
+            -1,
+            0,
+        )
+    };
+    if pages == libc::MAP_FAILED {
+        return None;
+    }
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    // SAFETY: the range is the mapping made above. The advice is a courtesy: its failure changes nothing.
+    unsafe {
+        libc::madvise(pages, len, libc::MADV_DONTDUMP);
+    }
+    Some(pages.cast())
+}
+
+/// Gives pages of [`map_undumped`] back.
+///
+/// # Safety
+/// `pages` and `len` are what one call of [`map_undumped`] gave and got, and nothing uses them any more.
+pub(crate) unsafe fn unmap(pages: *mut u8, len: usize) {
+    // SAFETY: the caller's promise.
+    unsafe { libc::munmap(pages.cast(), len) };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+
+    #[test]
+    fn a_library_thread_blocks_signals_and_its_parent_does_not() {
+        fn blocks_sigterm() -> bool {
+            let mut mask = MaybeUninit::<libc::sigset_t>::uninit();
+            // SAFETY: a NULL new set only reads the mask into the valid pointer.
+            unsafe {
+                libc::pthread_sigmask(libc::SIG_SETMASK, std::ptr::null(), mask.as_mut_ptr());
+                libc::sigismember(mask.as_ptr(), libc::SIGTERM) == 1
+            }
+        }
+        let (tx, rx) = mpsc::channel();
+        spawn("apivideo-test", move || {
+            tx.send(blocks_sigterm()).unwrap_or(())
+        })
+        .unwrap();
+        assert!(rx.recv().unwrap());
+        assert!(!blocks_sigterm());
+    }
+}

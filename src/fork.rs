@@ -1,0 +1,93 @@
+//! `fork()`: what a child process must never touch, it gets anew.
+//!
+//! A forked child has one thread. Locks that the parent's other threads held stay locked there for ever, threads
+//! are gone, and a refresh token still belongs to the parent. So everything mutable lives in a [`PerProcess`] cell,
+//! which a child leaves as it is and fills again.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use arc_swap::ArcSwapOption;
+
+use crate::ffi::sys;
+
+static GENERATION: AtomicU64 = AtomicU64::new(0);
+static WATCHING: AtomicBool = AtomicBool::new(false);
+
+/// Starts counting forks. Called before anything that must know of them is made.
+pub(crate) fn watch() {
+    // Not a `Once`: its lock could be held, for ever, by a thread that a fork has left behind.
+    if !WATCHING.swap(true, Ordering::AcqRel) {
+        sys::at_fork_in_child(count_fork);
+    }
+}
+
+extern "C" fn count_fork() {
+    GENERATION.fetch_add(1, Ordering::Relaxed);
+}
+
+/// How many forks lie between this process and the one that loaded the library.
+pub(crate) fn generation() -> u64 {
+    GENERATION.load(Ordering::Relaxed)
+}
+
+/// A value of which each process makes its own, when it first needs it.
+pub(crate) struct PerProcess<T> {
+    cell: ArcSwapOption<Owned<T>>,
+}
+
+/// A value and the process it belongs to.
+pub(crate) struct Owned<T> {
+    generation: u64,
+    pub(crate) value: T,
+}
+
+impl<T> PerProcess<T> {
+    pub(crate) const fn new() -> PerProcess<T> {
+        PerProcess {
+            cell: ArcSwapOption::const_empty(),
+        }
+    }
+
+    /// This process's value. No lock: a fork cannot come in the middle of it.
+    pub(crate) fn get(&self, make: impl Fn() -> T) -> Arc<Owned<T>> {
+        loop {
+            let current = self.cell.load_full();
+            let generation = generation();
+            if let Some(owned) = &current
+                && owned.generation == generation
+            {
+                return Arc::clone(owned);
+            }
+            // Never dropped: dropping could touch what the parent's threads had locked or half changed.
+            std::mem::forget(current.clone());
+            let value = make();
+            let fresh = Arc::new(Owned { generation, value });
+            self.cell.compare_and_swap(&current, Some(fresh));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_child_makes_its_own_value_once_and_never_drops_the_parents() {
+        struct Touchy;
+        impl Drop for Touchy {
+            fn drop(&mut self) {
+                panic!("dropped in the child");
+            }
+        }
+        let parents = Owned {
+            generation: generation().wrapping_sub(1),
+            value: Some(Touchy),
+        };
+        let cell = PerProcess {
+            cell: ArcSwapOption::from_pointee(parents),
+        };
+        assert!(cell.get(|| None).value.is_none());
+        cell.get(|| unreachable!("made twice"));
+    }
+}

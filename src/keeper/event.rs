@@ -1,0 +1,139 @@
+//! What happens to a token, told to whoever wants to know.
+
+use std::fmt;
+
+use super::state::Request;
+use crate::error::{Error, Status};
+
+/// How much of the log a program wants: everything up to and including this level.
+#[repr(i32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// Nothing.
+    Off = 0,
+    /// What needs somebody's attention: the API key is refused.
+    Error = 1,
+    /// What the library rides out: a failed renewal, a rejected token.
+    Warning = 2,
+    /// The ordinary life of a token: one line an exchange.
+    Info = 3,
+    /// What helps to understand the library's decisions.
+    Debug = 4,
+}
+
+impl LogLevel {
+    /// The level with this number, if there is one.
+    pub fn from_number(number: i32) -> Option<LogLevel> {
+        [
+            LogLevel::Off,
+            LogLevel::Error,
+            LogLevel::Warning,
+            LogLevel::Info,
+            LogLevel::Debug,
+        ]
+        .into_iter()
+        .find(|level| *level as i32 == number)
+    }
+}
+
+/// What a client can give, now.
+#[repr(i32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenState {
+    /// There has been no token yet.
+    None = 0,
+    /// A valid token is at hand.
+    Valid = 1,
+    /// A valid token is at hand, but renewing it fails.
+    RenewalFailing = 2,
+    /// The last token has expired; the next call gets another.
+    Expired = 3,
+    /// The API rejected the token; the next call gets another.
+    Rejected = 4,
+    /// No valid token, and getting one fails.
+    Unavailable = 5,
+}
+
+/// Something that happened. Its text contains no secret.
+#[derive(Clone, Debug)]
+pub(crate) enum Event {
+    Granted { via: &'static str, lifetime_ms: i64 },
+    RefreshRejected { contended: bool },
+    RefreshLost(Error),
+    Failed { error: Error, retry_in_ms: i64 },
+    Invalidated,
+    RejectedAgain,
+    Sending(&'static str),
+    NoThread,
+    StateChanged(TokenState),
+}
+
+impl Event {
+    pub(crate) fn sending(request: &Request) -> Event {
+        Event::Sending(request.path())
+    }
+
+    pub(crate) fn level(&self) -> LogLevel {
+        match self {
+            Event::Failed { error, .. } if error.status == Status::KeyRejected => LogLevel::Error,
+            Event::Failed { .. }
+            | Event::RefreshLost(_)
+            | Event::Invalidated
+            | Event::RejectedAgain
+            | Event::NoThread => LogLevel::Warning,
+            Event::Granted { .. } | Event::RefreshRejected { .. } => LogLevel::Info,
+            Event::Sending(_) | Event::StateChanged(_) => LogLevel::Debug,
+        }
+    }
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Event::Granted { via, lifetime_ms } => {
+                write!(f, "New token from {via}, valid for {} s.", lifetime_ms / 1000)
+            }
+            Event::RefreshRejected { contended: false } => {
+                f.write_str("The refresh token was rejected, as is routine when the key is used elsewhere; using the API key.")
+            }
+            Event::RefreshRejected { contended: true } => {
+                f.write_str("Refresh tokens keep being rejected: the key is in use elsewhere. Using the API key alone for 24 hours.")
+            }
+            Event::RefreshLost(error) => {
+                write!(f, "The refresh failed and its token counts as spent; using the API key. {error}")
+            }
+            Event::Failed { error, retry_in_ms } => {
+                write!(f, "No new token. {error} Next try in {:.1} s.", *retry_in_ms as f64 / 1000.0)
+            }
+            Event::Invalidated => f.write_str("The API rejected the token; the next call gets one with the API key."),
+            Event::RejectedAgain => {
+                f.write_str("The API rejected the replacement of a rejected token; no other is made within a minute.")
+            }
+            Event::Sending(path) => write!(f, "Sending POST {path}."),
+            Event::NoThread => f.write_str("The system refused a thread; the calling thread does the work."),
+            Event::StateChanged(state) => write!(f, "The token's state is now {state:?}."),
+        }
+    }
+}
+
+/// Who wants to know. Called outside every lock, so it may call the client.
+pub(crate) trait Observer: Send + Sync {
+    /// Whether a line of this level is wanted.
+    fn wants(&self, level: LogLevel) -> bool;
+    /// A line for the log.
+    fn log(&self, level: LogLevel, line: &str);
+    /// The token's state changed.
+    fn state_changed(&self, state: TokenState);
+}
+
+/// Tells `observer` about each event, in order.
+pub(crate) fn tell(observer: &dyn Observer, events: Vec<Event>) {
+    for event in events {
+        if observer.wants(event.level()) {
+            observer.log(event.level(), &event.to_string());
+        }
+        if let Event::StateChanged(state) = event {
+            observer.state_changed(state);
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Where a waiting caller's answer arrives.
+
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::state::Answer;
+use crate::error::{Error, Status};
+use crate::fork;
+
+type Callback = Box<dyn FnOnce() + Send>;
+
+/// One caller's place in the queue: the answer arrives once, and never changes after.
+pub(crate) struct Ticket {
+    /// The process whose threads will answer it.
+    process: u64,
+    slot: Mutex<Slot>,
+    answered: Condvar,
+}
+
+#[derive(Default)]
+struct Slot {
+    answer: Option<Answer>,
+    callback: Option<Callback>,
+}
+
+impl Ticket {
+    pub(crate) fn new() -> Ticket {
+        Ticket {
+            process: fork::generation(),
+            slot: Mutex::new(Slot::default()),
+            answered: Condvar::new(),
+        }
+    }
+
+    /// The slot's lock; an error in a forked child, where a thread that does not exist there may hold it for ever.
+    fn slot(&self) -> Result<MutexGuard<'_, Slot>, Error> {
+        if self.process != fork::generation() {
+            return Err(Error::new(
+                Status::Cancelled,
+                "The operation belongs to the process that this one was forked from. Start it again here.",
+            ));
+        }
+        Ok(self.slot.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Brings the answer, unless there is one already.
+    pub(crate) fn answer(&self, answer: Answer) {
+        let Ok(mut slot) = self.slot() else { return };
+        if slot.answer.is_some() {
+            return;
+        }
+        slot.answer = Some(answer);
+        let callback = slot.callback.take();
+        drop(slot);
+        self.answered.notify_all();
+        if let Some(callback) = callback {
+            callback();
+        }
+    }
+
+    /// The answer, if it is there within `timeout`.
+    pub(crate) fn wait(&self, timeout: Duration) -> Option<Answer> {
+        let mut slot = match self.slot() {
+            Ok(slot) => slot,
+            Err(error) => return Some(Err(error)),
+        };
+        // None: so far away that it never comes.
+        let until = Instant::now().checked_add(timeout);
+        while slot.answer.is_none() {
+            let left = until.map_or(Duration::MAX, |u| {
+                u.saturating_duration_since(Instant::now())
+            });
+            if left.is_zero() {
+                return None;
+            }
+            slot = self
+                .answered
+                .wait_timeout(slot, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+        slot.answer.clone()
+    }
+
+    /// Has `callback` called once, when the answer is there: at once if it is already. An error if one was set before.
+    pub(crate) fn on_answer(&self, callback: Callback) -> Result<(), Error> {
+        let mut slot = self.slot()?;
+        if slot.answer.is_none() {
+            if slot.callback.is_some() {
+                return Err(Error::invalid(
+                    "The operation has a completion callback already.",
+                ));
+            }
+            slot.callback = Some(callback);
+            return Ok(());
+        }
+        drop(slot);
+        callback();
+        Ok(())
+    }
+}

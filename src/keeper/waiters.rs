@@ -1,0 +1,103 @@
+//! Who waits for the one exchange, and what each wants of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What a flight is made for, and what a caller wants of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// A valid token, however it is got.
+    Token,
+    /// `POST /auth/api-key`, now.
+    Authenticate,
+    /// `POST /auth/refresh`, now.
+    Refresh,
+}
+
+/// What a caller asks for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Want {
+    pub(crate) purpose: Purpose,
+    /// How long the token must still be good.
+    pub(crate) min_validity_ms: i64,
+    /// On the monotonic clock: after it, the caller waits no more.
+    pub(crate) deadline_ms: i64,
+    /// Wait for the next try instead of taking the last one's error, if that is before the deadline.
+    pub(crate) patient: bool,
+    /// No thread of its own watches this caller's time: somebody must call `wake`.
+    pub(crate) timed: bool,
+}
+
+impl Want {
+    /// Whether a caller waits on when nothing will be tried before `retry_at_ms`.
+    pub(crate) fn waits_for(&self, retry_at_ms: i64) -> bool {
+        self.patient && retry_at_ms < self.deadline_ms
+    }
+}
+
+/// Names a waiter.
+pub(crate) type WaiterId = u64;
+
+/// The waiting callers, each with the ticket that its answer goes to.
+pub(crate) struct Waiters<T> {
+    next_id: WaiterId,
+    by_id: BTreeMap<WaiterId, (Want, T)>,
+    /// Of the timed ones, the next to be late first.
+    deadlines: BTreeSet<(i64, WaiterId)>,
+    by_purpose: [usize; 3],
+}
+
+impl<T> Waiters<T> {
+    pub(crate) fn new() -> Waiters<T> {
+        Waiters {
+            next_id: 0,
+            by_id: BTreeMap::new(),
+            deadlines: BTreeSet::new(),
+            by_purpose: [0; 3],
+        }
+    }
+
+    pub(crate) fn add(&mut self, want: Want, ticket: T) -> WaiterId {
+        self.next_id += 1;
+        let id = self.next_id;
+        self.by_purpose[want.purpose as usize] += 1;
+        if want.timed {
+            self.deadlines.insert((want.deadline_ms, id));
+        }
+        self.by_id.insert(id, (want, ticket));
+        id
+    }
+
+    pub(crate) fn remove(&mut self, id: WaiterId) -> Option<T> {
+        let (want, ticket) = self.by_id.remove(&id)?;
+        self.by_purpose[want.purpose as usize] -= 1;
+        self.deadlines.remove(&(want.deadline_ms, id));
+        Some(ticket)
+    }
+
+    /// Removes those that `answer` has an answer for, and gives each its own.
+    pub(crate) fn answer<A>(&mut self, mut answer: impl FnMut(&Want) -> Option<A>) -> Vec<(T, A)> {
+        let answers: Vec<(WaiterId, A)> = self
+            .by_id
+            .iter()
+            .filter_map(|(id, (want, _))| Some((*id, answer(want)?)))
+            .collect();
+        answers
+            .into_iter()
+            .filter_map(|(id, answer)| Some((self.remove(id)?, answer)))
+            .collect()
+    }
+
+    /// Whether somebody waits for this.
+    pub(crate) fn any(&self, purpose: Purpose) -> bool {
+        self.by_purpose[purpose as usize] > 0
+    }
+
+    /// When the first of the timed waiters will be late.
+    pub(crate) fn first_deadline(&self) -> Option<i64> {
+        self.deadlines.first().map(|(deadline, _)| *deadline)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.by_id.len()
+    }
+}

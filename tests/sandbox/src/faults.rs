@@ -1,0 +1,482 @@
+//! What can go wrong, and the queue of rules that say when.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use hyper::StatusCode;
+use hyper::header::{CONNECTION, CONTENT_LENGTH, HeaderName, HeaderValue, TRANSFER_ENCODING};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::api::Endpoint;
+use crate::reply::HugeBody;
+
+/// Which requests a rule is about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum On {
+    /// `/auth/api-key`
+    ApiKey,
+    /// `/auth/refresh`
+    Refresh,
+    /// Both of the above.
+    Auth,
+    /// `/videos`
+    Videos,
+    /// Every request but those to the control endpoint.
+    #[default]
+    Any,
+}
+
+impl On {
+    fn covers(self, endpoint: Endpoint) -> bool {
+        match self {
+            Self::ApiKey => endpoint == Endpoint::ApiKey,
+            Self::Refresh => endpoint == Endpoint::Refresh,
+            Self::Auth => matches!(endpoint, Endpoint::ApiKey | Endpoint::Refresh),
+            Self::Videos => endpoint == Endpoint::Videos,
+            Self::Any => true,
+        }
+    }
+}
+
+/// Text or arbitrary bytes. In JSON: a string, or an array of numbers 0 to 255.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged, expecting = "expected a string or an array of bytes")]
+pub enum Payload {
+    /// Sent as UTF-8.
+    Text(String),
+    /// Sent as they are.
+    Bytes(Vec<u8>),
+}
+
+impl Payload {
+    pub(crate) fn into_bytes(self) -> bytes::Bytes {
+        match self {
+            Self::Text(text) => text.into(),
+            Self::Bytes(bytes) => bytes.into(),
+        }
+    }
+}
+
+impl Default for Payload {
+    fn default() -> Self {
+        Self::Text(String::new())
+    }
+}
+
+impl From<&str> for Payload {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<String> for Payload {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<Vec<u8>> for Payload {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::Bytes(bytes)
+    }
+}
+
+/// What happens to a request instead of, or on top of, its ordinary handling.
+///
+/// "Handled" means that the request took effect: a refresh token is used up
+/// and a new pair exists, whether or not the client learns of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
+#[non_exhaustive]
+pub enum Fault {
+    /// A given reply, without handling the request.
+    Reply {
+        /// The status, 200 to 999.
+        status: u16,
+        /// Headers by name. `Content-Type` is `application/json` if not given.
+        #[serde(default)]
+        headers: BTreeMap<String, String>,
+        /// The body, sent as it is.
+        #[serde(default)]
+        body: Payload,
+    },
+    /// The request is handled; if that succeeds, its JSON reply is altered.
+    Patch {
+        /// Values that replace or join those of the reply.
+        #[serde(default)]
+        fields: Map<String, Value>,
+        /// Names that are taken out of the reply.
+        #[serde(default)]
+        remove: Vec<String>,
+    },
+    /// These bytes in place of the whole HTTP response, then an orderly close.
+    Raw {
+        /// What is sent, status line and all.
+        bytes: Payload,
+    },
+    /// The request is handled; the connection breaks in the middle of the reply.
+    Truncate {
+        /// How many bytes of the response are sent, counting from the status
+        /// line. The connection is closed after them even if they were all of
+        /// it, but not if it has fewer.
+        at: u64,
+    },
+    /// The connection breaks before any byte of a reply.
+    Close {
+        /// Whether the request is handled first, so that the reply is lost.
+        #[serde(default)]
+        handled: bool,
+    },
+    /// Nothing is ever sent; the connection stays open until the client closes.
+    Hang {
+        /// Whether the request is handled, which it is unless told otherwise.
+        #[serde(default = "yes")]
+        handled: bool,
+    },
+    /// The request is handled; its reply comes byte by byte.
+    Drip {
+        /// The pause after each byte.
+        interval_ms: u64,
+    },
+    /// The request is handled, but only after a pause.
+    Delay {
+        /// How long the pause is.
+        ms: u64,
+    },
+    /// A JSON reply of a given size, without handling the request.
+    Huge {
+        /// The size of the body.
+        bytes: u64,
+        /// Whether the size is announced; otherwise the body comes in chunks.
+        #[serde(default = "yes")]
+        content_length: bool,
+    },
+    /// A redirection, without handling the request.
+    Redirect {
+        /// The value of the `Location` header.
+        location: String,
+        /// The status, 300 to 399.
+        #[serde(default = "found")]
+        status: u16,
+    },
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn found() -> u16 {
+    StatusCode::FOUND.as_u16()
+}
+
+impl Fault {
+    /// A [`Fault::Reply`] without headers of its own.
+    pub fn reply(status: u16, body: impl Into<Payload>) -> Self {
+        Self::Reply {
+            status,
+            headers: BTreeMap::new(),
+            body: body.into(),
+        }
+    }
+
+    /// Adds a header to a [`Fault::Reply`]; leaves any other fault as it is.
+    #[must_use]
+    pub fn with_header(mut self, name: &str, value: &str) -> Self {
+        if let Self::Reply { headers, .. } = &mut self {
+            headers.insert(name.to_owned(), value.to_owned());
+        }
+        self
+    }
+
+    /// A [`Fault::Patch`] that sets one field of the reply.
+    pub fn patch(name: &str, value: impl Into<Value>) -> Self {
+        Self::Patch {
+            fields: Map::from_iter([(name.to_owned(), value.into())]),
+            remove: Vec::new(),
+        }
+    }
+
+    /// A [`Fault::Patch`] that takes one field out of the reply.
+    #[must_use]
+    pub fn without(name: &str) -> Self {
+        Self::Patch {
+            fields: Map::new(),
+            remove: vec![name.to_owned()],
+        }
+    }
+
+    /// A [`Fault::Raw`] with these bytes.
+    pub fn raw(bytes: impl Into<Payload>) -> Self {
+        Self::Raw {
+            bytes: bytes.into(),
+        }
+    }
+
+    /// The name of this kind of fault, as in JSON.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Reply { .. } => "reply",
+            Self::Patch { .. } => "patch",
+            Self::Raw { .. } => "raw",
+            Self::Truncate { .. } => "truncate",
+            Self::Close { .. } => "close",
+            Self::Hang { .. } => "hang",
+            Self::Drip { .. } => "drip",
+            Self::Delay { .. } => "delay",
+            Self::Huge { .. } => "huge",
+            Self::Redirect { .. } => "redirect",
+        }
+    }
+
+    /// Refuses what could not be carried out as it says.
+    fn check(&self) -> Result<(), String> {
+        match self {
+            Self::Reply {
+                status, headers, ..
+            } => check_reply(*status, headers),
+            Self::Huge { bytes, .. } => HugeBody::check_size(*bytes),
+            Self::Redirect { location, status } => check_redirect(*status, location),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn check_reply(status: u16, headers: &BTreeMap<String, String>) -> Result<(), String> {
+    if !(200..=999).contains(&status) {
+        return Err(format!(
+            "a reply's status must be 200 to 999, not {status} (use `raw` for others)"
+        ));
+    }
+    for (name, value) in headers {
+        check_header(name, value)?;
+    }
+    Ok(())
+}
+
+fn check_header(name: &str, value: &str) -> Result<(), String> {
+    let parsed = HeaderName::try_from(name).map_err(|_| format!("bad header name: {name:?}"))?;
+    HeaderValue::try_from(value).map_err(|_| format!("bad value of header {name}: {value:?}"))?;
+    // The HTTP library frames the body itself, and would trip over a wrong frame.
+    if [CONTENT_LENGTH, TRANSFER_ENCODING, CONNECTION].contains(&parsed) {
+        return Err(format!("header {name} cannot be set here (use `raw`)"));
+    }
+    Ok(())
+}
+
+fn check_redirect(status: u16, location: &str) -> Result<(), String> {
+    if !(300..=399).contains(&status) {
+        return Err(format!(
+            "a redirect's status must be 300 to 399, not {status}"
+        ));
+    }
+    check_header("location", location)
+}
+
+/// A fault, and the requests it strikes.
+///
+/// Rules stand in a queue. The first one that covers a request and has nothing
+/// left to skip strikes it, and at most one does.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FaultRule {
+    /// Which requests the rule is about.
+    #[serde(default)]
+    pub on: On,
+    /// How many requests it strikes; 0 means all until the rule is cleared.
+    #[serde(default = "once")]
+    pub times: u64,
+    /// How many of those requests it lets pass first.
+    #[serde(default)]
+    pub skip: u64,
+    /// What happens to the requests it strikes.
+    pub fault: Fault,
+}
+
+fn once() -> u64 {
+    1
+}
+
+impl FaultRule {
+    /// A rule that strikes the next such request, once.
+    #[must_use]
+    pub fn new(on: On, fault: Fault) -> Self {
+        Self {
+            on,
+            times: 1,
+            skip: 0,
+            fault,
+        }
+    }
+
+    /// Sets how many requests the rule strikes; 0 means all.
+    #[must_use]
+    pub fn times(mut self, times: u64) -> Self {
+        self.times = times;
+        self
+    }
+
+    /// Sets how many requests the rule lets pass first.
+    #[must_use]
+    pub fn skip(mut self, skip: u64) -> Self {
+        self.skip = skip;
+        self
+    }
+
+    /// Whether the rule strikes this request; counts it if it is let pass.
+    fn strikes(&mut self, endpoint: Endpoint) -> bool {
+        if !self.on.covers(endpoint) {
+            return false;
+        }
+        if self.skip > 0 {
+            self.skip -= 1;
+            return false;
+        }
+        true
+    }
+}
+
+/// The rules that are still to strike, oldest first.
+#[derive(Default)]
+pub(crate) struct FaultQueue {
+    rules: VecDeque<FaultRule>,
+}
+
+impl FaultQueue {
+    /// Appends the rules, or none of them if one is wrong.
+    pub(crate) fn append(&mut self, rules: Vec<FaultRule>) -> Result<(), String> {
+        for rule in &rules {
+            rule.fault.check()?;
+        }
+        self.rules.extend(rules);
+        Ok(())
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.rules.clear();
+    }
+
+    pub(crate) fn rules(&self) -> &VecDeque<FaultRule> {
+        &self.rules
+    }
+
+    /// The fault that strikes this request, if one does.
+    pub(crate) fn next(&mut self, endpoint: Endpoint) -> Option<Fault> {
+        let index = self
+            .rules
+            .iter_mut()
+            .position(|rule| rule.strikes(endpoint))?;
+        let rule = self.rules.get_mut(index)?;
+        match rule.times {
+            0 => Some(rule.fault.clone()),
+            1 => self.rules.remove(index).map(|rule| rule.fault),
+            _ => {
+                rule.times -= 1;
+                Some(rule.fault.clone())
+            }
+        }
+    }
+}
+
+/// What every request meets during an outage.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum OutageMode {
+    /// The connection is closed without a reply.
+    #[serde(rename = "close")]
+    Close,
+    /// A reply with status 503.
+    #[default]
+    #[serde(rename = "503")]
+    Unavailable,
+    /// Nothing is ever sent.
+    #[serde(rename = "hang")]
+    Hang,
+}
+
+impl OutageMode {
+    pub(crate) fn fault(self) -> Fault {
+        match self {
+            Self::Close => Fault::Close { handled: false },
+            Self::Hang => Fault::Hang { handled: false },
+            Self::Unavailable => {
+                let problem = crate::reply::Reply::problem(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "service-unavailable",
+                    "The service is unavailable.",
+                );
+                Fault::reply(503, problem.json.to_string())
+                    .with_header("content-type", "application/problem+json")
+            }
+        }
+    }
+}
+
+/// Which issued tokens die.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Revoke {
+    /// Every access token.
+    Access,
+    /// Every refresh token.
+    Refresh,
+    /// Both.
+    All,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn queue(rules: Vec<FaultRule>) -> FaultQueue {
+        let mut queue = FaultQueue::default();
+        queue.append(rules).unwrap();
+        queue
+    }
+
+    fn kinds(queue: &mut FaultQueue, endpoint: Endpoint, requests: usize) -> Vec<&'static str> {
+        (0..requests)
+            .map(|_| queue.next(endpoint).map_or("-", |fault| fault.kind()))
+            .collect()
+    }
+
+    #[test]
+    fn rules_strike_in_order_and_as_often_as_they_say() {
+        let mut queue = queue(vec![
+            FaultRule::new(On::Any, Fault::Close { handled: false }).times(2),
+            FaultRule::new(On::Any, Fault::Delay { ms: 1 }),
+        ]);
+        assert_eq!(
+            kinds(&mut queue, Endpoint::Videos, 4),
+            ["close", "close", "delay", "-"]
+        );
+    }
+
+    #[test]
+    fn a_rule_lets_the_first_requests_pass() {
+        let rule = FaultRule::new(On::Any, Fault::Close { handled: false });
+        let mut queue = queue(vec![rule.skip(2).times(0)]);
+        assert_eq!(
+            kinds(&mut queue, Endpoint::Other, 4),
+            ["-", "-", "close", "close"]
+        );
+    }
+
+    #[test]
+    fn a_rule_is_about_some_endpoints_only() {
+        let close = Fault::Close { handled: false };
+        let mut queue = queue(vec![FaultRule::new(On::Auth, close).times(0)]);
+        assert_eq!(kinds(&mut queue, Endpoint::Videos, 1), ["-"]);
+        assert_eq!(kinds(&mut queue, Endpoint::ApiKey, 1), ["close"]);
+        assert_eq!(kinds(&mut queue, Endpoint::Refresh, 1), ["close"]);
+    }
+
+    #[test]
+    fn one_bad_rule_refuses_the_lot() {
+        let mut queue = FaultQueue::default();
+        let good = FaultRule::new(On::Any, Fault::Delay { ms: 1 });
+        let bad = FaultRule::new(On::Any, Fault::reply(99, ""));
+        assert!(queue.append(vec![good, bad]).is_err());
+        assert!(queue.rules().is_empty());
+    }
+}

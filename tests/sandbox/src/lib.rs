@@ -1,0 +1,63 @@
+//! A local imitation of api.video's authentication, with faults on demand.
+//!
+//! [`Sandbox::start`] opens a server on a loopback address. It hands out
+//! tokens the way api.video does, including the rotation of refresh tokens,
+//! and it can be told to misbehave: to cut a reply after any byte, to lose it,
+//! to stall, to answer with anything at all. Nothing leaves the machine.
+//!
+//! The handle is blocking and works from any test, asynchronous ones included:
+//! the server lives on threads of its own.
+//!
+//! ```
+//! use apivideo_sandbox::{Fault, FaultRule, On, Options, Sandbox};
+//!
+//! let sandbox = Sandbox::start(Options::default())?;
+//! println!("send requests to {}", sandbox.base_url());
+//!
+//! // The next refresh is carried out, but its reply never arrives.
+//! sandbox.fault(FaultRule::new(On::Refresh, Fault::Close { handled: true }));
+//!
+//! // ... let the code under test work ...
+//! assert_eq!(sandbox.counters().refresh.replayed, 0);
+//! # Ok::<(), std::io::Error>(())
+//! ```
+//!
+//! # Where things are
+//!
+//! | Module    | Holds                                                       |
+//! |-----------|-------------------------------------------------------------|
+//! | `options` | what a sandbox is started with, and what can change later   |
+//! | `sandbox` | the blocking handle                                         |
+//! | `server`  | the listener and its connections                            |
+//! | `wire`    | the stream under HTTP, where replies are cut and slowed     |
+//! | `exchange`| one request: log it, pick a fault, carry it out             |
+//! | `api`     | the imitated endpoints                                      |
+//! | `tokens`  | issued tokens and their rotation                            |
+//! | `faults`  | what can go wrong, and the queue of rules                   |
+//! | `reply`   | HTTP replies and their bodies                               |
+//! | `control` | the `/_sandbox/` endpoint                                   |
+//! | `log`     | the record of requests, and the counters                    |
+//! | `state`   | all of the above that changes, behind one lock              |
+//! | `tls`     | the certificate authority made at start                     |
+
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+mod api;
+mod control;
+mod exchange;
+mod faults;
+mod log;
+mod options;
+mod reply;
+mod sandbox;
+mod server;
+mod state;
+mod tls;
+mod tokens;
+mod wire;
+
+pub use faults::{Fault, FaultRule, On, OutageMode, Payload, Revoke};
+pub use log::{Counters, EndpointCounters, LogEntry, RefreshCounters};
+pub use options::{Options, Settings, SettingsChange};
+pub use sandbox::Sandbox;

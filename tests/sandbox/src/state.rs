@@ -1,0 +1,229 @@
+//! Everything about a sandbox that changes, behind one lock.
+
+use std::collections::HashSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use crate::api::{self, Endpoint, Request};
+use crate::faults::{Fault, FaultQueue, OutageMode, Revoke};
+use crate::log::{Counters, Log, LogEntry, selected_headers};
+use crate::options::{Options, Settings};
+use crate::reply::Reply;
+use crate::tokens::{Lifetime, Tokens};
+
+/// The state as the handle and the connections share it.
+pub(crate) struct Shared(Mutex<State>);
+
+impl Shared {
+    pub(crate) fn new(options: &Options) -> Self {
+        Self(Mutex::new(State::new(options)))
+    }
+
+    /// Every change is complete before the lock is released, and the lock is
+    /// never held while waiting for anything.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+struct Outage {
+    until: Duration,
+    mode: OutageMode,
+}
+
+pub(crate) struct State {
+    initial: Settings,
+    pub(crate) settings: Settings,
+    pub(crate) strict_origin: bool,
+    pub(crate) tokens: Tokens,
+    pub(crate) faults: FaultQueue,
+    pub(crate) log: Log,
+    pub(crate) counters: Counters,
+    /// Connections that carried a request since the start or the last reset.
+    connections: HashSet<u64>,
+    outage: Option<Outage>,
+    started: Instant,
+    /// How far the sandbox's clock was put forward.
+    ahead: Duration,
+}
+
+/// What is to become of a request that has just arrived.
+pub(crate) struct Plan {
+    /// The number of its entry in the log.
+    pub(crate) seq: u64,
+    pub(crate) latency: Duration,
+    pub(crate) fault: Option<Fault>,
+    replay_counted: bool,
+}
+
+impl State {
+    fn new(options: &Options) -> Self {
+        Self {
+            initial: options.settings(),
+            settings: options.settings(),
+            strict_origin: options.strict_origin,
+            tokens: Tokens::new(),
+            faults: FaultQueue::default(),
+            log: Log::default(),
+            counters: Counters::default(),
+            connections: HashSet::new(),
+            outage: None,
+            started: Instant::now(),
+            ahead: Duration::ZERO,
+        }
+    }
+
+    /// Puts everything back to what it was at the start.
+    pub(crate) fn reset(&mut self) {
+        self.settings = self.initial.clone();
+        self.tokens = Tokens::new();
+        self.faults.clear();
+        self.log.clear();
+        self.counters = Counters::default();
+        self.connections.clear();
+        self.outage = None;
+        self.ahead = Duration::ZERO;
+    }
+
+    /// The sandbox's own time, which tokens and outages go by.
+    pub(crate) fn now(&self) -> Duration {
+        self.started.elapsed().saturating_add(self.ahead)
+    }
+
+    pub(crate) fn advance(&mut self, by: Duration) {
+        self.ahead = self.ahead.saturating_add(by);
+    }
+
+    pub(crate) fn lifetime(&self) -> Lifetime {
+        let unix_now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default()
+            .saturating_add(self.ahead);
+        Lifetime {
+            now: self.now(),
+            unix_now: unix_now.as_secs(),
+            expires_in: self.settings.expires_in,
+        }
+    }
+
+    /// Begins an outage, or ends one if it is to last no time at all.
+    pub(crate) fn set_outage(&mut self, duration: Duration, mode: OutageMode) {
+        self.outage = (!duration.is_zero()).then(|| Outage {
+            until: self.now().saturating_add(duration),
+            mode,
+        });
+    }
+
+    pub(crate) fn revoke(&mut self, what: Revoke) {
+        if what != Revoke::Refresh {
+            self.tokens.revoke_access();
+        }
+        if what != Revoke::Access {
+            self.tokens.revoke_refresh();
+        }
+    }
+
+    /// Records a request that has arrived, and decides what becomes of it.
+    pub(crate) fn begin(&mut self, request: &Request, connection: u64) -> Plan {
+        self.count_arrival(request, connection);
+        let (fault, label) = self.pick_fault(request.endpoint());
+        let entry = self.entry(request, label);
+        Plan {
+            seq: self.log.push(entry),
+            latency: Duration::from_millis(self.settings.latency_ms),
+            fault,
+            replay_counted: self.count_replay(request),
+        }
+    }
+
+    /// Handles a request in the ordinary way, and records what came of it.
+    pub(crate) fn handle(&mut self, request: &Request, plan: &Plan) -> Reply {
+        // Two requests with one token may both have arrived before either of
+        // them used it, so the second is recognised only now.
+        if !plan.replay_counted {
+            self.count_replay(request);
+        }
+        let outcome = api::handle(self, request);
+        self.count_outcome(request.endpoint(), outcome.reply.is_success());
+        if let Some(entry) = self.log.get_mut(plan.seq) {
+            entry.granted_refresh_token_id = outcome.granted;
+        }
+        outcome.reply
+    }
+
+    /// Records the status that is about to be sent.
+    pub(crate) fn finish(&mut self, plan: &Plan, status: u16) {
+        if let Some(entry) = self.log.get_mut(plan.seq) {
+            entry.status = Some(status);
+        }
+    }
+
+    /// An outage comes before any rule, and uses none up.
+    fn pick_fault(&mut self, endpoint: Endpoint) -> (Option<Fault>, Option<&'static str>) {
+        let now = self.now();
+        let outage = self.outage.as_ref().filter(|outage| now < outage.until);
+        let picked = match outage {
+            Some(outage) => (Some(outage.mode.fault()), Some("outage")),
+            None => {
+                let fault = self.faults.next(endpoint);
+                let kind = fault.as_ref().map(Fault::kind);
+                (fault, kind)
+            }
+        };
+        if picked.0.is_some() {
+            self.counters.faults += 1;
+        }
+        picked
+    }
+
+    fn entry(&self, request: &Request, fault: Option<&'static str>) -> LogEntry {
+        let refresh_token = request.refresh_token();
+        let access_token = request.access_token();
+        LogEntry {
+            seq: 0,
+            at_ms: u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            method: request.method.to_string(),
+            path: request.path.clone(),
+            status: None,
+            fault,
+            headers: selected_headers(&request.headers),
+            refresh_token_id: refresh_token.and_then(|token| self.tokens.refresh_id(&token)),
+            access_token_id: access_token.and_then(|token| self.tokens.access_id(token)),
+            granted_refresh_token_id: None,
+        }
+    }
+
+    fn count_arrival(&mut self, request: &Request, connection: u64) {
+        let counters = &mut self.counters;
+        counters.requests += 1;
+        match request.endpoint() {
+            Endpoint::ApiKey => counters.api_key.requests += 1,
+            Endpoint::Refresh => counters.refresh.requests += 1,
+            Endpoint::Videos => counters.videos.requests += 1,
+            Endpoint::Other => {}
+        }
+        self.connections.insert(connection);
+        counters.connections = self.connections.len() as u64;
+    }
+
+    fn count_outcome(&mut self, endpoint: Endpoint, success: bool) {
+        let counters = &mut self.counters;
+        let (ok, rejected) = match endpoint {
+            Endpoint::ApiKey => (&mut counters.api_key.ok, &mut counters.api_key.rejected),
+            Endpoint::Refresh => (&mut counters.refresh.ok, &mut counters.refresh.rejected),
+            Endpoint::Videos => (&mut counters.videos.ok, &mut counters.videos.rejected),
+            Endpoint::Other => return,
+        };
+        *(if success { ok } else { rejected }) += 1;
+    }
+
+    fn count_replay(&mut self, request: &Request) -> bool {
+        let replayed = request
+            .refresh_token()
+            .is_some_and(|token| self.tokens.is_used(&token));
+        if replayed {
+            self.counters.refresh.replayed += 1;
+        }
+        replayed
+    }
+}

@@ -1,0 +1,161 @@
+//! The stream under HTTP, where replies are cut and slowed.
+//!
+//! HTTP is written by a library that knows nothing of faults. What it writes
+//! passes through a [`Wire`], which does with the bytes what the [`Switch`] of
+//! the connection is set to. Under TLS the wire lies above the encryption, so
+//! it counts the bytes of the response in either case.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::{Buf, Bytes};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Sleep;
+
+/// What happens to the bytes of a response.
+#[derive(Default)]
+enum Mode {
+    #[default]
+    Pass,
+    /// This many bytes pass, then the connection breaks.
+    Cut { left: u64 },
+    /// These are sent instead, then the connection is closed in good order.
+    Replace { bytes: Bytes },
+    /// Each byte is followed by a pause.
+    Drip {
+        interval: Duration,
+        pause: Option<Pin<Box<Sleep>>>,
+    },
+}
+
+/// Sets what happens to the next response of one connection.
+#[derive(Clone, Default)]
+pub(crate) struct Switch(Arc<Mutex<Mode>>);
+
+impl Switch {
+    pub(crate) fn pass(&self) {
+        *self.lock() = Mode::Pass;
+    }
+
+    pub(crate) fn cut(&self, at: u64) {
+        *self.lock() = Mode::Cut { left: at };
+    }
+
+    pub(crate) fn replace(&self, bytes: Bytes) {
+        *self.lock() = Mode::Replace { bytes };
+    }
+
+    pub(crate) fn drip(&self, interval: Duration) {
+        *self.lock() = Mode::Drip {
+            interval,
+            pause: None,
+        };
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Mode> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A stream whose writes go through a [`Switch`].
+pub(crate) struct Wire<S> {
+    stream: S,
+    switch: Switch,
+}
+
+impl<S> Wire<S> {
+    pub(crate) fn new(stream: S, switch: Switch) -> Self {
+        Self { stream, switch }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        data: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let Self { stream, switch } = self.get_mut();
+        let stream = Pin::new(stream);
+        match &mut *switch.lock() {
+            Mode::Pass => stream.poll_write(context, data),
+            Mode::Cut { left: 0 } => {
+                ready!(stream.poll_flush(context))?;
+                Poll::Ready(Err(broken()))
+            }
+            Mode::Cut { left } => write_at_most(stream, context, data, left),
+            Mode::Replace { bytes } => {
+                ready!(write_and_close(stream, context, bytes))?;
+                Poll::Ready(Err(broken()))
+            }
+            Mode::Drip { interval, pause } => {
+                if let Some(pause) = pause {
+                    ready!(pause.as_mut().poll(context));
+                }
+                let first = data.get(..1).unwrap_or_default();
+                let written = ready!(stream.poll_write(context, first))?;
+                *pause = Some(Box::pin(tokio::time::sleep(*interval)));
+                Poll::Ready(Ok(written))
+            }
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Self { stream, switch } = self.get_mut();
+        ready!(Pin::new(stream).poll_flush(context))?;
+        // A response may end exactly where it is cut. No write follows then
+        // that could fail, so the flush has to.
+        match &*switch.lock() {
+            Mode::Cut { left: 0 } => Poll::Ready(Err(broken())),
+            _ => Poll::Ready(Ok(())),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_shutdown(context)
+    }
+}
+
+/// The error that makes the HTTP library drop the connection. Without a
+/// shutdown before, a TLS client sees the stream end unannounced, as it would
+/// after a network failure.
+fn broken() -> io::Error {
+    io::Error::from(io::ErrorKind::BrokenPipe)
+}
+
+fn write_at_most<S: AsyncWrite>(
+    stream: Pin<&mut S>,
+    context: &mut Context<'_>,
+    data: &[u8],
+    left: &mut u64,
+) -> Poll<io::Result<usize>> {
+    let allowed = usize::try_from(*left).unwrap_or(usize::MAX).min(data.len());
+    let written = ready!(stream.poll_write(context, &data[..allowed]))?;
+    *left = left.saturating_sub(written as u64);
+    Poll::Ready(Ok(written))
+}
+
+fn write_and_close<S: AsyncWrite>(
+    mut stream: Pin<&mut S>,
+    context: &mut Context<'_>,
+    bytes: &mut Bytes,
+) -> Poll<io::Result<()>> {
+    while bytes.has_remaining() {
+        let written = ready!(stream.as_mut().poll_write(context, bytes))?;
+        bytes.advance(written);
+    }
+    stream.poll_shutdown(context)
+}

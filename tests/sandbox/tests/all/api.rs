@@ -1,0 +1,283 @@
+//! The imitated endpoints, when nothing is made to go wrong.
+
+use std::time::Duration;
+
+use apivideo_sandbox::{Options, Revoke, Sandbox};
+use serde_json::{Value, json};
+
+use crate::client::{Client, Reply, api_key, start, start_with_tls};
+
+fn assert_problem(reply: &Reply, status: u16, name: Option<&str>) {
+    assert_eq!(reply.status, status, "{reply:?}");
+    let content_type = reply.header("content-type");
+    assert_eq!(content_type, Some("application/problem+json"));
+    let json = reply.json();
+    assert_eq!(json["status"], status);
+    assert_eq!(json.get("name").and_then(Value::as_str), name);
+    assert!(json["title"].is_string());
+    let kind = json["type"].as_str().unwrap();
+    assert!(kind.starts_with("https://docs.api.video/reference/"));
+}
+
+#[test]
+fn an_api_key_is_exchanged_for_tokens() {
+    let reply = Client::connect(&start()).authenticate();
+    assert_eq!(reply.status, 200);
+    assert_eq!(reply.header("content-type"), Some("application/json"));
+    let json = reply.json();
+    assert_eq!(json["token_type"], "Bearer");
+    assert_eq!(json["expires_in"], 3600);
+    assert_eq!(reply.text("access_token").split('.').count(), 3);
+    assert_eq!(reply.text("refresh_token").len(), 800);
+}
+
+#[test]
+fn every_grant_is_different() {
+    let sandbox = start();
+    let mut client = Client::connect(&sandbox);
+    let (first, second) = (client.authenticate(), client.authenticate());
+    for name in ["access_token", "refresh_token"] {
+        assert_ne!(first.text(name), second.text(name));
+    }
+}
+
+#[test]
+fn a_wrong_key_is_rejected() {
+    let reply = Client::connect(&start()).post("/auth/api-key", &json!({ "apiKey": "wrong" }));
+    assert_problem(&reply, 400, Some("apiKey"));
+}
+
+#[test]
+fn the_status_of_a_rejection_can_be_chosen() {
+    let options = Options {
+        auth_error_status: 401,
+        ..Options::default()
+    };
+    let sandbox = Sandbox::start(options).unwrap();
+    let mut client = Client::connect(&sandbox);
+    let reply = client.post("/auth/api-key", &json!({ "apiKey": "wrong" }));
+    assert_problem(&reply, 401, Some("apiKey"));
+    assert_problem(&client.refresh("unknown"), 401, Some("refreshToken"));
+}
+
+#[test]
+fn bad_bodies_name_the_field() {
+    let sandbox = start();
+    let mut client = Client::connect(&sandbox);
+    let json = [("Content-Type", "application/json; charset=utf-8")];
+    for body in ["", "{", "[]", "{}", r#"{"apiKey":5}"#, r#"{"apiKey":null}"#] {
+        client.send("POST", "/auth/api-key", &json, body);
+        assert_problem(&client.receive().unwrap(), 400, Some("apiKey"));
+        client.send("POST", "/auth/refresh", &json, body);
+        assert_problem(&client.receive().unwrap(), 400, Some("refreshToken"));
+    }
+}
+
+#[test]
+fn only_json_is_taken() {
+    let sandbox = start();
+    let mut client = Client::connect(&sandbox);
+    let body = api_key().to_string();
+    let form = [("Content-Type", "application/x-www-form-urlencoded")];
+    for headers in [&[][..], &form] {
+        client.send("POST", "/auth/api-key", headers, &body);
+        assert_problem(&client.receive().unwrap(), 415, Some("Content-Type"));
+    }
+    client.send(
+        "POST",
+        "/auth/api-key",
+        &[("Content-Type", "Application/JSON;charset=utf-8")],
+        &body,
+    );
+    assert_eq!(client.receive().unwrap().status, 200);
+}
+
+#[test]
+fn wrong_methods_and_paths_are_refused() {
+    let sandbox = start();
+    let mut client = Client::connect(&sandbox);
+    let reply = client.get("/auth/api-key", "");
+    assert_problem(&reply, 405, None);
+    assert_eq!(reply.header("allow"), Some("POST"));
+    assert_problem(&client.get("/auth/refresh", ""), 405, None);
+    assert_problem(&client.post("/videos", &json!({})), 405, None);
+    assert_problem(&client.get("/nothing", ""), 404, None);
+    assert_problem(&client.get("/videos/", ""), 404, None);
+}
+
+#[test]
+fn an_oversized_body_is_refused() {
+    let sandbox = start();
+    let mut client = Client::connect(&sandbox);
+    let reply = client.post("/auth/api-key", &json!({ "apiKey": "k".repeat(1_048_576) }));
+    assert_problem(&reply, 413, None);
+}
+
+#[test]
+fn origins_are_checked_only_on_request() {
+    let options = Options {
+        strict_origin: true,
+        ..Options::default()
+    };
+    let sandbox = Sandbox::start(options).unwrap();
+    let mut client = Client::connect(&sandbox);
+    let mut status = |origins: &[(&str, &str)]| {
+        let headers = [&[("Content-Type", "application/json")], origins].concat();
+        client.send("POST", "/auth/api-key", &headers, &api_key().to_string());
+        client.receive().unwrap().status
+    };
+    let good = ("AV-Origin-Client", "test:1.0.0");
+    assert_eq!(status(&[]), 400);
+    assert_eq!(status(&[("AV-Origin-Client", "test")]), 400);
+    assert_eq!(status(&[good]), 200);
+    assert_eq!(status(&[good, ("AV-Origin-App", "my_app:2")]), 200);
+    assert_eq!(status(&[good, ("AV-Origin-App", "my app:2")]), 400);
+    assert_eq!(status(&[good, ("AV-Origin-Sdk", "sdk:1.2.3.4")]), 400);
+}
+
+#[test]
+fn a_refresh_rotates_both_tokens() {
+    let sandbox = start();
+    let mut client = Client::connect(&sandbox);
+    let first = client.authenticate();
+    let second = client.refresh(&first.text("refresh_token"));
+    assert_eq!(second.status, 200);
+    assert_ne!(first.text("refresh_token"), second.text("refresh_token"));
+    assert_ne!(first.text("access_token"), second.text("access_token"));
+    let third = client.refresh(&second.text("refresh_token"));
+    assert_eq!(third.status, 200);
+}
+
+#[test]
+fn a_used_refresh_token_is_rejected_and_counted() {
+    let sandbox = start();
+    let mut client = Client::connect(&sandbox);
+    let first = client.authenticate();
+    let second = client.refresh(&first.text("refresh_token"));
+    let replay = client.refresh(&first.text("refresh_token"));
+    assert_problem(&replay, 400, Some("refreshToken"));
+    // A replay does no harm to the token that replaced it.
+    assert_eq!(client.refresh(&second.text("refresh_token")).status, 200);
+
+    let counters = sandbox.counters().refresh;
+    let counted = (counters.requests, counters.ok, counters.rejected);
+    assert_eq!(counted, (3, 2, 1));
+    assert_eq!(counters.replayed, 1);
+    let log = sandbox.log();
+    let presented: Vec<_> = log.iter().map(|entry| entry.refresh_token_id).collect();
+    assert_eq!(presented, [None, Some(1), Some(1), Some(2)]);
+    let granted: Vec<_> = log
+        .iter()
+        .map(|entry| entry.granted_refresh_token_id)
+        .collect();
+    assert_eq!(granted, [Some(1), Some(2), None, Some(3)]);
+}
+
+#[test]
+fn another_authentication_ends_the_refresh_token() {
+    let sandbox = start();
+    let mut client = Client::connect(&sandbox);
+    let first = client.authenticate();
+    client.authenticate();
+    let reply = client.refresh(&first.text("refresh_token"));
+    assert_problem(&reply, 400, Some("refreshToken"));
+    assert_eq!(sandbox.counters().refresh.replayed, 0);
+}
+
+#[test]
+fn a_rejected_key_ends_nothing() {
+    let sandbox = start();
+    let mut client = Client::connect(&sandbox);
+    let first = client.authenticate();
+    client.post("/auth/api-key", &json!({ "apiKey": "wrong" }));
+    assert_eq!(client.refresh(&first.text("refresh_token")).status, 200);
+}
+
+#[test]
+fn videos_need_a_token() {
+    let sandbox = start();
+    let mut client = Client::connect(&sandbox);
+    client.send("GET", "/videos", &[], "");
+    assert_problem(&client.receive().unwrap(), 401, None);
+    assert_problem(&client.get("/videos", "unknown"), 401, None);
+    let refresh_token = client.authenticate().text("refresh_token");
+    assert_problem(&client.get("/videos", &refresh_token), 401, None);
+}
+
+#[test]
+fn videos_are_listed_by_page() {
+    let sandbox = start();
+    let mut client = Client::connect(&sandbox);
+    let token = client.authenticate().text("access_token");
+    let reply = client.get("/videos?currentPage=1", &token);
+    assert_eq!(reply.status, 200);
+    let list = reply.json();
+    assert_eq!(list["data"].as_array().unwrap().len(), 3);
+    assert!(list["data"][0]["videoId"].is_string());
+    assert_eq!(list["pagination"]["itemsTotal"], 3);
+}
+
+#[test]
+fn older_access_tokens_stay_valid_until_they_expire() {
+    let sandbox = start();
+    let mut client = Client::connect(&sandbox);
+    let first = client.authenticate();
+    sandbox.advance_clock(Duration::from_secs(3000));
+    let second = client.refresh(&first.text("refresh_token"));
+    assert_eq!(
+        client.get("/videos", &first.text("access_token")).status,
+        200
+    );
+    sandbox.advance_clock(Duration::from_secs(600));
+    let expired = client.get("/videos", &first.text("access_token"));
+    assert_problem(&expired, 401, None);
+    assert_eq!(
+        client.get("/videos", &second.text("access_token")).status,
+        200
+    );
+}
+
+#[test]
+fn revoked_tokens_are_dead() {
+    let sandbox = start();
+    let mut client = Client::connect(&sandbox);
+    let first = client.authenticate();
+    sandbox.revoke(Revoke::Access);
+    assert_eq!(
+        client.get("/videos", &first.text("access_token")).status,
+        401
+    );
+    let second = client.refresh(&first.text("refresh_token"));
+    assert_eq!(
+        client.get("/videos", &second.text("access_token")).status,
+        200
+    );
+
+    sandbox.revoke(Revoke::Refresh);
+    assert_eq!(
+        client.get("/videos", &second.text("access_token")).status,
+        200
+    );
+    assert_eq!(client.refresh(&second.text("refresh_token")).status, 400);
+
+    let third = client.authenticate();
+    sandbox.revoke(Revoke::All);
+    assert_eq!(
+        client.get("/videos", &third.text("access_token")).status,
+        401
+    );
+    assert_eq!(client.refresh(&third.text("refresh_token")).status, 400);
+}
+
+#[test]
+fn everything_works_over_tls() {
+    let sandbox = start_with_tls();
+    assert!(sandbox.base_url().starts_with("https://127.0.0.1:"));
+    let mut client = Client::connect(&sandbox);
+    let first = client.authenticate();
+    let second = client.refresh(&first.text("refresh_token"));
+    assert_eq!(
+        client.get("/videos", &second.text("access_token")).status,
+        200
+    );
+}
