@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::error::{Error, Problem, Status};
 use crate::ffi::secret::Secret;
-use crate::http::{Failure, Http, Reply};
+use crate::http::{Http, Reply};
 use crate::keeper::Endpoint;
 use crate::keeper::policy;
 use crate::keeper::state::{Outcome, Request};
@@ -60,7 +60,10 @@ impl Endpoint for Auth {
         Box::new(
             move |request| match connection.post(request.path(), &self.body(request)) {
                 Ok(reply) => read(request, &reply, &self.secrets(request)),
-                Err(Failure { error, sent }) => Outcome::Failed { error, spent: sent },
+                Err(failure) => Outcome::Failed {
+                    error: failure.error,
+                    spent: failure.sent,
+                },
             },
         )
     }

@@ -313,8 +313,11 @@ fn checked_base_url(url: &str) -> Result<String, Error> {
         return refuse("is not a URL");
     };
     let host = parsed.host().unwrap_or_default();
-    if host.is_empty() || parsed.port().is_some_and(|p| p.as_u16() == 0) {
-        return refuse("has no host, or port 0");
+    let authority = parsed.authority().map_or("", |a| a.as_str());
+    // `http` leaves a port that is no number out.
+    let port_ok = host == authority || parsed.port_u16().is_some_and(|port| port != 0);
+    if host.is_empty() || !port_ok {
+        return refuse("has no host, or a port that is not from 1 to 65535");
     }
     match parsed.scheme_str() {
         Some("https") => {}

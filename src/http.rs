@@ -97,11 +97,13 @@ impl Http {
 
 impl Connection<'_> {
     /// One POST of JSON, within the attempt timeout all in all.
-    pub(crate) fn post(&mut self, path: &str, json: &str) -> Result<Reply, Failure> {
+    pub(crate) fn post(&mut self, path: &str, json: &str) -> Result<Reply, Box<Failure>> {
         self.sent.store(false, Ordering::Relaxed);
-        self.try_post(path, json).map_err(|error| Failure {
-            sent: self.sent.load(Ordering::Relaxed) && !before_the_request(&error),
-            error: self.explain(error),
+        self.try_post(path, json).map_err(|error| {
+            Box::new(Failure {
+                sent: self.sent.load(Ordering::Relaxed) && !before_the_request(&error),
+                error: self.explain(error),
+            })
         })
     }
 

@@ -18,7 +18,9 @@ pub(crate) mod ticket;
 pub(crate) mod waiters;
 
 #[cfg(test)]
-mod tests;
+mod life;
+#[cfg(test)]
+mod sim;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
@@ -43,6 +45,9 @@ pub(crate) trait Endpoint: Send + Sync {
     fn session(&self) -> Box<dyn FnMut(&Request) -> Outcome + '_>;
 }
 
+/// What a thread is started for.
+pub(crate) type Work = Box<dyn FnOnce() + Send>;
+
 /// What the keeper needs of the world. Tests bring their own.
 pub(crate) struct World {
     pub(crate) clock: Arc<dyn Clock>,
@@ -51,7 +56,7 @@ pub(crate) struct World {
     pub(crate) endpoint: Box<dyn Endpoint>,
     pub(crate) observer: Box<dyn Observer>,
     /// Starts a thread, or says why it cannot.
-    pub(crate) spawn: fn(Box<dyn FnOnce() + Send>) -> Result<(), Error>,
+    pub(crate) spawn: fn(Work) -> Result<(), Error>,
     /// Has [`Keeper::wake`] called at a time of the monotonic clock.
     pub(crate) alarm: fn(&Arc<Keeper>, i64),
 }

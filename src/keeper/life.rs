@@ -1,0 +1,686 @@
+//! The life of a token, told by tests: each is one promise of README's table of guarantees.
+
+use super::event::{Event, TokenState};
+use super::policy;
+use super::sim::{Got, HOUR, MINUTE, Mode, SECOND, Sim};
+use super::waiters::{Purpose, Want};
+use crate::error::Status;
+
+const DAY: i64 = 24 * HOUR;
+
+/// A client with a fresh token of an hour.
+fn with_token() -> Sim {
+    let mut sim = Sim::new(1, 1, false);
+    sim.token(0);
+    sim
+}
+
+/// A client whose token has passed its renewal point.
+fn with_due_token() -> Sim {
+    let mut sim = with_token();
+    sim.pass(50 * MINUTE);
+    sim
+}
+
+// --- Expiry ---
+
+#[test]
+fn expiry_counts_from_the_request_not_from_the_reply() {
+    let mut sim = Sim::new(1, 1, false);
+    sim.server.latency_ms = 20 * SECOND;
+    let sent = sim.now;
+    let token = sim.token(0);
+    assert_eq!(token.usable_for_ms(sent), HOUR - 30 * SECOND);
+}
+
+#[test]
+fn a_token_that_arrives_expired_is_an_error_and_not_a_hot_loop() {
+    let mut sim = Sim::new(1, 1, false);
+    sim.server.lifetime_ms = SECOND;
+    sim.server.latency_ms = 2 * SECOND;
+    let ticket = sim.get(0).ticket();
+    sim.pass(2 * SECOND);
+    let error = sim.answer(0, ticket).unwrap().unwrap_err();
+    assert_eq!(error.status, Status::ProtocolError);
+    assert_eq!(
+        sim.get(0).error().status,
+        Status::ProtocolError,
+        "backoff holds"
+    );
+}
+
+#[test]
+fn renewal_points_of_a_fleet_are_spread_evenly() {
+    let mut sim = Sim::new(7, 1_000, false);
+    let mut tenths = [0; 10];
+    for c in 0..1_000 {
+        let sent = sim.now;
+        let token = sim.token(c);
+        let due = token.due_in_ms(sent) as f64 / HOUR as f64;
+        assert!((0.70..0.80).contains(&due), "{due}");
+        tenths[((due - 0.70) * 100.0) as usize] += 1;
+    }
+    // Of 1,000 draws over ten equal parts each holds 100, give or take four standard deviations of 9.5.
+    assert!(tenths.iter().all(|n| (62..=138).contains(n)), "{tenths:?}");
+}
+
+#[test]
+fn a_token_of_one_second_makes_no_hot_loop() {
+    let mut sim = Sim::new(1, 1, false);
+    sim.server.lifetime_ms = SECOND;
+    sim.server.latency_ms = 10;
+    for _ in 0..10_000 {
+        sim.get(0);
+        sim.pass(10);
+    }
+    // 100 seconds: one exchange each 0.9 s, and no more.
+    assert!(sim.requests() <= 115, "{}", sim.requests());
+}
+
+// --- Renewal ---
+
+#[test]
+fn a_due_token_is_served_while_it_is_renewed_ahead_of_time() {
+    let mut sim = with_due_token();
+    sim.server.mode = Mode::Hang;
+    let old = sim.get(0).token();
+    for _ in 0..9 {
+        sim.pass(SECOND);
+        assert!(std::sync::Arc::ptr_eq(&sim.get(0).token(), &old));
+    }
+    assert_eq!(sim.requests(), 2, "one exchange, whatever it takes");
+}
+
+#[test]
+fn without_keep_fresh_nothing_happens_while_nobody_reads() {
+    let mut sim = with_token();
+    sim.pass(DAY);
+    assert_eq!(sim.requests(), 1);
+}
+
+#[test]
+fn keep_fresh_renews_what_nobody_reads() {
+    let mut sim = Sim::new(1, 1, true);
+    sim.token(0);
+    sim.pass(DAY);
+    assert!((30..=35).contains(&sim.refreshes()), "{}", sim.refreshes());
+    sim.get(0).token();
+}
+
+#[test]
+fn keep_fresh_rides_out_an_outage_longer_than_the_token_and_replaces_a_rejected_one() {
+    let mut sim = Sim::new(1, 1, true);
+    let token = sim.token(0);
+    sim.server.mode = Mode::Refused;
+    sim.pass(3 * HOUR);
+    assert!(sim.read(0).is_none());
+    sim.server.mode = Mode::Up;
+    sim.pass(6 * SECOND);
+    let next = sim.get(0).token();
+    assert!(!std::sync::Arc::ptr_eq(&token, &next));
+    sim.invalidate(0, &next).unwrap();
+    sim.pass(SECOND);
+    sim.get(0).token();
+}
+
+// --- Single flight ---
+
+#[test]
+fn ten_thousand_cold_callers_make_one_request_even_if_half_give_up() {
+    let mut sim = Sim::new(1, 1, false);
+    sim.server.latency_ms = 5 * SECOND;
+    let deadline = |i: i64| if i % 2 == 0 { SECOND } else { 30 * SECOND };
+    let tickets: Vec<u64> = (0..10_000)
+        .map(|i| {
+            let want = Want {
+                deadline_ms: sim.now.mono_ms + deadline(i),
+                ..sim.want(Purpose::Token)
+            };
+            sim.ask(0, want).ticket()
+        })
+        .collect();
+    sim.pass(SECOND);
+    for (i, ticket) in tickets.iter().enumerate() {
+        match (i % 2, sim.answer(0, *ticket)) {
+            (0, Some(Err(error))) => assert_eq!(error.status, Status::Timeout),
+            (1, None) => {}
+            (_, answer) => panic!("{i}: {answer:?}"),
+        }
+    }
+    sim.pass(4 * SECOND);
+    for ticket in tickets.iter().skip(1).step_by(2) {
+        sim.answer(0, *ticket).unwrap().unwrap();
+    }
+    assert_eq!(sim.requests(), 1);
+}
+
+#[test]
+fn all_callers_share_a_flights_error() {
+    let mut sim = Sim::new(1, 1, false);
+    sim.server.mode = Mode::Broken;
+    let tickets: Vec<u64> = (0..100).map(|_| sim.get(0).ticket()).collect();
+    sim.pass(SECOND);
+    for ticket in tickets {
+        let error = sim.answer(0, ticket).unwrap().unwrap_err();
+        assert_eq!(error.status, Status::ServerError);
+        assert!(error.retry_after_ms.is_some());
+    }
+    assert_eq!(sim.requests(), 1);
+}
+
+#[test]
+fn explicit_calls_take_turns_with_the_flight_and_join_their_own_kind() {
+    let mut sim = with_token();
+    let refresh = sim.ask(0, sim.want(Purpose::Refresh)).ticket();
+    let authenticate = sim.ask(0, sim.want(Purpose::Authenticate)).ticket();
+    let joined = sim.ask(0, sim.want(Purpose::Authenticate)).ticket();
+    sim.pass(SECOND);
+    let first = sim.answer(0, refresh).unwrap().unwrap();
+    let second = sim.answer(0, authenticate).unwrap().unwrap();
+    let third = sim.answer(0, joined).unwrap().unwrap();
+    assert!(!std::sync::Arc::ptr_eq(&first, &second));
+    assert!(std::sync::Arc::ptr_eq(&second, &third));
+    assert_eq!((sim.requests(), sim.refreshes()), (3, 1));
+}
+
+// --- Order: refresh token, API key ---
+
+#[test]
+fn renewal_uses_the_refresh_token_and_each_only_once() {
+    let mut sim = with_due_token();
+    for _ in 0..10 {
+        sim.get(0).token();
+        sim.pass(50 * MINUTE);
+    }
+    assert_eq!((sim.requests(), sim.refreshes()), (11, 10));
+}
+
+#[test]
+fn a_rejected_refresh_token_is_followed_by_the_key_at_once_in_the_same_flight() {
+    let mut sim = with_due_token();
+    sim.server.revoke_refresh_token();
+    sim.get(0).token();
+    sim.pass(2 * sim.server.latency_ms);
+    assert_eq!((sim.requests(), sim.refreshes()), (3, 1));
+    assert!(!sim.get(0).token().is_due(sim.now));
+    let failed = |e: &Event| matches!(e, Event::Failed { .. });
+    assert!(
+        !sim.clients[0].events.iter().any(failed),
+        "routine, not an error"
+    );
+}
+
+#[test]
+fn a_refresh_token_whose_reply_was_lost_is_spent() {
+    // The simulated server asserts that it never sees one twice.
+    for mode in [Mode::Hang, Mode::LostReply, Mode::Broken] {
+        let mut sim = with_due_token();
+        sim.server.mode = mode;
+        sim.get(0).token();
+        sim.pass(20 * SECOND);
+        sim.server.mode = Mode::Up;
+        for _ in 0..60 {
+            sim.get(0).token();
+            sim.pass(SECOND);
+        }
+        assert_eq!(sim.refreshes(), 1, "{mode:?}");
+        assert!(!sim.get(0).token().is_due(sim.now), "{mode:?}");
+    }
+}
+
+#[test]
+fn a_refresh_token_that_was_never_sent_or_only_rate_limited_is_kept() {
+    for mode in [Mode::Refused, Mode::Limited(Some(1_000))] {
+        let mut sim = with_due_token();
+        sim.server.mode = mode;
+        sim.get(0).token();
+        sim.pass(SECOND);
+        sim.server.mode = Mode::Up;
+        for _ in 0..60 {
+            sim.get(0).token();
+            sim.pass(SECOND);
+        }
+        assert!(!sim.get(0).token().is_due(sim.now), "{mode:?}");
+        assert_eq!(
+            sim.requests() - sim.refreshes(),
+            1,
+            "{mode:?}: no second use of the key"
+        );
+    }
+}
+
+#[test]
+fn clients_that_share_a_key_soon_stop_wasting_refresh_calls() {
+    let mut sim = Sim::new(3, 3, false);
+    for _ in 0..24 * 60 {
+        for c in 0..3 {
+            sim.token(c);
+        }
+        sim.pass(MINUTE);
+    }
+    let wasted_at_first = sim.server.refresh_rejections;
+    assert!(
+        wasted_at_first <= 6,
+        "two for each client: {wasted_at_first}"
+    );
+    for _ in 0..22 * 60 {
+        for c in 0..3 {
+            sim.token(c);
+        }
+        sim.pass(MINUTE);
+    }
+    assert!(
+        sim.server.refresh_rejections <= wasted_at_first + 3,
+        "one probe each after 24 h"
+    );
+}
+
+// --- Failures ---
+
+#[test]
+fn a_12_minute_outage_with_a_valid_token_fails_no_read_and_takes_at_most_50_attempts() {
+    for (seed, mode) in (0..200).flat_map(|s| [(s, Mode::Refused), (s, Mode::Broken)]) {
+        let mut sim = Sim::new(seed, 1, false);
+        sim.token(0);
+        sim.pass(47 * MINUTE);
+        sim.server.mode = mode;
+        let before = sim.requests();
+        for _ in 0..12 * 60 * 4 {
+            sim.get(0).token();
+            sim.pass(SECOND / 4);
+        }
+        let attempts = sim.requests() - before;
+        assert!(
+            (20..=50).contains(&attempts),
+            "seed {seed}, {mode:?}: {attempts}"
+        );
+    }
+}
+
+#[test]
+fn after_an_outage_of_hours_a_token_comes_within_5_seconds() {
+    for seed in 0..100 {
+        let mut sim = Sim::new(seed, 1, false);
+        sim.token(0);
+        sim.server.mode = Mode::Refused;
+        for _ in 0..4 * 60 * 12 {
+            sim.get(0);
+            sim.pass(5 * SECOND);
+        }
+        sim.server.mode = Mode::Up;
+        let back = sim.now;
+        while !matches!(sim.get(0), Got::Now(Ok(_))) {
+            sim.pass(10);
+        }
+        let took = sim.now.mono_ms - back.mono_ms;
+        assert!(took <= 5 * SECOND + 200, "seed {seed}: {took}");
+    }
+}
+
+#[test]
+fn without_a_valid_token_the_last_error_comes_at_once_and_says_when_to_retry() {
+    let mut sim = Sim::new(1, 1, false);
+    sim.server.mode = Mode::Broken;
+    let ticket = sim.get(0).ticket();
+    sim.pass(sim.server.latency_ms);
+    let first = sim.answer(0, ticket).unwrap().unwrap_err();
+    let wait = i64::try_from(first.retry_after_ms.unwrap()).unwrap();
+    assert!((100..=200).contains(&wait), "{wait}");
+    sim.pass(wait - 1);
+    let cached = sim.get(0).error();
+    assert_eq!(
+        (cached.status, cached.retry_after_ms),
+        (Status::ServerError, Some(1))
+    );
+    sim.pass(1);
+    sim.get(0).ticket();
+    assert_eq!(sim.requests(), 2);
+}
+
+#[test]
+fn a_patient_caller_waits_for_recovery_and_not_beyond_its_deadline() {
+    let patient = |sim: &Sim| Want {
+        patient: true,
+        ..sim.want(Purpose::Token)
+    };
+    let mut sim = Sim::new(1, 1, false);
+    sim.server.mode = Mode::Refused;
+    let ticket = sim.ask(0, patient(&sim)).ticket();
+    sim.pass(20 * SECOND);
+    assert!(sim.answer(0, ticket).is_none(), "still waiting");
+    sim.server.mode = Mode::Up;
+    sim.pass(6 * SECOND);
+    sim.answer(0, ticket).unwrap().unwrap();
+
+    let mut sim = Sim::new(1, 1, false);
+    sim.server.mode = Mode::Refused;
+    let ticket = sim.ask(0, patient(&sim)).ticket();
+    sim.pass(30 * SECOND);
+    let error = sim.answer(0, ticket).unwrap().unwrap_err();
+    assert_eq!(
+        error.status,
+        Status::NetworkError,
+        "no later try would be in time"
+    );
+}
+
+#[test]
+fn retry_after_is_honoured_and_clamped() {
+    for (asked, at_least, at_most) in [
+        (Some(7_000), 7_000, 7_000),
+        (Some(0), 1_000, 1_000),
+        (Some(86_400_000), 600_000, 600_000),
+        (None, 100, 200),
+    ] {
+        let mut sim = Sim::new(1, 1, false);
+        sim.server.mode = Mode::Limited(asked);
+        let ticket = sim.get(0).ticket();
+        sim.pass(sim.server.latency_ms);
+        let error = sim.answer(0, ticket).unwrap().unwrap_err();
+        let wait = i64::try_from(error.retry_after_ms.unwrap()).unwrap();
+        assert!((at_least..=at_most).contains(&wait), "{asked:?}: {wait}");
+    }
+}
+
+#[test]
+fn a_rejected_key_is_probed_for_ever_and_its_valid_token_served_to_the_end() {
+    let mut sim = with_due_token();
+    sim.server.key_works = false;
+    sim.server.revoke_refresh_token();
+    let token = sim.get(0).token();
+    let mut served = 0;
+    while token.is_usable(sim.now) {
+        sim.get(0).token();
+        sim.pass(SECOND);
+        served += 1;
+    }
+    assert!(served > 500, "{served}");
+    assert_eq!(sim.get(0).error().status, Status::KeyRejected);
+    let before = sim.requests();
+    for _ in 0..10 * 60 {
+        sim.get(0);
+        sim.pass(SECOND * 6);
+    }
+    let probes = sim.requests() - before;
+    assert!(
+        (12..=24).contains(&probes),
+        "an hour of probes every 2.5 to 5 minutes: {probes}"
+    );
+    sim.server.key_works = true;
+    sim.pass(5 * MINUTE);
+    sim.token(0);
+}
+
+// --- 401 from the API ---
+
+#[test]
+fn a_thousand_401s_for_one_token_cost_one_exchange_and_a_late_one_none() {
+    let mut sim = with_token();
+    let rejected = sim.get(0).token();
+    for _ in 0..1_000 {
+        sim.invalidate(0, &rejected).unwrap();
+    }
+    let tickets: Vec<u64> = (0..1_000).map(|_| sim.get(0).ticket()).collect();
+    sim.pass(SECOND);
+    for ticket in tickets {
+        sim.answer(0, ticket).unwrap().unwrap();
+    }
+    assert_eq!(
+        (sim.requests(), sim.refreshes()),
+        (2, 0),
+        "with the key, not the refresh token"
+    );
+    sim.invalidate(0, &rejected).unwrap();
+    sim.get(0).token();
+    assert_eq!(sim.requests(), 2);
+}
+
+#[test]
+fn an_api_that_always_answers_401_costs_one_exchange_a_minute() {
+    for lifetime in [HOUR, 3 * SECOND] {
+        let mut sim = Sim::new(1, 1, false);
+        sim.server.lifetime_ms = lifetime;
+        let mut refused = 0;
+        for _ in 0..60 * 60 {
+            let token = sim.token(0);
+            if let Err(error) = sim.invalidate(0, &token) {
+                assert_eq!(error.status, Status::TokenRejected);
+                assert!(error.retry_after_ms.unwrap() <= 60_000);
+                refused += 1;
+            }
+            sim.pass(SECOND);
+        }
+        let minted = sim.requests() - sim.refreshes();
+        assert!(minted <= 62, "{minted} in an hour");
+        assert!(refused > 3_000);
+    }
+}
+
+// --- Minimum validity ---
+
+#[test]
+fn minimum_validity_renews_and_too_much_is_refused() {
+    let asking = |sim: &Sim, ms| Want {
+        min_validity_ms: ms,
+        ..sim.want(Purpose::Token)
+    };
+    let mut sim = with_token();
+    sim.pass(40 * MINUTE);
+    let ticket = sim.ask(0, asking(&sim, 50 * MINUTE)).ticket();
+    sim.pass(SECOND);
+    let token = sim.answer(0, ticket).unwrap().unwrap();
+    assert!(token.usable_for_ms(sim.now) >= 50 * MINUTE);
+    let error = sim.ask(0, asking(&sim, 2 * HOUR)).error();
+    assert_eq!(error.status, Status::InvalidArgument);
+    assert!(error.message.contains("min_validity_ms"));
+    assert_eq!(sim.requests(), 2);
+}
+
+#[test]
+fn the_longest_minimum_validity_in_a_loop_makes_no_hot_loop() {
+    let mut sim = with_token();
+    for _ in 0..3_600 {
+        let want = Want {
+            min_validity_ms: policy::longest_min_validity(HOUR),
+            ..sim.want(Purpose::Token)
+        };
+        sim.ask(0, want);
+        sim.pass(SECOND);
+    }
+    assert!(sim.requests() <= 125, "one each 30 s: {}", sim.requests());
+}
+
+#[test]
+fn a_server_whose_tokens_are_shorter_than_asked_for_gives_an_error_not_a_loop() {
+    let mut sim = Sim::new(1, 1, false);
+    sim.server.lifetime_ms = 10 * MINUTE;
+    let want = Want {
+        min_validity_ms: 20 * MINUTE,
+        ..sim.want(Purpose::Token)
+    };
+    let ticket = sim.ask(0, want).ticket();
+    sim.pass(SECOND);
+    let error = sim.answer(0, ticket).unwrap().unwrap_err();
+    assert_eq!(error.status, Status::InvalidArgument);
+    sim.get(0).token();
+    assert_eq!(sim.requests(), 1);
+}
+
+// --- Clocks ---
+
+#[test]
+fn a_suspended_machine_and_a_stepped_clock_never_serve_an_expired_token() {
+    let cases: [(&str, fn(&mut Sim)); 4] = [
+        ("suspended for two hours", |sim| sim.suspend(2 * HOUR)),
+        ("wall clock set a day forward", |sim| sim.set_wall(DAY)),
+        ("suspended, then the wall clock set back", |sim| {
+            sim.suspend(2 * HOUR);
+            sim.set_wall(-DAY);
+        }),
+        (
+            "a paused virtual machine: only the wall clock moves",
+            |sim| sim.set_wall(2 * HOUR),
+        ),
+    ];
+    for (name, happen) in cases {
+        let mut sim = with_token();
+        happen(&mut sim);
+        sim.get(0).ticket();
+        sim.pass(SECOND);
+        sim.get(0).token();
+        assert_eq!(sim.requests(), 2, "{name}");
+    }
+}
+
+#[test]
+fn a_wall_clock_set_back_changes_nothing() {
+    let mut sim = with_token();
+    sim.set_wall(-DAY);
+    sim.get(0).token();
+    sim.pass(59 * MINUTE + 31 * SECOND);
+    assert!(sim.read(0).is_none(), "the monotonic clock knows");
+}
+
+// --- Fork ---
+
+#[test]
+fn a_forked_child_reads_its_parents_token_and_never_sends_its_refresh_token() {
+    let mut sim = with_due_token();
+    let child = sim.fork(0, false);
+    sim.get(child).token();
+    sim.pass(SECOND);
+    assert!(
+        !sim.get(child).token().is_due(sim.now),
+        "it renewed on its own"
+    );
+    assert_eq!((sim.requests(), sim.refreshes()), (2, 0), "with the key");
+    let refused = sim.ask(child, sim.want(Purpose::Refresh));
+    assert!(
+        matches!(refused, Got::Later(_)),
+        "its own refresh token it may send"
+    );
+}
+
+#[test]
+fn a_forked_child_has_no_refresh_token_of_its_own_at_first() {
+    let mut sim = with_token();
+    let child = sim.fork(0, false);
+    let error = sim.ask(child, sim.want(Purpose::Refresh)).error();
+    assert_eq!(error.status, Status::NoRefreshToken);
+}
+
+// --- Explicit calls ---
+
+#[test]
+fn a_refused_explicit_refresh_is_an_error_and_leaves_the_token() {
+    let mut sim = with_token();
+    sim.server.revoke_refresh_token();
+    let ticket = sim.ask(0, sim.want(Purpose::Refresh)).ticket();
+    sim.pass(SECOND);
+    let error = sim.answer(0, ticket).unwrap().unwrap_err();
+    assert_eq!(error.status, Status::RefreshRejected);
+    sim.get(0).token();
+    let again = sim.ask(0, sim.want(Purpose::Refresh)).error();
+    assert_eq!(again.status, Status::NoRefreshToken);
+    assert_eq!(sim.requests(), 2);
+}
+
+#[test]
+fn a_caller_of_get_token_is_not_given_an_explicit_refreshs_error() {
+    let mut sim = with_token();
+    sim.pass(2 * HOUR);
+    sim.server.revoke_refresh_token();
+    let refresh = sim.ask(0, sim.want(Purpose::Refresh)).ticket();
+    let get = sim.get(0).ticket();
+    sim.pass(SECOND);
+    let error = sim.answer(0, refresh).unwrap().unwrap_err();
+    assert_eq!(error.status, Status::RefreshRejected);
+    sim.answer(0, get).unwrap().unwrap();
+}
+
+#[test]
+fn an_explicit_authentication_does_not_wait_for_the_backoff() {
+    let mut sim = Sim::new(1, 1, false);
+    sim.server.key_works = false;
+    sim.get(0).ticket();
+    sim.pass(SECOND);
+    sim.server.key_works = true;
+    let ticket = sim.ask(0, sim.want(Purpose::Authenticate)).ticket();
+    sim.pass(SECOND);
+    sim.answer(0, ticket).unwrap().unwrap();
+    sim.get(0).token();
+}
+
+// --- Closing, states ---
+
+#[test]
+fn closing_answers_who_waits_and_drops_a_reply_that_comes_later() {
+    let mut sim = Sim::new(1, 1, false);
+    let ticket = sim.get(0).ticket();
+    sim.clients[0].state.close();
+    let late = sim.ask(0, sim.want(Purpose::Token)).error();
+    assert_eq!(late.status, Status::Closed);
+    let error = sim.answer(0, ticket).unwrap().unwrap_err();
+    assert_eq!(error.status, Status::Closed);
+    sim.pass(HOUR);
+    assert!(sim.clients[0].published.is_none());
+    assert_eq!(sim.requests(), 1);
+}
+
+#[test]
+fn each_state_is_told_once_in_order() {
+    let mut sim = Sim::new(1, 1, false);
+    let token = sim.token(0);
+    sim.invalidate(0, &token).unwrap();
+    sim.token(0);
+    sim.pass(50 * MINUTE);
+    sim.server.mode = Mode::Refused;
+    sim.get(0).token();
+    sim.pass(2 * HOUR);
+    sim.get(0);
+    sim.server.mode = Mode::Up;
+    sim.pass(10 * SECOND);
+    sim.token(0);
+    sim.pass(2 * HOUR);
+    sim.get(0);
+    let told: Vec<TokenState> = sim.clients[0]
+        .events
+        .iter()
+        .filter_map(|event| match event {
+            Event::StateChanged(state) => Some(*state),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            TokenState::Valid,
+            TokenState::Rejected,
+            TokenState::Valid,
+            TokenState::RenewalFailing,
+            TokenState::Unavailable,
+            TokenState::Valid,
+            TokenState::Expired,
+        ]
+    );
+}
+
+#[test]
+fn a_flight_that_cannot_start_is_a_failure_like_any_other() {
+    let mut sim = with_due_token();
+    let now = sim.now;
+    let state = &mut sim.clients[0].state;
+    state.renew_if_due(now);
+    assert!(state.take_effects(now).launch);
+    let no_thread = crate::error::Error::new(Status::SystemError, "no thread");
+    state.grounded(no_thread, now, &mut || 0.5);
+    assert!(!state.take_effects(now).launch);
+    sim.get(0).token();
+    sim.pass(SECOND);
+    sim.get(0).token();
+    sim.pass(SECOND);
+    assert!(
+        !sim.get(0).token().is_due(sim.now),
+        "tried again, and renewed"
+    );
+}
