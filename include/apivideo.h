@@ -427,6 +427,14 @@ apivideo_status apivideo_get_token(const apivideo_client *client,
                                    apivideo_error **error_out);
 
 /**
+ * apivideo_token_id() of the token that apivideo_get_token() would give at once, or 0 if it would have to wait, and for NULL.
+ *
+ * For programs that keep a copy of a token's text, as bindings to other languages do: as long as this gives the copy's number, the copy
+ * is still the one to use. Renews ahead of time as a read does. Any thread may call this; it never blocks.
+ */
+uint64_t apivideo_client_token_id(const apivideo_client *client);
+
+/**
  * Gives a token that is good for at least `min_validity_ms` from now, for a request that takes that long. Renews if the
  * token at hand is not.
  *
@@ -525,7 +533,7 @@ apivideo_status apivideo_config_set_environment(apivideo_config *config,
                                                 apivideo_error **error_out);
 
 /**
- * Another server than api.video's: "https://host[:port][/path]", 2,048 bytes at most; "http://" only with "localhost" or a
+ * Another server than api.video's: `https://host[:port][/path]`, 2,048 bytes at most; `http://` only with "localhost" or a
  * loopback address. `error_out`: may be NULL.
  *
  * Errors: NULL_ARGUMENT, INVALID_UTF8; INVALID_ARGUMENT with the reason.
@@ -610,7 +618,7 @@ apivideo_status apivideo_config_set_keep_fresh(apivideo_config *config,
                                                apivideo_error **error_out);
 
 /**
- * The proxy: "http://[user:password@]host[:port]"; "" for none. Default: the environment's HTTPS_PROXY and NO_PROXY, as they are
+ * The proxy: `http://[user:password@]host[:port]`; "" for none. Default: the environment's HTTPS_PROXY and NO_PROXY, as they are
  * when the client is made. Loopback addresses never go through a proxy. `error_out`: may be NULL.
  *
  * Errors: NULL_ARGUMENT, INVALID_UTF8, INVALID_ARGUMENT.
@@ -735,12 +743,14 @@ apivideo_status apivideo_operation_wait(const apivideo_operation *operation,
                                         apivideo_error **error_out);
 
 /**
- * Has `callback` called with `user_data`, exactly once, when the operation is complete, however it ends: on a thread of the
- * library, on the thread that cancels or frees, or on this one before this returns if the operation is complete already.
+ * Has `callback` called with `user_data`, exactly once, when the operation is complete, however it ends. If this call fails, the
+ * callback is not called.
  *
- * The callback may call any function of this library but apivideo_operation_free() on its own operation. It must not block
- * for long. `user_data` must be usable from any thread until the callback was called. In a forked child the callbacks of
- * the parent's operations are not called. `error_out`: may be NULL.
+ * It comes from a thread of the library or from any thread that is in a call of this client or of one of its operations: from this
+ * one, before this returns, if the operation is complete already. It may call any function of this library, and free its own
+ * operation, unless that freeing is what called it. It must not block for long. Another thread may free the operation meanwhile.
+ * `user_data` must be usable from any thread until the callback was called. In a forked child the callbacks of the parent's operations
+ * are not called. `error_out`: may be NULL.
  *
  * Errors: NULL_ARGUMENT; INVALID_ARGUMENT if a callback was set before; CANCELLED in a forked child.
  */
@@ -805,6 +815,11 @@ const char *apivideo_token_token_type(const apivideo_token *token);
  * Never NULL. The text lives as long as the reference.
  */
 const char *apivideo_token_refresh_token(const apivideo_token *token);
+
+/**
+ * A number that no other token of this process has; 0 for NULL. See apivideo_client_token_id().
+ */
+uint64_t apivideo_token_id(const apivideo_token *token);
 
 /**
  * What is left of the token's life, now, in milliseconds; 0 once it has expired, and for NULL.

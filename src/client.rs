@@ -1,10 +1,10 @@
 //! A client: one API key, one token, any number of threads.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use crate::auth::Auth;
-use crate::clock::SystemClock;
+use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, checked_api_key};
 use crate::error::{Error, Status};
 use crate::ffi::sys;
@@ -56,6 +56,12 @@ impl Client {
         }
     }
 
+    /// [`Token::id`] of the token that [`Client::get_token`] would give at once, if there is one: a caller that keeps a
+    /// copy of a token's text learns whether that is still the one.
+    pub fn token_id(&self) -> Option<u64> {
+        self.keeper.read().map(|token| token.id())
+    }
+
     /// A token that is good for at least `min_validity_ms` from now, for a long request.
     pub fn get_token_valid_for(&self, min_validity_ms: u64) -> Result<Arc<Token>, Error> {
         match self.read_valid_for(min_validity_ms) {
@@ -79,9 +85,12 @@ impl Client {
             None => self.keeper.start(want, &ticket),
         };
         Operation {
-            keeper: Arc::clone(&self.keeper),
-            ticket,
-            id,
+            call: Call {
+                keeper: Arc::downgrade(&self.keeper),
+                clock: Arc::clone(self.keeper.clock()),
+                ticket,
+                id,
+            },
         }
     }
 
@@ -130,39 +139,78 @@ impl Drop for Client {
 }
 
 /// A call under way. Dropping it cancels it; the exchange that it waits for goes on for others.
+///
+/// It keeps nothing of its client: once that is dropped, the key is gone from memory.
 pub struct Operation {
-    keeper: Arc<Keeper>,
-    ticket: Arc<Ticket>,
-    id: Option<WaiterId>,
+    call: Call,
 }
 
 impl Operation {
     /// The answer, if it comes within `timeout`.
     pub fn wait(&self, timeout: Duration) -> Option<Result<Arc<Token>, Error>> {
-        self.keeper.look(&self.ticket, timeout)
+        self.call.wait(timeout)
     }
 
     /// Has `callback` called once when the answer is there, on whatever thread brings it: on this one, before this
     /// returns, if it is there already.
     pub fn on_complete(&self, callback: impl FnOnce() + Send + 'static) -> Result<(), Error> {
-        self.ticket.on_answer(Box::new(callback))
+        self.call.on_complete(callback)
     }
 
     /// Ends the waiting with [`Status::Cancelled`], unless the answer is there already.
     pub fn cancel(&self) {
-        if let Some(id) = self.id {
-            self.keeper.cancel(id);
-        }
-        self.ticket.answer(Err(Error::new(
-            Status::Cancelled,
-            "The operation was cancelled.",
-        )));
+        self.call.cancel();
+    }
+
+    /// What the operation is made of, to use while a callback may free the operation itself.
+    #[cfg(feature = "capi")]
+    pub(crate) fn call(&self) -> Call {
+        self.call.clone()
     }
 }
 
 impl Drop for Operation {
     fn drop(&mut self) {
-        self.cancel();
+        self.call.cancel();
+    }
+}
+
+/// The parts of an [`Operation`].
+#[derive(Clone)]
+pub(crate) struct Call {
+    keeper: Weak<Keeper>,
+    clock: Arc<dyn Clock>,
+    ticket: Arc<Ticket>,
+    id: Option<WaiterId>,
+}
+
+impl Call {
+    pub(crate) fn wait(&self, timeout: Duration) -> Option<Result<Arc<Token>, Error>> {
+        match self.keeper.upgrade() {
+            Some(keeper) => keeper.look(&self.ticket, timeout),
+            // The client is gone, and has answered.
+            None => {
+                let answer = self.ticket.wait(timeout)?;
+                Some(answer.map(|grant| Arc::new(Token::new(grant, Arc::clone(&self.clock)))))
+            }
+        }
+    }
+
+    pub(crate) fn on_complete(
+        &self,
+        callback: impl FnOnce() + Send + 'static,
+    ) -> Result<(), Error> {
+        self.ticket.on_answer(Box::new(callback))
+    }
+
+    pub(crate) fn cancel(&self) {
+        if let (Some(id), Some(keeper)) = (self.id, self.keeper.upgrade()) {
+            keeper.cancel(id);
+        }
+        self.ticket.answer(Err(Error::new(
+            Status::Cancelled,
+            "The operation was cancelled.",
+        )));
     }
 }
 

@@ -3,7 +3,7 @@
 use std::ffi::CStr;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use crate::clock::{Clock, Now};
 use crate::ffi::secret::Secret;
@@ -13,6 +13,8 @@ const SCHEME: &str = "Bearer ";
 
 /// One reply of the auth endpoints, and when it stops being good. Never changes.
 pub struct Grant {
+    /// Its own in this process and its forks.
+    id: u64,
     /// `Bearer …`: the access token is its tail.
     authorization: Secret,
     refresh_token: Option<Secret>,
@@ -31,7 +33,9 @@ impl Grant {
         sent: Now,
         draw: f64,
     ) -> Grant {
+        static NEXT_ID: AtomicU64 = AtomicU64::new(1);
         Grant {
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             authorization: Secret::new(&format!("{SCHEME}{access_token}")),
             refresh_token: refresh_token.map(Secret::new),
             lifetime_ms,
@@ -129,14 +133,19 @@ impl Token {
         }
     }
 
+    /// A number that no other token of this process has; never 0.
+    pub fn id(&self) -> u64 {
+        self.grant.id
+    }
+
     /// The value of an `Authorization` header: `Bearer` and the access token.
     pub fn authorization(&self) -> &str {
-        self.grant.authorization.as_str()
+        self.authorization_c().to_str().unwrap_or_default()
     }
 
     /// The access token alone.
     pub fn access_token(&self) -> &str {
-        &self.authorization()[SCHEME.len()..]
+        self.access_token_c().to_str().unwrap_or_default()
     }
 
     /// The refresh token, empty if api.video sent none.

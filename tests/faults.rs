@@ -1,5 +1,7 @@
 //! The whole way over real sockets: every fault that the local sandbox can make, and what a caller gets.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)] // A test that panics has failed.
+
 use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -250,7 +252,8 @@ fn a_cold_caller_gets_the_documented_status_for_every_fault_and_the_next_call_wo
         );
         assert!(error.retry_after_ms.is_some(), "{name}: says when to retry");
         assert_eq!(sandbox.counters().requests, 1, "{name}");
-        if matches!(status, Status::KeyRejected | Status::ServerError) && error.problem.title != ""
+        if matches!(status, Status::KeyRejected | Status::ServerError)
+            && !error.problem.title.is_empty()
         {
             assert_eq!(error.problem.title, "A title.", "{name}");
             assert_eq!(error.problem.name, "a name", "{name}");

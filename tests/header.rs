@@ -2,6 +2,8 @@
 //!
 //! `make header` runs this with `APIVIDEO_WRITE_HEADER=1`, which writes the file instead.
 
+#![allow(clippy::unwrap_used)] // A test that panics has failed.
+
 use std::fs;
 use std::path::Path;
 

@@ -101,6 +101,19 @@ pub unsafe extern "C" fn apivideo_get_token(
     unsafe { token_call(client, token_out, error_out, Client::get_token) }
 }
 
+/// apivideo_token_id() of the token that apivideo_get_token() would give at once, or 0 if it would have to wait, and for NULL.
+///
+/// For programs that keep a copy of a token's text, as bindings to other languages do: as long as this gives the copy's number, the copy
+/// is still the one to use. Renews ahead of time as a read does. Any thread may call this; it never blocks.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn apivideo_client_token_id(client: *const apivideo_client) -> u64 {
+    // SAFETY: a live client or NULL, as the header asks.
+    match unsafe { peek(client) } {
+        Some(client) => guard_or(0, || client.token_id().unwrap_or(0)),
+        None => 0,
+    }
+}
+
 /// Gives a token that is good for at least `min_validity_ms` from now, for a request that takes that long. Renews if the
 /// token at hand is not.
 ///

@@ -91,7 +91,7 @@ pub unsafe extern "C" fn apivideo_config_set_environment(
     unsafe { set(config, error_out, change) }
 }
 
-/// Another server than api.video's: "https://host[:port][/path]", 2,048 bytes at most; "http://" only with "localhost" or a
+/// Another server than api.video's: `https://host[:port][/path]`, 2,048 bytes at most; `http://` only with "localhost" or a
 /// loopback address. `error_out`: may be NULL.
 ///
 /// Errors: NULL_ARGUMENT, INVALID_UTF8; INVALID_ARGUMENT with the reason.
@@ -228,7 +228,7 @@ pub unsafe extern "C" fn apivideo_config_set_keep_fresh(
     unsafe { set(config, error_out, change) }
 }
 
-/// The proxy: "http://[user:password@]host[:port]"; "" for none. Default: the environment's HTTPS_PROXY and NO_PROXY, as they are
+/// The proxy: `http://[user:password@]host[:port]`; "" for none. Default: the environment's HTTPS_PROXY and NO_PROXY, as they are
 /// when the client is made. Loopback addresses never go through a proxy. `error_out`: may be NULL.
 ///
 /// Errors: NULL_ARGUMENT, INVALID_UTF8, INVALID_ARGUMENT.

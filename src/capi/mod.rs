@@ -1,7 +1,7 @@
 //! The C ABI: every exported function, one file a noun.
 //!
-//! Each is a few lines: check the arguments, call [`crate::client`] or a neighbour, hand the result out, all inside
-//! [`guard`](crate::ffi::boundary::guard). What a pointer must be is told once, in the header's preamble
+//! Each is a few lines: check the arguments, call `client` or a neighbour, hand the result out, all inside
+//! `ffi::boundary::guard`. What a pointer must be is told once, in the header's preamble
 //! (`cbindgen.toml`), and that is the safety contract of every `unsafe extern "C"` function here.
 
 #![allow(unsafe_code)]

@@ -42,12 +42,12 @@ pub unsafe extern "C" fn apivideo_operation_wait(
         clear(token_out.cast::<*mut apivideo_token>());
         guard(error_out, || {
             require_out(token_out, "token_out")?;
-            let operation = borrow(operation, "operation")?;
+            let call = borrow(operation, "operation")?.call();
             let timeout = match timeout_ms {
                 u32::MAX => Duration::MAX,
                 ms => Duration::from_millis(ms.into()),
             };
-            let token = operation.wait(timeout).unwrap_or_else(|| Err(pending()))?;
+            let token = call.wait(timeout).unwrap_or_else(|| Err(pending()))?;
             give_arc(token_out, token);
             Ok(())
         })
@@ -61,12 +61,14 @@ fn pending() -> Error {
     )
 }
 
-/// Has `callback` called with `user_data`, exactly once, when the operation is complete, however it ends: on a thread of the
-/// library, on the thread that cancels or frees, or on this one before this returns if the operation is complete already.
+/// Has `callback` called with `user_data`, exactly once, when the operation is complete, however it ends. If this call fails, the
+/// callback is not called.
 ///
-/// The callback may call any function of this library but apivideo_operation_free() on its own operation. It must not block
-/// for long. `user_data` must be usable from any thread until the callback was called. In a forked child the callbacks of
-/// the parent's operations are not called. `error_out`: may be NULL.
+/// It comes from a thread of the library or from any thread that is in a call of this client or of one of its operations: from this
+/// one, before this returns, if the operation is complete already. It may call any function of this library, and free its own
+/// operation, unless that freeing is what called it. It must not block for long. Another thread may free the operation meanwhile.
+/// `user_data` must be usable from any thread until the callback was called. In a forked child the callbacks of the parent's operations
+/// are not called. `error_out`: may be NULL.
 ///
 /// Errors: NULL_ARGUMENT; INVALID_ARGUMENT if a callback was set before; CANCELLED in a forked child.
 #[unsafe(no_mangle)]
@@ -80,11 +82,11 @@ pub unsafe extern "C" fn apivideo_operation_on_complete(
     // SAFETY: the header asks for valid pointers or NULL, and for user data that any thread may use.
     unsafe {
         guard(error_out, || {
-            let operation = borrow(operation, "operation")?;
+            let call = borrow(operation, "operation")?.call();
             let callback = callback.ok_or_else(|| {
                 Error::new(Status::NullArgument, "The argument `callback` is NULL.")
             })?;
-            operation.on_complete(move || callback(user_data.pointer()))
+            call.on_complete(move || callback(user_data.pointer()))
         })
     }
 }
@@ -94,8 +96,8 @@ pub unsafe extern "C" fn apivideo_operation_on_complete(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apivideo_operation_cancel(operation: *const apivideo_operation) {
     // SAFETY: a live operation or NULL, as the header asks.
-    if let Some(operation) = unsafe { peek(operation) } {
-        guard_or((), || operation.cancel());
+    if let Some(call) = unsafe { peek(operation) }.map(Operation::call) {
+        guard_or((), || call.cancel());
     }
 }
 

@@ -76,6 +76,13 @@ pub unsafe extern "C" fn apivideo_token_refresh_token(
     unsafe { text_of(token, Token::refresh_token_c) }
 }
 
+/// A number that no other token of this process has; 0 for NULL. See apivideo_client_token_id().
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn apivideo_token_id(token: *const apivideo_token) -> u64 {
+    // SAFETY: a live token or NULL, as the header asks.
+    unsafe { peek(token) }.map_or(0, Token::id)
+}
+
 /// What is left of the token's life, now, in milliseconds; 0 once it has expired, and for NULL.
 ///
 /// Counted from the moment its request was sent, by the wall clock or a clock that counts a suspended machine's sleep,

@@ -510,7 +510,8 @@ fn a_server_whose_tokens_are_shorter_than_asked_for_gives_an_error_not_a_loop() 
 
 #[test]
 fn a_suspended_machine_and_a_stepped_clock_never_serve_an_expired_token() {
-    let cases: [(&str, fn(&mut Sim)); 4] = [
+    type Case = (&'static str, fn(&mut Sim));
+    let cases: [Case; 4] = [
         ("suspended for two hours", |sim| sim.suspend(2 * HOUR)),
         ("wall clock set a day forward", |sim| sim.set_wall(DAY)),
         ("suspended, then the wall clock set back", |sim| {

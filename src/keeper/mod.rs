@@ -18,6 +18,8 @@ pub(crate) mod ticket;
 pub(crate) mod waiters;
 
 #[cfg(test)]
+mod chance;
+#[cfg(test)]
 mod life;
 #[cfg(test)]
 mod sim;
@@ -222,6 +224,10 @@ impl Keeper {
     /// No more exchanges; who waits is told. Does not wait for an exchange under way: its reply is dropped.
     pub(crate) fn close(&self) {
         self.change(Caller::MustNotWait, |state, _| state.close());
+    }
+
+    pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
+        &self.world.clock
     }
 
     pub(crate) fn now(&self) -> Now {

@@ -158,14 +158,12 @@ pub(super) struct Client {
     pub(super) published: Option<Arc<Grant>>,
     /// The answers that came, by ticket.
     pub(super) answers: HashMap<u64, Answer>,
-    /// Names of the refresh tokens that this client must never send.
     pub(super) events: Vec<Event>,
     tickets: u64,
-    flying: Option<Flying>,
-    max_in_flight: usize,
+    pub(super) flying: Option<Flying>,
 }
 
-struct Flying {
+pub(super) struct Flying {
     request: Request,
     sent: Now,
     back_at: i64,
@@ -219,7 +217,6 @@ impl Sim {
             events: Vec::new(),
             tickets: 0,
             flying: None,
-            max_in_flight: 0,
         };
         Sim {
             now: Now {
@@ -309,7 +306,6 @@ impl Sim {
             events: Vec::new(),
             tickets: 0,
             flying: None,
-            max_in_flight: 0,
         });
         self.clients.len() - 1
     }

@@ -1,0 +1,1060 @@
+/*
+ * libapivideo for C++17 and later: valid api.video bearer tokens for any thread of any program.
+ *
+ * SPDX-License-Identifier: MIT
+ *
+ *     apivideo::client client(std::getenv("APIVIDEO_API_KEY"));
+ *     apivideo::token token = client.get_token();
+ *     request.set_header("Authorization", std::string(token.authorization()));
+ *
+ * This is apivideo.h with owners, exceptions and std::future; it adds no rule of its own to the
+ * life of a token, and needs nothing but the standard library. Link with libapivideo.
+ *
+ * What holds for everything here
+ * ------------------------------
+ *
+ * Errors. A call that can fail comes in two forms: get_token() throws an apivideo::error, and
+ * try_get_token() returns a result, which holds the value or the error. Constructors have a static
+ * try_create(). Either form may throw std::bad_alloc, and nothing else is ever thrown.
+ *
+ * Ownership. client, config, operation, statistics and token are handles: they can be moved but not
+ * copied, and free what they hold. A handle that was moved from is empty: calls on it fail with
+ * null_argument or answer with nothing, and never crash. native_handle() lends the C handle for a
+ * call of apivideo.h.
+ *
+ * Threads. Any number of threads may call const members of one object at once. The others, and
+ * destructors, need the object to themselves.
+ *
+ * Strings. In: const char* or std::string, in UTF-8; a null pointer is null_argument, and a NUL
+ * inside a std::string is invalid_argument. Out: std::string_view, followed by a NUL, alive as long
+ * as the object that was asked.
+ *
+ * Callbacks. They are called on threads of the library or of any caller, so they must be fit for
+ * that. An exception that leaves one is swallowed.
+ *
+ * Time. Durations in are std::chrono::milliseconds, or anything that converts to it without loss.
+ */
+
+#ifndef APIVIDEO_HPP
+#define APIVIDEO_HPP
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <cstring>
+#include <exception>
+#include <functional>
+#include <future>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+
+#include "apivideo.h"
+
+static_assert(APIVIDEO_ABI_VERSION == 1, "apivideo.hpp and apivideo.h are of different versions");
+
+namespace apivideo {
+
+using std::chrono::milliseconds;
+
+// --- Numbers with names ---
+
+/// What became of a call. The meaning of each is told in apivideo.h; a later library may give
+/// others.
+enum class status : std::int32_t {
+    ok = APIVIDEO_STATUS_OK,
+    invalid_argument = APIVIDEO_STATUS_INVALID_ARGUMENT,
+    null_argument = APIVIDEO_STATUS_NULL_ARGUMENT,
+    invalid_utf8 = APIVIDEO_STATUS_INVALID_UTF8,
+    key_rejected = APIVIDEO_STATUS_KEY_REJECTED,
+    refresh_rejected = APIVIDEO_STATUS_REFRESH_REJECTED,
+    no_refresh_token = APIVIDEO_STATUS_NO_REFRESH_TOKEN,
+    token_rejected = APIVIDEO_STATUS_TOKEN_REJECTED,
+    rate_limited = APIVIDEO_STATUS_RATE_LIMITED,
+    server_error = APIVIDEO_STATUS_SERVER_ERROR,
+    protocol_error = APIVIDEO_STATUS_PROTOCOL_ERROR,
+    network_error = APIVIDEO_STATUS_NETWORK_ERROR,
+    tls_error = APIVIDEO_STATUS_TLS_ERROR,
+    timeout = APIVIDEO_STATUS_TIMEOUT,
+    pending = APIVIDEO_STATUS_PENDING,
+    cancelled = APIVIDEO_STATUS_CANCELLED,
+    closed = APIVIDEO_STATUS_CLOSED,
+    system_error = APIVIDEO_STATUS_SYSTEM_ERROR,
+    internal = APIVIDEO_STATUS_INTERNAL,
+};
+
+/// Which of api.video's two environments a key belongs to.
+enum class environment : std::int32_t {
+    production = APIVIDEO_ENVIRONMENT_PRODUCTION,
+    sandbox = APIVIDEO_ENVIRONMENT_SANDBOX,
+};
+
+/// How much of the log a program wants: everything up to and including this level.
+enum class log_level : std::int32_t {
+    off = APIVIDEO_LOG_LEVEL_OFF,
+    error = APIVIDEO_LOG_LEVEL_ERROR,
+    warning = APIVIDEO_LOG_LEVEL_WARNING,
+    info = APIVIDEO_LOG_LEVEL_INFO,
+    debug = APIVIDEO_LOG_LEVEL_DEBUG,
+};
+
+/// What a client can give, now.
+enum class token_state : std::int32_t {
+    none = APIVIDEO_TOKEN_STATE_NONE,
+    valid = APIVIDEO_TOKEN_STATE_VALID,
+    renewal_failing = APIVIDEO_TOKEN_STATE_RENEWAL_FAILING,
+    expired = APIVIDEO_TOKEN_STATE_EXPIRED,
+    rejected = APIVIDEO_TOKEN_STATE_REJECTED,
+    unavailable = APIVIDEO_TOKEN_STATE_UNAVAILABLE,
+};
+
+/// What is counted, since the client was made or as it is now.
+enum class statistic : std::int32_t {
+    authenticate_requests = APIVIDEO_STATISTIC_AUTHENTICATE_REQUESTS,
+    refresh_requests = APIVIDEO_STATISTIC_REFRESH_REQUESTS,
+    tokens_granted = APIVIDEO_STATISTIC_TOKENS_GRANTED,
+    refresh_rejections = APIVIDEO_STATISTIC_REFRESH_REJECTIONS,
+    key_rejections = APIVIDEO_STATISTIC_KEY_REJECTIONS,
+    failures = APIVIDEO_STATISTIC_FAILURES,
+    invalidations = APIVIDEO_STATISTIC_INVALIDATIONS,
+    timeouts = APIVIDEO_STATISTIC_TIMEOUTS,
+    waiters = APIVIDEO_STATISTIC_WAITERS,
+    consecutive_failures = APIVIDEO_STATISTIC_CONSECUTIVE_FAILURES,
+    retry_in_ms = APIVIDEO_STATISTIC_RETRY_IN_MS,
+    exchanges_in_flight = APIVIDEO_STATISTIC_EXCHANGES_IN_FLIGHT,
+};
+
+/// A short English name, such as "timeout".
+[[nodiscard]] inline std::string_view to_string(status value) noexcept {
+    return apivideo_status_string(static_cast<std::int32_t>(value));
+}
+
+/// The version of the library that is loaded, such as "0.1.0".
+[[nodiscard]] inline std::string_view version() noexcept {
+    return apivideo_version();
+}
+
+/// Whether the library that is loaded is one that this header describes. A linked program need not
+/// ask: the library's file name sees to it. One that loads the library itself should.
+[[nodiscard]] inline bool is_abi_compatible() noexcept {
+    return apivideo_abi_version() == APIVIDEO_ABI_VERSION;
+}
+
+// --- Errors and results ---
+
+/// Why a call failed. what() is one line in English, without keys and tokens. Copies share what
+/// they hold and do not throw.
+class error : public std::runtime_error {
+public:
+    /// An error of the caller's own.
+    error(apivideo::status status, const std::string& message)
+        : std::runtime_error(message), status_(status) {}
+
+    /// Shares an error that the library gave.
+    explicit error(std::shared_ptr<apivideo_error> handle)
+        : std::runtime_error(apivideo_error_message(handle.get())),
+          status_(static_cast<apivideo::status>(apivideo_error_status(handle.get()))),
+          handle_(std::move(handle)) {}
+
+    /// What kind of failure it is.
+    [[nodiscard]] apivideo::status status() const noexcept { return status_; }
+
+    /// The status of the HTTP reply that led to the error; 0 if there was none.
+    [[nodiscard]] int http_status() const noexcept {
+        return apivideo_error_http_status(handle_.get());
+    }
+
+    /// `type` of api.video's problem object, a URL; empty if there is none. It comes from the
+    /// server.
+    [[nodiscard]] std::string_view problem_type() const noexcept {
+        return apivideo_error_problem_type(handle_.get());
+    }
+
+    /// `title` of api.video's problem object, a sentence; empty if there is none. It comes from the
+    /// server.
+    [[nodiscard]] std::string_view title() const noexcept {
+        return apivideo_error_title(handle_.get());
+    }
+
+    /// `name` of api.video's problem object, what is at fault; empty if there is none. It comes
+    /// from the server.
+    [[nodiscard]] std::string_view name() const noexcept {
+        return apivideo_error_name(handle_.get());
+    }
+
+    /// Whether the same call may succeed later without the caller changing anything.
+    [[nodiscard]] bool is_retryable() const noexcept {
+        return apivideo_error_is_retryable(handle_.get());
+    }
+
+    /// When trying again makes sense, from the moment of the error; nothing where that is not
+    /// known.
+    [[nodiscard]] std::optional<milliseconds> retry_after() const noexcept {
+        const std::int64_t ms = apivideo_error_retry_after_ms(handle_.get());
+        return ms < 0 ? std::nullopt : std::optional(milliseconds(ms));
+    }
+
+private:
+    apivideo::status status_;
+    std::shared_ptr<apivideo_error> handle_;
+};
+
+/// A value, or the error that stood in its way. Its members are named as in std::expected.
+template <typename T>
+class [[nodiscard]] result {
+public:
+    result(T value) : content_(std::in_place_index<0>, std::move(value)) {}
+    result(apivideo::error why) : content_(std::in_place_index<1>, std::move(why)) {}
+
+    [[nodiscard]] bool has_value() const noexcept { return content_.index() == 0; }
+    explicit operator bool() const noexcept { return has_value(); }
+
+    /// The value; throws the error if there is none.
+    T& value() & {
+        throw_if_error();
+        return **this;
+    }
+    const T& value() const& {
+        throw_if_error();
+        return **this;
+    }
+    T&& value() && {
+        throw_if_error();
+        return *std::move(*this);
+    }
+
+    /// The value, which must be there.
+    [[nodiscard]] T& operator*() & noexcept { return *std::get_if<0>(&content_); }
+    [[nodiscard]] const T& operator*() const& noexcept { return *std::get_if<0>(&content_); }
+    [[nodiscard]] T&& operator*() && noexcept { return std::move(*std::get_if<0>(&content_)); }
+    [[nodiscard]] T* operator->() noexcept { return std::get_if<0>(&content_); }
+    [[nodiscard]] const T* operator->() const noexcept { return std::get_if<0>(&content_); }
+
+    /// The error, which must be there.
+    [[nodiscard]] const apivideo::error& error() const noexcept {
+        return *std::get_if<1>(&content_);
+    }
+
+private:
+    void throw_if_error() const {
+        if (!has_value()) {
+            throw error();
+        }
+    }
+
+    std::variant<T, apivideo::error> content_;
+};
+
+/// Success, or the error that stood in its way.
+template <>
+class [[nodiscard]] result<void> {
+public:
+    result() noexcept = default;
+    result(apivideo::error why) : error_(std::move(why)) {}
+
+    [[nodiscard]] bool has_value() const noexcept { return !error_.has_value(); }
+    explicit operator bool() const noexcept { return has_value(); }
+
+    /// Throws the error if there is one.
+    void value() const {
+        if (error_) {
+            throw *error_;
+        }
+    }
+
+    /// The error, which must be there.
+    [[nodiscard]] const apivideo::error& error() const noexcept { return *error_; }
+
+private:
+    std::optional<apivideo::error> error_;
+};
+
+/// A string argument: a `const char*` or a `std::string`, which is not copied and must live during
+/// the call.
+///
+/// It is not made of a std::string_view, which need not end with a NUL as C wants it: the copy
+/// would be one more trace of an API key in memory.
+class text {
+public:
+    text(const char* value) noexcept : value_(value) {}
+    text(const std::string& value) noexcept
+        : value_(value.c_str()), is_cut_(std::strlen(value.c_str()) != value.size()) {}
+
+    [[nodiscard]] const char* c_str() const noexcept { return value_; }
+
+    /// Whether C would see only a part of it, because of a NUL inside.
+    [[nodiscard]] bool is_cut() const noexcept { return is_cut_; }
+
+private:
+    const char* value_;
+    bool is_cut_ = false;
+};
+
+// Not part of the interface.
+namespace detail {
+
+template <typename T, void (*Free)(T*)>
+struct deleter {
+    void operator()(T* handle) const noexcept { Free(handle); }
+};
+
+/// The owner of a C handle.
+template <typename T, void (*Free)(T*)>
+using owner = std::unique_ptr<T, deleter<T, Free>>;
+
+/// Makes a call of the form `status call(apivideo_error** error_out)`.
+template <typename Call>
+result<void> attempt(const Call& call) {
+    apivideo_error* why = nullptr;
+    if (call(&why) == APIVIDEO_STATUS_OK) {
+        return {};
+    }
+    return error(std::shared_ptr<apivideo_error>(why, apivideo_error_free));
+}
+
+/// Makes a call of the form `status call(H** out, apivideo_error** error_out)`, and wraps what it
+/// hands out.
+template <typename Handle, typename Call>
+result<Handle> make(const Call& call) {
+    typename Handle::native_handle_type handle = nullptr;
+    const result<void> done = attempt([&](apivideo_error** why) { return call(&handle, why); });
+    if (!done) {
+        return done.error();
+    }
+    return Handle(handle);
+}
+
+inline error null_argument(const char* what) {
+    return error(status::null_argument, std::string("The argument `") + what + "` is NULL.");
+}
+
+inline error cut_text(const char* what) {
+    return error(status::invalid_argument,
+                 std::string("The argument `") + what + "` has a NUL character in it.");
+}
+
+/// A wait that C takes as 32 bits, where the longest one means "to the end".
+inline std::uint32_t wait_ms(milliseconds wait) noexcept {
+    if (wait.count() <= 0) {
+        return 0;
+    }
+    return wait.count() < UINT32_MAX ? static_cast<std::uint32_t>(wait.count()) : UINT32_MAX;
+}
+
+}  // namespace detail
+
+// --- Tokens ---
+
+/// An immutable snapshot of a token: a renewal does not change it, and it may outlive its client.
+/// Any thread may read it.
+class token {
+public:
+    using native_handle_type = const apivideo_token*;
+
+    /// Takes ownership of one reference. Null is fine.
+    explicit token(native_handle_type handle) noexcept : handle_(handle) {}
+
+    /// The same token once more, for another owner. Cheap: it counts references.
+    [[nodiscard]] token clone() const noexcept {
+        return token(apivideo_token_clone(native_handle()));
+    }
+
+    /// Whether there is a token in it. Not if it was moved from.
+    explicit operator bool() const noexcept { return handle_ != nullptr; }
+
+    [[nodiscard]] native_handle_type native_handle() const noexcept { return handle_.get(); }
+
+    // The texts live in the token; asked of a token without a name, as in
+    // client.get_token().authorization(), they are copies.
+
+    /// The value of an `Authorization` header: "Bearer", a space and the access token. Visible
+    /// ASCII: safe in a header.
+    [[nodiscard]] std::string_view authorization() const& noexcept {
+        return apivideo_token_authorization(native_handle());
+    }
+    [[nodiscard]] std::string authorization() const&& { return std::string(authorization()); }
+
+    /// The access token alone.
+    [[nodiscard]] std::string_view access_token() const& noexcept {
+        return apivideo_token_access_token(native_handle());
+    }
+    [[nodiscard]] std::string access_token() const&& { return std::string(access_token()); }
+
+    /// The refresh token; empty if api.video sent none. The library uses it by itself, once: a
+    /// program that sends it takes it away from its client.
+    [[nodiscard]] std::string_view refresh_token() const& noexcept {
+        return apivideo_token_refresh_token(native_handle());
+    }
+    [[nodiscard]] std::string refresh_token() const&& { return std::string(refresh_token()); }
+
+    /// The token's type, "Bearer".
+    [[nodiscard]] std::string_view token_type() const noexcept {
+        return apivideo_token_token_type(native_handle());
+    }
+
+    /// What is left of its life, now; 0 once it has expired.
+    [[nodiscard]] milliseconds expires_in() const noexcept {
+        return milliseconds(apivideo_token_expires_in_ms(native_handle()));
+    }
+
+    /// When it expires, by the wall clock.
+    [[nodiscard]] std::chrono::system_clock::time_point expires_at() const noexcept {
+        return std::chrono::system_clock::time_point(
+            std::chrono::duration_cast<std::chrono::system_clock::duration>(
+                milliseconds(apivideo_token_expires_at_ms(native_handle()))));
+    }
+
+    /// The life that api.video gave it.
+    [[nodiscard]] milliseconds lifetime() const noexcept {
+        return milliseconds(apivideo_token_lifetime_ms(native_handle()));
+    }
+
+private:
+    detail::owner<const apivideo_token, apivideo_token_free> handle_;
+};
+
+// --- Operations ---
+
+namespace detail {
+
+/// A C operation that is freed after its last use, and never inside its own callback, where C
+/// forbids it.
+///
+/// The handle, each call under way and the registered callback count as uses. Where the callback is
+/// the last one, nobody is left to free the operation once it has returned; so it goes to a list,
+/// which whoever comes next frees.
+class shared_operation {
+public:
+    explicit shared_operation(apivideo_operation* handle) noexcept : handle_(handle) {}
+    shared_operation(const shared_operation&) = delete;
+    shared_operation& operator=(const shared_operation&) = delete;
+
+    [[nodiscard]] apivideo_operation* handle() const noexcept { return handle_.get(); }
+
+    void begin_use() noexcept { users_.fetch_add(1, std::memory_order_relaxed); }
+
+    void end_use() noexcept {
+        if (is_last_use()) {
+            delete this;
+        }
+    }
+
+    /// Frees the operations whose callbacks were their last use.
+    static void free_finished() noexcept {
+        shared_operation* next = finished.exchange(nullptr, std::memory_order_acquire);
+        while (next != nullptr) {
+            delete std::exchange(next, next->next_);
+        }
+    }
+
+    /// What C calls when the operation is complete, and what it then calls in turn.
+    struct completion {
+        shared_operation* operation;
+        std::function<void()> callback;
+
+        static void run(void* user_data) noexcept {
+            auto* const self = static_cast<completion*>(user_data);
+            shared_operation* const operation = self->operation;
+            try {
+                self->callback();
+            } catch (...) {
+                // There is nobody to catch it behind the C boundary.
+            }
+            // This may free what the callback holds, the operation's handle included.
+            delete self;
+            operation->end_use_in_callback();
+        }
+    };
+
+private:
+    bool is_last_use() noexcept { return users_.fetch_sub(1, std::memory_order_acq_rel) == 1; }
+
+    void end_use_in_callback() noexcept {
+        if (!is_last_use()) {
+            return;
+        }
+        // The others are fair game: only this one's callback is running.
+        free_finished();
+        next_ = finished.load(std::memory_order_relaxed);
+        while (!finished.compare_exchange_weak(next_, this, std::memory_order_release,
+                                               std::memory_order_relaxed)) {
+        }
+    }
+
+    inline static std::atomic<shared_operation*> finished{nullptr};
+
+    owner<apivideo_operation, apivideo_operation_free> handle_;
+    std::atomic<unsigned> users_{1};
+    shared_operation* next_ = nullptr;
+};
+
+/// Keeps a shared operation alive during a call: a callback that runs in it may destroy the handle.
+class operation_use {
+public:
+    explicit operation_use(shared_operation* operation) noexcept : operation_(operation) {
+        if (operation_ != nullptr) {
+            operation_->begin_use();
+        }
+    }
+    operation_use(const operation_use&) = delete;
+    operation_use& operator=(const operation_use&) = delete;
+    ~operation_use() {
+        if (operation_ != nullptr) {
+            operation_->end_use();
+        }
+    }
+
+    [[nodiscard]] apivideo_operation* handle() const noexcept {
+        return operation_ != nullptr ? operation_->handle() : nullptr;
+    }
+
+private:
+    shared_operation* operation_;
+};
+
+}  // namespace detail
+
+/// A call under way. Destroying it cancels it if it is not complete. Any thread may use it; it may
+/// outlive its client.
+class operation {
+public:
+    using native_handle_type = apivideo_operation*;
+
+    /// Takes ownership. Null is fine.
+    explicit operation(native_handle_type handle) {
+        detail::owner<apivideo_operation, apivideo_operation_free> taken(handle);
+        if (taken) {
+            shared_.reset(new detail::shared_operation(taken.get()));
+            static_cast<void>(taken.release());
+        }
+    }
+
+    /// Whether there is an operation in it. Not if it was moved from.
+    explicit operator bool() const noexcept { return shared_ != nullptr; }
+
+    [[nodiscard]] native_handle_type native_handle() const noexcept {
+        return shared_ ? shared_->handle() : nullptr;
+    }
+
+    /// Waits for the token, as long as it takes: the client's wait timeout at most.
+    ///
+    /// Errors: cancelled, closed, and all of client::get_token(). Any number of threads may wait,
+    /// and again after the end.
+    [[nodiscard]] token wait() const { return try_wait().value(); }
+    /// As above, without throwing.
+    [[nodiscard]] result<token> try_wait() const { return look(UINT32_MAX); }
+
+    /// Waits for the token, for `timeout` at most: 0 only looks. Nothing if the operation is not
+    /// complete then.
+    [[nodiscard]] std::optional<token> wait(milliseconds timeout) const {
+        std::optional<result<token>> answer = try_wait(timeout);
+        return answer ? std::optional(std::move(*answer).value()) : std::nullopt;
+    }
+    /// As above, without throwing.
+    [[nodiscard]] std::optional<result<token>> try_wait(milliseconds timeout) const {
+        result<token> answer = look(detail::wait_ms(timeout));
+        if (!answer && answer.error().status() == status::pending) {
+            return std::nullopt;
+        }
+        return answer;
+    }
+
+    /// Has `callback` called once when the operation is complete, however it ends: on a thread of
+    /// the library, on that of some other call, or on this one before this returns.
+    ///
+    /// The callback must not block for long. It may do anything else, such as destroying the
+    /// operation. It is destroyed right after its call. In a forked child the callbacks of the
+    /// parent's operations are not called.
+    ///
+    /// Errors: null_argument for an empty function, invalid_argument if there was a callback
+    /// before.
+    void on_complete(std::function<void()> callback) const {
+        try_on_complete(std::move(callback)).value();
+    }
+    /// As above, without throwing.
+    result<void> try_on_complete(std::function<void()> callback) const {
+        using completion = detail::shared_operation::completion;
+
+        const detail::operation_use use(shared_.get());
+        if (!callback) {
+            return detail::null_argument("callback");
+        }
+        if (!shared_) {
+            return detail::null_argument("operation");
+        }
+        // Later `this` may be gone: the callback may run at once and destroy it.
+        detail::shared_operation* const shared = shared_.get();
+        // From a success on it belongs to its run(), which may have deleted it already.
+        std::unique_ptr<completion> told(new completion{shared, std::move(callback)});
+        shared->begin_use();
+        result<void> done = detail::attempt([&](apivideo_error** why) {
+            return apivideo_operation_on_complete(use.handle(), completion::run, told.get(), why);
+        });
+        if (done) {
+            static_cast<void>(told.release());
+        } else {
+            shared->end_use();
+        }
+        return done;
+    }
+
+    /// Ends the operation with cancelled unless it is complete. The exchange that it waits for goes
+    /// on for others.
+    void cancel() const noexcept {
+        apivideo_operation_cancel(detail::operation_use(shared_.get()).handle());
+    }
+
+private:
+    struct close {
+        void operator()(detail::shared_operation* operation) const noexcept {
+            apivideo_operation_cancel(operation->handle());
+            operation->end_use();
+        }
+    };
+
+    result<token> look(std::uint32_t timeout_ms) const {
+        const detail::operation_use use(shared_.get());
+        return detail::make<token>([&](const apivideo_token** out, apivideo_error** why) {
+            return apivideo_operation_wait(use.handle(), timeout_ms, out, why);
+        });
+    }
+
+    std::unique_ptr<detail::shared_operation, close> shared_;
+};
+
+// --- Statistics ---
+
+/// A client's counters at one moment. Any thread may read them.
+class statistics {
+public:
+    using native_handle_type = apivideo_statistics*;
+
+    /// Takes ownership. Null is fine.
+    explicit statistics(native_handle_type handle) noexcept : handle_(handle) {}
+
+    /// Whether there is a snapshot in it. Not if it was moved from.
+    explicit operator bool() const noexcept { return handle_ != nullptr; }
+
+    [[nodiscard]] native_handle_type native_handle() const noexcept { return handle_.get(); }
+
+    /// One value. Error: invalid_argument for a number that the library does not know.
+    [[nodiscard]] std::uint64_t get(statistic which) const { return try_get(which).value(); }
+    /// As above, without throwing.
+    [[nodiscard]] result<std::uint64_t> try_get(statistic which) const {
+        std::uint64_t value = 0;
+        const result<void> done = detail::attempt([&](apivideo_error** why) {
+            return apivideo_statistics_get(native_handle(), static_cast<std::int32_t>(which),
+                                           &value, why);
+        });
+        if (!done) {
+            return done.error();
+        }
+        return value;
+    }
+
+private:
+    detail::owner<apivideo_statistics, apivideo_statistics_free> handle_;
+};
+
+// --- Settings ---
+
+/// Settings for a client; each has a default. Clients keep a copy. One thread at a time may use it.
+///
+/// The setters give the object back, so that they can be chained. They fail with invalid_argument
+/// and the reason in what(), and leave the setting as it was.
+class config {
+public:
+    using native_handle_type = apivideo_config*;
+
+    /// Every default.
+    config() : config(try_create().value()) {}
+    /// As above, without throwing.
+    [[nodiscard]] static result<config> try_create() {
+        return detail::make<config>(apivideo_config_new);
+    }
+
+    /// Takes ownership. Null is fine.
+    explicit config(native_handle_type handle) noexcept : handle_(handle) {}
+
+    /// Whether there are settings in it. Not if it was moved from.
+    explicit operator bool() const noexcept { return handle_ != nullptr; }
+
+    [[nodiscard]] native_handle_type native_handle() const noexcept { return handle_.get(); }
+
+    /// Which of api.video's environments the key belongs to. Default: production. The last of this
+    /// and the base URL counts.
+    config& set_environment(environment value) { return checked(try_set_environment(value)); }
+    result<void> try_set_environment(environment value) {
+        return set(apivideo_config_set_environment, static_cast<std::int32_t>(value));
+    }
+
+    /// Another server than api.video's: "https://host[:port][/path]"; "http://" only with a
+    /// loopback address.
+    config& set_base_url(const text& url) { return checked(try_set_base_url(url)); }
+    result<void> try_set_base_url(const text& url) {
+        return set_text(apivideo_config_set_base_url, "url", url);
+    }
+
+    /// The application's name and version, sent with every request. Default: none. `name`: 1 to 50
+    /// of A-Z, a-z, 0-9, "-" and "_". `version`: 1 to 3 numbers of 1 to 3 digits with dots between
+    /// them.
+    config& set_app(const text& name, const text& version) {
+        return checked(try_set_app(name, version));
+    }
+    result<void> try_set_app(const text& name, const text& version) {
+        return set_origin(apivideo_config_set_app, name, version);
+    }
+
+    /// The name and version of an SDK that is built on this library. Rules as for set_app().
+    config& set_sdk(const text& name, const text& version) {
+        return checked(try_set_sdk(name, version));
+    }
+    result<void> try_set_sdk(const text& name, const text& version) {
+        return set_origin(apivideo_config_set_sdk, name, version);
+    }
+
+    /// The time for resolving the server's name, and again for the connection: 1 ms to 1 min.
+    /// Default: 3 s.
+    config& set_connect_timeout(milliseconds timeout) {
+        return checked(try_set_connect_timeout(timeout));
+    }
+    result<void> try_set_connect_timeout(milliseconds timeout) {
+        return set_duration(apivideo_config_set_connect_timeout_ms, timeout);
+    }
+
+    /// The time for one HTTP exchange as a whole: 1 ms to 5 min. Default: 10 s.
+    config& set_attempt_timeout(milliseconds timeout) {
+        return checked(try_set_attempt_timeout(timeout));
+    }
+    result<void> try_set_attempt_timeout(milliseconds timeout) {
+        return set_duration(apivideo_config_set_attempt_timeout_ms, timeout);
+    }
+
+    /// How long a call waits for its answer, and an operation for its end: 0 to 1 h. Default: 30 s.
+    /// With 0 a call takes only what is there, but starts the exchange that is needed.
+    config& set_wait_timeout(milliseconds timeout) {
+        return checked(try_set_wait_timeout(timeout));
+    }
+    result<void> try_set_wait_timeout(milliseconds timeout) {
+        return set_duration(apivideo_config_set_wait_timeout_ms, timeout);
+    }
+
+    /// Whether a call waits for the next tries while no valid token can be had. Default: no, it
+    /// gets the last error at once.
+    config& set_wait_for_recovery(bool wait) { return checked(try_set_wait_for_recovery(wait)); }
+    result<void> try_set_wait_for_recovery(bool wait) {
+        return set(apivideo_config_set_wait_for_recovery, wait ? 1 : 0);
+    }
+
+    /// Whether the token is renewed even when nobody reads it. Default: no.
+    config& set_keep_fresh(bool keep_fresh) { return checked(try_set_keep_fresh(keep_fresh)); }
+    result<void> try_set_keep_fresh(bool keep_fresh) {
+        return set(apivideo_config_set_keep_fresh, keep_fresh ? 1 : 0);
+    }
+
+    /// The proxy: "http://[user:password@]host[:port]"; "" for none. Default: HTTPS_PROXY and
+    /// NO_PROXY of the environment.
+    config& set_proxy(const text& url) { return checked(try_set_proxy(url)); }
+    result<void> try_set_proxy(const text& url) {
+        return set_text(apivideo_config_set_proxy, "url", url);
+    }
+
+    /// A file of CA certificates in PEM, trusted besides the system's. Read now. Default: none.
+    config& set_ca_file(const text& path) { return checked(try_set_ca_file(path)); }
+    result<void> try_set_ca_file(const text& path) {
+        return set_text(apivideo_config_set_ca_file, "path", path);
+    }
+
+    /// A function for the lines of the log; the text is valid during the call. No line holds a key
+    /// or a token.
+    using log_function = std::function<void(log_level level, std::string_view line)>;
+
+    /// Has `log` called with each line up to `level`. An empty function turns the log off, as by
+    /// default.
+    ///
+    /// It is called from any thread, several at once, and may call the client. It is destroyed once
+    /// these settings and all clients made with them are gone or have another one, and no call is
+    /// running any more.
+    config& set_log(log_level level, log_function log) {
+        return checked(try_set_log(level, std::move(log)));
+    }
+    result<void> try_set_log(log_level level, log_function log) {
+        return set_callback(
+            [this, level](auto... arguments) {
+                return apivideo_config_set_log(native_handle(), static_cast<std::int32_t>(level),
+                                               arguments...);
+            },
+            [](std::int32_t at, const char* line, void* user_data) noexcept {
+                call<log_function>(user_data, static_cast<log_level>(at), std::string_view(line));
+            },
+            std::move(log));
+    }
+
+    /// A function for changes of the token's state.
+    using state_function = std::function<void(token_state state)>;
+
+    /// Has `on_state` called when the token's state has changed. An empty function: no calls, as by
+    /// default. Threads and destruction as for set_log().
+    config& set_on_state(state_function on_state) {
+        return checked(try_set_on_state(std::move(on_state)));
+    }
+    result<void> try_set_on_state(state_function on_state) {
+        return set_callback(
+            [this](auto... arguments) {
+                return apivideo_config_set_on_state(native_handle(), arguments...);
+            },
+            [](std::int32_t state, void* user_data) noexcept {
+                call<state_function>(user_data, static_cast<token_state>(state));
+            },
+            std::move(on_state));
+    }
+
+private:
+    config& checked(const result<void>& done) {
+        done.value();
+        return *this;
+    }
+
+    template <typename Setter, typename... Values>
+    result<void> set(Setter setter, Values... values) {
+        return detail::attempt(
+            [&](apivideo_error** why) { return setter(native_handle(), values..., why); });
+    }
+
+    template <typename Setter>
+    result<void> set_text(Setter setter, const char* what, const text& value) {
+        return value.is_cut() ? detail::cut_text(what) : set(setter, value.c_str());
+    }
+
+    template <typename Setter>
+    result<void> set_origin(Setter setter, const text& name, const text& version) {
+        if (name.is_cut()) {
+            return detail::cut_text("name");
+        }
+        return version.is_cut() ? detail::cut_text("version")
+                                : set(setter, name.c_str(), version.c_str());
+    }
+
+    template <typename Setter>
+    result<void> set_duration(Setter setter, milliseconds value) {
+        if (value.count() < 0 || value.count() > UINT32_MAX) {
+            return error(status::invalid_argument, "The timeout of " +
+                                                       std::to_string(value.count()) +
+                                                       " ms is negative or too long.");
+        }
+        return set(setter, static_cast<std::uint32_t>(value.count()));
+    }
+
+    /// Hands a function over to the library, which gives it back to be deleted, whether this
+    /// succeeds or not.
+    template <typename Setter, typename Trampoline, typename Function>
+    static result<void> set_callback(const Setter& setter, Trampoline trampoline,
+                                     Function function) {
+        // `+` makes a function pointer of a lambda, of the type of its NULL.
+        auto callback = +trampoline;
+        Function* user_data = nullptr;
+        apivideo_release_callback release = nullptr;
+        if (function) {
+            user_data = new Function(std::move(function));
+            release = [](void* pointer) noexcept { delete static_cast<Function*>(pointer); };
+        } else {
+            callback = nullptr;
+        }
+        return detail::attempt([&](apivideo_error** why) {
+            return setter(callback, static_cast<void*>(user_data), release, why);
+        });
+    }
+
+    template <typename Function, typename... Arguments>
+    static void call(void* user_data, Arguments... arguments) noexcept {
+        try {
+            (*static_cast<Function*>(user_data))(arguments...);
+        } catch (...) {
+            // There is nobody to catch it behind the C boundary.
+        }
+    }
+
+    detail::owner<apivideo_config, apivideo_config_free> handle_;
+};
+
+// --- Clients ---
+
+/// Keeps one API key's token. Any number of threads may use one client at once; a program needs one
+/// for a key.
+class client {
+public:
+    using native_handle_type = apivideo_client*;
+
+    /// A client for an API key, which is copied. No request is sent: the first token is got when it
+    /// is first asked for.
+    ///
+    /// Errors: null_argument, invalid_utf8, invalid_argument (the key, or a proxy of the
+    /// environment).
+    explicit client(const text& api_key) : client(try_create(api_key).value()) {}
+    client(const text& api_key, const config& settings)
+        : client(try_create(api_key, settings).value()) {}
+    /// As above, without throwing.
+    [[nodiscard]] static result<client> try_create(const text& api_key) {
+        return create(api_key, nullptr);
+    }
+    [[nodiscard]] static result<client> try_create(const text& api_key, const config& settings) {
+        if (!settings) {
+            // To C this would mean the defaults, and so another server.
+            return detail::null_argument("settings");
+        }
+        return create(api_key, settings.native_handle());
+    }
+
+    /// Takes ownership. Null is fine.
+    explicit client(native_handle_type handle) noexcept : handle_(handle) {}
+
+    /// Whether there is a client in it. Not if it was moved from.
+    explicit operator bool() const noexcept { return handle_ != nullptr; }
+
+    [[nodiscard]] native_handle_type native_handle() const noexcept { return handle_.get(); }
+
+    /// A token that is good for `min_validity` from now; of what is not positive, any valid one. At
+    /// once if there is one, else when the one exchange that all callers share has given one; waits
+    /// for the wait timeout at most.
+    ///
+    /// Errors: key_rejected, rate_limited, server_error, protocol_error, network_error, tls_error,
+    /// timeout, closed, system_error; invalid_argument if a fresh token could not be good that
+    /// long: of an hour's, 59 min may be asked.
+    [[nodiscard]] token get_token(milliseconds min_validity = milliseconds(0)) const {
+        return try_get_token(min_validity).value();
+    }
+    /// As above, without throwing.
+    [[nodiscard]] result<token> try_get_token(milliseconds min_validity = milliseconds(0)) const {
+        if (min_validity.count() <= 0) {
+            return ask(apivideo_get_token);
+        }
+        return ask(apivideo_get_token_valid_for, validity_ms(min_validity));
+    }
+
+    /// get_token() without waiting: the answer comes to a future, and so do all errors. Does not
+    /// block.
+    ///
+    /// To drop the future ends nothing and blocks nobody. The future becomes ready after the wait
+    /// timeout at the latest, and with closed if the client is destroyed before. In a forked child
+    /// the parent's futures never do.
+    [[nodiscard]] std::future<token> get_token_async(
+        milliseconds min_validity = milliseconds(0)) const {
+        struct call {
+            std::promise<token> promise;
+            operation started{nullptr};
+
+            void settle(result<token> answer) {
+                if (answer) {
+                    promise.set_value(*std::move(answer));
+                } else {
+                    promise.set_exception(std::make_exception_ptr(answer.error()));
+                }
+            }
+        };
+
+        const auto asked = std::make_shared<call>();
+        std::future<token> future = asked->promise.get_future();
+        result<operation> started = try_get_token_start(min_validity);
+        if (!started) {
+            asked->settle(started.error());
+            return future;
+        }
+        asked->started = *std::move(started);
+        // The callback holds what it needs, the operation too, and lets go of it when it has been
+        // called.
+        const result<void> told = asked->started.try_on_complete(
+            [asked] { asked->settle(asked->started.try_wait()); });
+        if (!told) {
+            asked->settle(told.error());
+        }
+        return future;
+    }
+
+    /// get_token() without waiting: the answer comes to an operation. For event loops, and for
+    /// waits that are to be sliced or cancelled. Does not block. Errors come with the operation.
+    [[nodiscard]] operation get_token_start(milliseconds min_validity = milliseconds(0)) const {
+        return try_get_token_start(min_validity).value();
+    }
+    /// As above, without throwing.
+    [[nodiscard]] result<operation> try_get_token_start(
+        milliseconds min_validity = milliseconds(0)) const {
+        detail::shared_operation::free_finished();
+        return detail::make<operation>([&](apivideo_operation** out, apivideo_error** why) {
+            return apivideo_get_token_start(native_handle(), validity_ms(min_validity), out, why);
+        });
+    }
+
+    /// POST /auth/api-key, now. The new token becomes the client's own, and its former refresh
+    /// token dies. Programs have no need of this: get_token() does what is necessary. Errors as for
+    /// get_token().
+    token authenticate() const { return try_authenticate().value(); }
+    /// As above, without throwing.
+    result<token> try_authenticate() const { return ask(apivideo_authenticate); }
+
+    /// POST /auth/refresh, now. The new token becomes the client's own. Programs have no need of
+    /// this. Does not fall back on the API key. Errors as for get_token(), without key_rejected;
+    /// refresh_rejected, no_refresh_token.
+    token refresh() const { return try_refresh().value(); }
+    /// As above, without throwing.
+    result<token> try_refresh() const { return ask(apivideo_refresh); }
+
+    /// Tells that the API answered 401 to a request with this token: the next get_token() gets
+    /// another. Does nothing if the client has a newer one already, so every request that got a 401
+    /// may report it. Does not block and sends nothing.
+    ///
+    /// Error: token_rejected if this token replaced a rejected one less than 60 s ago. Give the 401
+    /// to your user.
+    void invalidate_token(const token& rejected) const { try_invalidate_token(rejected).value(); }
+    /// As above, without throwing.
+    result<void> try_invalidate_token(const token& rejected) const {
+        return detail::attempt([&](apivideo_error** why) {
+            return apivideo_invalidate_token(native_handle(), rejected.native_handle(), why);
+        });
+    }
+
+    /// A snapshot of the client's counters.
+    [[nodiscard]] statistics get_statistics() const { return try_get_statistics().value(); }
+    /// As above, without throwing.
+    [[nodiscard]] result<statistics> try_get_statistics() const {
+        return detail::make<statistics>([&](apivideo_statistics** out, apivideo_error** why) {
+            return apivideo_client_get_statistics(native_handle(), out, why);
+        });
+    }
+
+private:
+    /// Ends the client's operations with closed, and then frees those that nobody else does.
+    static void close(apivideo_client* handle) noexcept {
+        apivideo_client_free(handle);
+        detail::shared_operation::free_finished();
+    }
+
+    static result<client> create(const text& api_key, const apivideo_config* settings) {
+        if (api_key.is_cut()) {
+            return detail::cut_text("api_key");
+        }
+        return detail::make<client>([&](apivideo_client** out, apivideo_error** why) {
+            return apivideo_client_new(api_key.c_str(), settings, out, why);
+        });
+    }
+
+    template <typename Function, typename... Arguments>
+    result<token> ask(Function function, Arguments... arguments) const {
+        return detail::make<token>([&](const apivideo_token** out, apivideo_error** why) {
+            return function(native_handle(), arguments..., out, why);
+        });
+    }
+
+    static std::uint64_t validity_ms(milliseconds min_validity) noexcept {
+        return min_validity.count() > 0 ? static_cast<std::uint64_t>(min_validity.count()) : 0;
+    }
+
+    detail::owner<apivideo_client, close> handle_;
+};
+
+}  // namespace apivideo
+
+#endif  // APIVIDEO_HPP

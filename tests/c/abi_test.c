@@ -1,0 +1,225 @@
+/* The conventions of the header, kept by every function: NULL, text that is not UTF-8, out-parameters, numbers, versions. */
+#include "support.h"
+
+static const char NOT_UTF8[] = "\xff\xfe";
+
+/* A call that must fail: its status, and that nothing is handed out but an error that says the same. */
+#define FAILS(expected, error, call)                                                    \
+    do {                                                                                \
+        apivideo_status status_ = (call);                                               \
+        CHECK(status_ == (expected));                                                   \
+        CHECK(apivideo_error_status(error) == (expected));                              \
+        CHECK(strlen(apivideo_error_message(error)) > 10);                              \
+        apivideo_error_free(error);                                                     \
+        error = NULL;                                                                   \
+    } while (0)
+
+static apivideo_error *error;
+
+static void status_numbers_are_frozen(void) {
+    /* tests/abi/statuses.txt is the same table; numbers are never changed or used again. */
+    static const struct {
+        int32_t status, number;
+    } frozen[] = {
+        {APIVIDEO_STATUS_OK, 0},
+        {APIVIDEO_STATUS_INVALID_ARGUMENT, 1},
+        {APIVIDEO_STATUS_NULL_ARGUMENT, 2},
+        {APIVIDEO_STATUS_INVALID_UTF8, 3},
+        {APIVIDEO_STATUS_KEY_REJECTED, 4},
+        {APIVIDEO_STATUS_REFRESH_REJECTED, 5},
+        {APIVIDEO_STATUS_NO_REFRESH_TOKEN, 6},
+        {APIVIDEO_STATUS_TOKEN_REJECTED, 7},
+        {APIVIDEO_STATUS_RATE_LIMITED, 8},
+        {APIVIDEO_STATUS_SERVER_ERROR, 9},
+        {APIVIDEO_STATUS_PROTOCOL_ERROR, 10},
+        {APIVIDEO_STATUS_NETWORK_ERROR, 11},
+        {APIVIDEO_STATUS_TLS_ERROR, 12},
+        {APIVIDEO_STATUS_TIMEOUT, 13},
+        {APIVIDEO_STATUS_PENDING, 14},
+        {APIVIDEO_STATUS_CANCELLED, 15},
+        {APIVIDEO_STATUS_CLOSED, 16},
+        {APIVIDEO_STATUS_SYSTEM_ERROR, 17},
+        {APIVIDEO_STATUS_INTERNAL, 18},
+    };
+    size_t i, count = sizeof frozen / sizeof *frozen;
+    for (i = 0; i < count; i++) {
+        CHECK(frozen[i].status == frozen[i].number);
+        CHECK(strcmp(apivideo_status_string(frozen[i].number), "unknown status") != 0);
+    }
+    CHECK(strcmp(apivideo_status_string(-1), "unknown status") == 0);
+    CHECK(strcmp(apivideo_status_string((int32_t)count), "unknown status") == 0);
+}
+
+static void header_and_library_have_one_version(void) {
+    CHECK(strcmp(apivideo_version(), APIVIDEO_VERSION) == 0);
+    CHECK(apivideo_abi_version() == APIVIDEO_ABI_VERSION);
+    CHECK(apivideo_version_number() ==
+          APIVIDEO_VERSION_MAJOR * 1000000 + APIVIDEO_VERSION_MINOR * 1000 + APIVIDEO_VERSION_PATCH);
+}
+
+static void null_in_every_pointer_of_the_client(void) {
+    apivideo_client *client = test_client();
+    apivideo_client *none = (apivideo_client *)&none;
+    const apivideo_token *token = (const apivideo_token *)&token;
+    apivideo_operation *operation = (apivideo_operation *)&operation;
+    apivideo_statistics *statistics = (apivideo_statistics *)&statistics;
+
+    FAILS(APIVIDEO_STATUS_NULL_ARGUMENT, error, apivideo_client_new(NULL, NULL, &none, &error));
+    CHECK(none == NULL);
+    FAILS(APIVIDEO_STATUS_NULL_ARGUMENT, error, apivideo_client_new(KEY, NULL, NULL, &error));
+    FAILS(APIVIDEO_STATUS_INVALID_UTF8, error, apivideo_client_new(NOT_UTF8, NULL, &none, &error));
+    FAILS(APIVIDEO_STATUS_INVALID_ARGUMENT, error, apivideo_client_new("", NULL, &none, &error));
+    FAILS(APIVIDEO_STATUS_INVALID_ARGUMENT, error, apivideo_client_new("key\n", NULL, &none, &error));
+    CHECK(apivideo_client_new(NULL, NULL, NULL, NULL) == APIVIDEO_STATUS_NULL_ARGUMENT);
+
+    FAILS(APIVIDEO_STATUS_NULL_ARGUMENT, error, apivideo_get_token(NULL, &token, &error));
+    CHECK(token == NULL);
+    FAILS(APIVIDEO_STATUS_NULL_ARGUMENT, error, apivideo_get_token(client, NULL, &error));
+    FAILS(APIVIDEO_STATUS_NULL_ARGUMENT, error, apivideo_get_token_valid_for(NULL, 0, &token, &error));
+    FAILS(APIVIDEO_STATUS_NULL_ARGUMENT, error, apivideo_get_token_valid_for(client, 0, NULL, &error));
+    FAILS(APIVIDEO_STATUS_NULL_ARGUMENT, error, apivideo_authenticate(NULL, &token, &error));
+    FAILS(APIVIDEO_STATUS_NULL_ARGUMENT, error, apivideo_authenticate(client, NULL, &error));
+    FAILS(APIVIDEO_STATUS_NULL_ARGUMENT, error, apivideo_refresh(NULL, &token, &error));
+    FAILS(APIVIDEO_STATUS_NULL_ARGUMENT, error, apivideo_refresh(client, NULL, &error));
+    FAILS(APIVIDEO_STATUS_NULL_ARGUMENT, error, apivideo_get_token_start(NULL, 0, &operation, &error));
+    CHECK(operation == NULL);
+    FAILS(APIVIDEO_STATUS_NULL_ARGUMENT, error, apivideo_get_token_start(client, 0, NULL, &error));
+    FAILS(APIVIDEO_STATUS_NULL_ARGUMENT, error, apivideo_invalidate_token(client, NULL, &error));
+    FAILS(APIVIDEO_STATUS_NULL_ARGUMENT, error, apivideo_invalidate_token(NULL, NULL, &error));
+    FAILS(APIVIDEO_STATUS_NULL_ARGUMENT, error,
+          apivideo_client_get_statistics(NULL, &statistics, &error));
+    CHECK(statistics == NULL);
+    FAILS(APIVIDEO_STATUS_NULL_ARGUMENT, error, apivideo_client_get_statistics(client, NULL, &error));
+    CHECK(apivideo_get_token(NULL, NULL, NULL) == APIVIDEO_STATUS_NULL_ARGUMENT);
+
+    CHECK(sandbox_count("api_key", "requests") == 0); /* A refused call sends nothing. */
+    apivideo_client_free(client);
+    apivideo_client_free(NULL);
+}
+
+static void on_complete(void *user_data) { (void)user_data; }
+
+static void null_in_every_other_pointer(void) {
+    apivideo_client *client = test_client();
+    apivideo_operation *operation = NULL;
+    apivideo_statistics *statistics = NULL;
+    const apivideo_token *token = (const apivideo_token *)&token;
+    uint64_t value = 7;
+
+    REQUIRE(apivideo_get_token_start(client, 0, &operation, NULL) == APIVIDEO_STATUS_OK);
+    FAILS(APIVIDEO_STATUS_NULL_ARGUMENT, error, apivideo_operation_wait(NULL, 0, &token, &error));
+    CHECK(token == NULL);
+    FAILS(APIVIDEO_STATUS_NULL_ARGUMENT, error, apivideo_operation_wait(operation, 0, NULL, &error));
+    FAILS(APIVIDEO_STATUS_NULL_ARGUMENT, error,
+          apivideo_operation_on_complete(NULL, on_complete, NULL, &error));
+    FAILS(APIVIDEO_STATUS_NULL_ARGUMENT, error,
+          apivideo_operation_on_complete(operation, NULL, NULL, &error));
+    apivideo_operation_cancel(NULL);
+    apivideo_operation_free(NULL);
+    apivideo_operation_free(operation);
+
+    REQUIRE(apivideo_client_get_statistics(client, &statistics, NULL) == APIVIDEO_STATUS_OK);
+    FAILS(APIVIDEO_STATUS_NULL_ARGUMENT, error, apivideo_statistics_get(NULL, 0, &value, &error));
+    CHECK(value == 0);
+    FAILS(APIVIDEO_STATUS_NULL_ARGUMENT, error, apivideo_statistics_get(statistics, 0, NULL, &error));
+    FAILS(APIVIDEO_STATUS_INVALID_ARGUMENT, error, apivideo_statistics_get(statistics, -1, &value, &error));
+    FAILS(APIVIDEO_STATUS_INVALID_ARGUMENT, error, apivideo_statistics_get(statistics, 12, &value, &error));
+    apivideo_statistics_free(statistics);
+    apivideo_statistics_free(NULL);
+
+    CHECK(strcmp(apivideo_token_authorization(NULL), "") == 0);
+    CHECK(strcmp(apivideo_token_access_token(NULL), "") == 0);
+    CHECK(strcmp(apivideo_token_token_type(NULL), "") == 0);
+    CHECK(strcmp(apivideo_token_refresh_token(NULL), "") == 0);
+    CHECK(apivideo_token_expires_in_ms(NULL) == 0);
+    CHECK(apivideo_token_expires_at_ms(NULL) == 0);
+    CHECK(apivideo_token_lifetime_ms(NULL) == 0);
+    CHECK(apivideo_token_id(NULL) == 0);
+    CHECK(apivideo_client_token_id(NULL) == 0);
+    CHECK(apivideo_token_clone(NULL) == NULL);
+    apivideo_token_free(NULL);
+
+    CHECK(apivideo_error_status(NULL) == APIVIDEO_STATUS_OK);
+    CHECK(strcmp(apivideo_error_message(NULL), "") == 0);
+    CHECK(apivideo_error_http_status(NULL) == 0);
+    CHECK(strcmp(apivideo_error_problem_type(NULL), "") == 0);
+    CHECK(strcmp(apivideo_error_title(NULL), "") == 0);
+    CHECK(strcmp(apivideo_error_name(NULL), "") == 0);
+    CHECK(!apivideo_error_is_retryable(NULL));
+    CHECK(apivideo_error_retry_after_ms(NULL) == -1);
+    apivideo_error_free(NULL);
+    apivideo_client_free(client);
+}
+
+static void null_and_nonsense_in_every_setting(void) {
+    apivideo_config *c = NULL;
+    const int32_t invalid = APIVIDEO_STATUS_INVALID_ARGUMENT;
+    const int32_t null = APIVIDEO_STATUS_NULL_ARGUMENT;
+    const int32_t utf8 = APIVIDEO_STATUS_INVALID_UTF8;
+    FAILS(null, error, apivideo_config_new(NULL, &error));
+    REQUIRE(apivideo_config_new(&c, NULL) == APIVIDEO_STATUS_OK);
+
+    FAILS(null, error, apivideo_config_set_environment(NULL, 0, &error));
+    FAILS(null, error, apivideo_config_set_base_url(NULL, "https://a", &error));
+    FAILS(null, error, apivideo_config_set_app(NULL, "a", "1", &error));
+    FAILS(null, error, apivideo_config_set_sdk(NULL, "a", "1", &error));
+    FAILS(null, error, apivideo_config_set_connect_timeout_ms(NULL, 1, &error));
+    FAILS(null, error, apivideo_config_set_attempt_timeout_ms(NULL, 1, &error));
+    FAILS(null, error, apivideo_config_set_wait_timeout_ms(NULL, 1, &error));
+    FAILS(null, error, apivideo_config_set_wait_for_recovery(NULL, 1, &error));
+    FAILS(null, error, apivideo_config_set_keep_fresh(NULL, 1, &error));
+    FAILS(null, error, apivideo_config_set_proxy(NULL, "", &error));
+    FAILS(null, error, apivideo_config_set_ca_file(NULL, "/dev/null", &error));
+    FAILS(null, error, apivideo_config_set_log(NULL, 0, NULL, NULL, NULL, &error));
+    FAILS(null, error, apivideo_config_set_on_state(NULL, NULL, NULL, NULL, &error));
+
+    FAILS(null, error, apivideo_config_set_base_url(c, NULL, &error));
+    FAILS(null, error, apivideo_config_set_app(c, NULL, "1", &error));
+    FAILS(null, error, apivideo_config_set_app(c, "a", NULL, &error));
+    FAILS(null, error, apivideo_config_set_sdk(c, NULL, "1", &error));
+    FAILS(null, error, apivideo_config_set_sdk(c, "a", NULL, &error));
+    FAILS(null, error, apivideo_config_set_proxy(c, NULL, &error));
+    FAILS(null, error, apivideo_config_set_ca_file(c, NULL, &error));
+
+    FAILS(utf8, error, apivideo_config_set_base_url(c, NOT_UTF8, &error));
+    FAILS(utf8, error, apivideo_config_set_app(c, NOT_UTF8, "1", &error));
+    FAILS(utf8, error, apivideo_config_set_app(c, "a", NOT_UTF8, &error));
+    FAILS(utf8, error, apivideo_config_set_sdk(c, NOT_UTF8, "1", &error));
+    FAILS(utf8, error, apivideo_config_set_sdk(c, "a", NOT_UTF8, &error));
+    FAILS(utf8, error, apivideo_config_set_proxy(c, NOT_UTF8, &error));
+    FAILS(utf8, error, apivideo_config_set_ca_file(c, NOT_UTF8, &error));
+
+    FAILS(invalid, error, apivideo_config_set_environment(c, 2, &error));
+    FAILS(invalid, error, apivideo_config_set_environment(c, -1, &error));
+    FAILS(invalid, error, apivideo_config_set_base_url(c, "http://example.com", &error));
+    FAILS(invalid, error, apivideo_config_set_app(c, "a b", "1", &error));
+    FAILS(invalid, error, apivideo_config_set_sdk(c, "a", "v1", &error));
+    FAILS(invalid, error, apivideo_config_set_connect_timeout_ms(c, 0, &error));
+    FAILS(invalid, error, apivideo_config_set_attempt_timeout_ms(c, UINT32_MAX, &error));
+    FAILS(invalid, error, apivideo_config_set_wait_timeout_ms(c, 3600001, &error));
+    FAILS(invalid, error, apivideo_config_set_proxy(c, "socks5://a", &error));
+    FAILS(invalid, error, apivideo_config_set_ca_file(c, "/nonexistent", &error));
+    FAILS(invalid, error, apivideo_config_set_log(c, 5, NULL, NULL, NULL, &error));
+    apivideo_config_free(c);
+    apivideo_config_free(NULL);
+}
+
+static void an_error_names_the_setting(void) {
+    apivideo_config *config = NULL;
+    REQUIRE(apivideo_config_new(&config, NULL) == APIVIDEO_STATUS_OK);
+    apivideo_config_set_wait_timeout_ms(config, 9999999, &error);
+    CHECK(strstr(apivideo_error_message(error), "wait_timeout_ms") != NULL);
+    CHECK(strstr(apivideo_error_message(error), "3600000") != NULL);
+    apivideo_error_free(error);
+    apivideo_config_free(config);
+}
+
+int main(void) {
+    RUN(status_numbers_are_frozen);
+    RUN(header_and_library_have_one_version);
+    RUN(null_in_every_pointer_of_the_client);
+    RUN(null_in_every_other_pointer);
+    RUN(null_and_nonsense_in_every_setting);
+    RUN(an_error_names_the_setting);
+    return report();
+}

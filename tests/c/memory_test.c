@@ -1,0 +1,204 @@
+/* Memory: reads allocate nothing, and no key or token is left in it after the client is freed. */
+#include "time_travel.h"
+
+#include "support.h"
+
+#include <sys/uio.h>
+
+/* --- Counting allocations: the library's calls of malloc come here, since the program defines it. --- */
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+extern void *__libc_malloc(size_t size);
+extern void *__libc_calloc(size_t count, size_t size);
+extern void *__libc_realloc(void *block, size_t size);
+extern void *__libc_memalign(size_t alignment, size_t size);
+#ifdef __cplusplus
+#define NOTHROW __THROW
+#else
+#define NOTHROW
+#endif
+
+static __thread volatile long allocations; /* The compiler thinks that malloc changes no variable. */
+
+void *malloc(size_t size) NOTHROW {
+    allocations++;
+    return __libc_malloc(size);
+}
+
+void *calloc(size_t count, size_t size) NOTHROW {
+    allocations++;
+    return __libc_calloc(count, size);
+}
+
+void *realloc(void *block, size_t size) NOTHROW {
+    allocations++;
+    return __libc_realloc(block, size);
+}
+
+int posix_memalign(void **out, size_t alignment, size_t size) NOTHROW {
+    allocations++;
+    *out = __libc_memalign(alignment, size);
+    return *out == NULL ? 12 : 0;
+}
+#ifdef __cplusplus
+}
+#endif
+
+static apivideo_client *client;
+
+static void *count_allocations_of_reads(void *unused) {
+    long before;
+    int i;
+    (void)unused;
+    free(access_token_of(client)); /* The thread's first read. */
+    before = allocations;
+    for (i = 0; i < 10000; i++) {
+        const apivideo_token *token = NULL;
+        CHECK(apivideo_get_token(client, &token, NULL) == APIVIDEO_STATUS_OK);
+        apivideo_token_free(token);
+    }
+    CHECK(allocations == before);
+    return NULL;
+}
+
+static void a_read_allocates_nothing_while_a_renewal_hangs(void) {
+    enum { READERS = 16 };
+    pthread_t readers[READERS];
+    int64_t start = now_ms();
+    long before = allocations;
+    void *volatile block; /* And may leave out what is not used. */
+    int i;
+    block = malloc(1);
+    free(block);
+    CHECK(allocations > before); /* The counting counts. */
+    sandbox_fault("{\"on\": \"refresh\", \"times\": 0, \"fault\": {\"kind\": \"hang\"}}");
+    client = test_client();
+    CHECK(allocations > before + 2); /* It counts the library's too. */
+    free(access_token_of(client));
+    travel_s(50 * 60);
+    free(access_token_of(client));
+    while (client_count(client, APIVIDEO_STATISTIC_EXCHANGES_IN_FLIGHT) == 0)
+        REQUIRE(now_ms() - start < 20000);
+    for (i = 0; i < READERS; i++)
+        REQUIRE(pthread_create(&readers[i], NULL, count_allocations_of_reads, NULL) == 0);
+    for (i = 0; i < READERS; i++) pthread_join(readers[i], NULL);
+    apivideo_client_free(client);
+}
+
+static void an_error_nobody_wants_allocates_no_object(void) {
+    const apivideo_token *token = NULL;
+    long before = allocations;
+    long without, with;
+    apivideo_error *error = NULL;
+    CHECK(apivideo_get_token(NULL, &token, NULL) == APIVIDEO_STATUS_NULL_ARGUMENT);
+    without = allocations - before;
+    before = allocations;
+    CHECK(apivideo_get_token(NULL, &token, &error) == APIVIDEO_STATUS_NULL_ARGUMENT);
+    with = allocations - before;
+    CHECK(with > without);
+    apivideo_error_free(error);
+}
+
+/* --- Searching memory for secrets. --- */
+
+/* Secrets are kept inverted here, so that this program's own copy is never found. */
+typedef struct {
+    unsigned char inverted[64];
+    size_t length;
+} needle;
+
+/* Of the end of a text: tokens begin alike. */
+static needle needle_of(const char *text) {
+    needle n;
+    size_t i;
+    n.length = strlen(text) < 64 ? strlen(text) : 64;
+    text += strlen(text) - n.length;
+    for (i = 0; i < n.length; i++) n.inverted[i] = (unsigned char)~text[i];
+    return n;
+}
+
+static int matches(const unsigned char *at, const needle *n) {
+    size_t i;
+    for (i = 0; i < n->length; i++)
+        if ((at[i] ^ n->inverted[i]) != 0xff) return 0;
+    return 1;
+}
+
+static unsigned char window[1 << 20];
+
+/* How often the needle is in the writable memory of this process. */
+static int count_in_memory(const needle *n) {
+    char line[512];
+    int found = 0;
+    FILE *maps = fopen("/proc/self/maps", "r");
+    REQUIRE(maps != NULL);
+    while (fgets(line, sizeof line, maps) != NULL) {
+        uintptr_t from, to, at;
+        char mode[5];
+        if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %4s", &from, &to, mode) != 3) continue;
+        if (mode[0] != 'r' || mode[1] != 'w' || strstr(line, "[v") != NULL) continue;
+        for (at = from; at < to; at += sizeof window - 64) {
+            struct iovec local, remote;
+            ssize_t got, i;
+            if (at <= (uintptr_t)window + sizeof window && at + sizeof window > (uintptr_t)window) continue;
+            local.iov_base = window;
+            local.iov_len = remote.iov_len = to - at < sizeof window ? to - at : sizeof window;
+            remote.iov_base = (void *)at;
+            got = process_vm_readv(getpid(), &local, 1, &remote, 1, 0);
+            for (i = 0; i + (ssize_t)n->length <= got; i++)
+                if (matches(window + i, n)) found++;
+        }
+    }
+    fclose(maps);
+    memset(window, 0, sizeof window);
+    return found;
+}
+
+static needle key_needle, access_needle, refresh_needle, old_access_needle;
+
+static void *use_and_forget(void *unused) {
+    const apivideo_token *token = NULL;
+    (void)unused;
+    REQUIRE(apivideo_get_token(client, &token, NULL) == APIVIDEO_STATUS_OK);
+    old_access_needle = needle_of(apivideo_token_access_token(token));
+    apivideo_token_free(token);
+    REQUIRE(apivideo_refresh(client, &token, NULL) == APIVIDEO_STATUS_OK);
+    access_needle = needle_of(apivideo_token_access_token(token));
+    refresh_needle = needle_of(apivideo_token_refresh_token(token));
+    apivideo_token_free(token);
+    return NULL;
+}
+
+static void no_secret_is_left_in_memory(void) {
+    apivideo_config *config = test_config();
+    pthread_t thread;
+    char key[] = "canary-0123456789-abcdefghij";
+    char settings[128];
+    snprintf(settings, sizeof settings, "{\"key\": \"%s\"}", key);
+    sandbox("/_sandbox/settings", settings);
+    memset(settings, 0, sizeof settings);
+    REQUIRE(apivideo_client_new(key, config, &client, NULL) == APIVIDEO_STATUS_OK);
+    apivideo_config_free(config);
+    key_needle = needle_of(key);
+    memset(key, 0, sizeof key);
+    REQUIRE(pthread_create(&thread, NULL, use_and_forget, NULL) == 0);
+    pthread_join(thread, NULL);
+
+    CHECK(count_in_memory(&key_needle) == 1);    /* The search finds what is there, */
+    CHECK(count_in_memory(&access_needle) == 1); /* and the library keeps one of each. */
+    CHECK(count_in_memory(&refresh_needle) == 1);
+    CHECK(count_in_memory(&old_access_needle) == 0);
+    apivideo_client_free(client);
+    CHECK(count_in_memory(&key_needle) == 0);
+    CHECK(count_in_memory(&access_needle) == 0);
+    CHECK(count_in_memory(&refresh_needle) == 0);
+}
+
+int main(void) {
+    RUN(a_read_allocates_nothing_while_a_renewal_hangs);
+    RUN(an_error_nobody_wants_allocates_no_object);
+    RUN(no_secret_is_left_in_memory);
+    return report();
+}

@@ -1,0 +1,300 @@
+/* Processes: fork, exit, signals, limits, dlopen. Each danger is met in a child process, whose end is what is checked. */
+#include "time_travel.h"
+
+#include "support.h"
+
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#ifndef FORKS
+#define FORKS 1000
+#endif
+
+/* How a child ended: its exit status, or minus the signal that killed it. A child that hangs is killed after 20 s. */
+static int end_of(pid_t child) {
+    int status = 0;
+    int64_t start = now_ms();
+    while (waitpid(child, &status, WNOHANG) == 0) {
+        if (now_ms() - start > 20000) kill(child, SIGKILL);
+        sleep_ms(1);
+    }
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+/* Runs `body` in a child made with fork(). */
+static int in_child(int (*body)(void)) {
+    pid_t child;
+    fflush(NULL);
+    child = fork();
+    if (child == 0) _exit(body());
+    return end_of(child);
+}
+
+static apivideo_client *client;
+static volatile int stop;
+
+static void *read_until_stopped(void *unused) {
+    (void)unused;
+    while (!stop) {
+        const apivideo_token *token = NULL;
+        apivideo_status status = apivideo_get_token(client, &token, NULL);
+        apivideo_token_free(token);
+        if (status != APIVIDEO_STATUS_OK) return (void *)(intptr_t)status;
+    }
+    return NULL;
+}
+
+static void *refresh_until_stopped(void *unused) {
+    (void)unused;
+    while (!stop) {
+        const apivideo_token *token = NULL;
+        /* A child's renewal takes this process's refresh token away: that is routine. */
+        if (apivideo_refresh(client, &token, NULL) != APIVIDEO_STATUS_OK)
+            (void)apivideo_authenticate(client, &token, NULL);
+        apivideo_token_free(token);
+    }
+    return NULL;
+}
+
+/* In the child: the token is readable, and after its end a new one comes, without the parent's refresh token. */
+static int use_client_after_fork(void) {
+    const apivideo_token *token = NULL;
+    if (apivideo_get_token(client, &token, NULL) != APIVIDEO_STATUS_OK) return 1;
+    apivideo_token_free(token);
+    apivideo_client_free(client);
+    return 0;
+}
+
+static int renew_after_fork(void) {
+    const apivideo_token *token = NULL;
+    travel_s(7200);
+    if (apivideo_get_token(client, &token, NULL) != APIVIDEO_STATUS_OK) return 1;
+    if (apivideo_token_expires_in_ms(token) < 3000000) return 2;
+    if (client_count(client, APIVIDEO_STATISTIC_REFRESH_REQUESTS) != 0) return 3;
+    if (client_count(client, APIVIDEO_STATISTIC_AUTHENTICATE_REQUESTS) != 1) return 4;
+    apivideo_token_free(token);
+    apivideo_client_free(client);
+    return 0;
+}
+
+static void forks_in_the_middle_of_renewals(void) {
+    enum { READERS = 8 };
+    pthread_t readers[READERS], renewer;
+    void *result;
+    int i, failed = 0;
+    client = test_client();
+    free(access_token_of(client));
+    stop = 0;
+    for (i = 0; i < READERS; i++)
+        REQUIRE(pthread_create(&readers[i], NULL, read_until_stopped, NULL) == 0);
+    REQUIRE(pthread_create(&renewer, NULL, refresh_until_stopped, NULL) == 0);
+    for (i = 0; i < FORKS; i++) {
+        int end = in_child(i % 50 == 0 ? renew_after_fork : use_client_after_fork);
+        if (end != 0 && failed++ < 3) fprintf(stderr, "child %d ended with %d\n", i, end);
+    }
+    stop = 1;
+    for (i = 0; i < READERS; i++) {
+        pthread_join(readers[i], &result);
+        CHECK(result == NULL);
+    }
+    pthread_join(renewer, NULL);
+    CHECK(failed == 0);
+    CHECK(sandbox_count("refresh", "requests") > 0);
+    CHECK(sandbox_count("refresh", "replayed") == 0);
+    apivideo_client_free(client);
+}
+
+static apivideo_operation *operation;
+
+static int look_at_parents_operation(void) {
+    const apivideo_token *token = NULL;
+    if (apivideo_operation_wait(operation, UINT32_MAX, &token, NULL) != APIVIDEO_STATUS_CANCELLED) return 1;
+    apivideo_operation_cancel(operation);
+    apivideo_operation_free(operation);
+    return 0;
+}
+
+static void a_parents_operation_is_cancelled_in_the_child(void) {
+    client = test_client();
+    sandbox_fault("{\"on\": \"api-key\", \"fault\": {\"kind\": \"hang\"}}");
+    REQUIRE(apivideo_get_token_start(client, 0, &operation, NULL) == APIVIDEO_STATUS_OK);
+    CHECK(in_child(look_at_parents_operation) == 0);
+    apivideo_operation_free(operation);
+    apivideo_client_free(client);
+}
+
+static int exit_while_an_exchange_hangs(void) {
+    apivideo_config *config = test_config();
+    apivideo_operation *pending = NULL;
+    int64_t start = now_ms();
+    apivideo_config_set_attempt_timeout_ms(config, 60000, NULL);
+    client = client_with(config);
+    if (apivideo_get_token_start(client, 0, &pending, NULL) != APIVIDEO_STATUS_OK) return 1;
+    while (sandbox_count("api_key", "requests") < 1)
+        if (now_ms() - start > 10000) return 2;
+    exit(0); /* With its atexit handlers, unlike _exit(). */
+}
+
+static void exit_is_not_delayed_by_a_hung_exchange(void) {
+    int64_t start;
+    sandbox_fault("{\"on\": \"api-key\", \"fault\": {\"kind\": \"hang\"}}");
+    start = now_ms();
+    CHECK(in_child(exit_while_an_exchange_hangs) == 0);
+    CHECK(now_ms() - start < 5000);
+}
+
+/* The server goes away while requests are sent to it; writing to its socket must not kill the program. */
+static int lose_connections_with_sigpipe_at_its_default(void) {
+    int i;
+    signal(SIGPIPE, SIG_DFL);
+    client = test_client();
+    for (i = 0; i < 50; i++) {
+        const apivideo_token *token = NULL;
+        if (apivideo_authenticate(client, &token, NULL) == APIVIDEO_STATUS_OK) return 1;
+    }
+    return 0;
+}
+
+static void a_lost_connection_raises_no_sigpipe(void) {
+    sandbox_fault("{\"on\": \"any\", \"times\": 0, \"fault\": {\"kind\": \"close\"}}");
+    CHECK(in_child(lose_connections_with_sigpipe_at_its_default) == 0);
+}
+
+/* No thread can be started; not as root, whom the limit does not bind. */
+static int use_client_without_threads(void) {
+    struct rlimit none;
+    apivideo_config *config = test_config();
+    apivideo_operation *pending = NULL;
+    apivideo_error *error = NULL;
+    const apivideo_token *token = NULL;
+    char *first;
+    pthread_t thread;
+    none.rlim_cur = none.rlim_max = 0;
+    if (setrlimit(RLIMIT_NPROC, &none) != 0) return 1;
+    if (getuid() == 0 && (setgid(65534) != 0 || setuid(65534) != 0)) return 2;
+    if (pthread_create(&thread, NULL, read_until_stopped, NULL) != EAGAIN) return 3;
+    apivideo_config_set_keep_fresh(config, 1, NULL);
+    client = client_with(config);
+    /* Without a thread nobody could bring the answer: a status at once. */
+    if (apivideo_get_token_start(client, 0, &pending, NULL) != APIVIDEO_STATUS_OK) return 4;
+    if (apivideo_operation_wait(pending, UINT32_MAX, &token, &error) != APIVIDEO_STATUS_SYSTEM_ERROR) return 5;
+    if (!apivideo_error_is_retryable(error)) return 6;
+    apivideo_error_free(error);
+    apivideo_operation_free(pending);
+    /* A caller that waits does the work itself. */
+    sleep_ms(250);
+    first = access_token_of(client);
+    /* So does the caller that finds the token expired. */
+    travel_s(7200);
+    if (apivideo_get_token(client, &token, NULL) != APIVIDEO_STATUS_OK) return 7;
+    if (strcmp(first, apivideo_token_access_token(token)) == 0) return 8;
+    apivideo_token_free(token);
+    /* A due token is served all the same. */
+    travel_s(3000);
+    if (apivideo_get_token(client, &token, NULL) != APIVIDEO_STATUS_OK) return 9;
+    apivideo_token_free(token);
+    apivideo_client_free(client);
+    free(first);
+    return 0;
+}
+
+static void without_threads_the_caller_does_the_work(void) {
+    CHECK(in_child(use_client_without_threads) == 0);
+}
+
+static int use_client_without_file_descriptors(void) {
+    struct rlimit few;
+    const apivideo_token *token = NULL;
+    apivideo_status status;
+    client = test_client();
+    few.rlim_cur = 3;
+    few.rlim_max = 256;
+    if (setrlimit(RLIMIT_NOFILE, &few) != 0) return 1;
+    status = apivideo_get_token(client, &token, NULL);
+    if (status != APIVIDEO_STATUS_SYSTEM_ERROR) return 10 + status;
+    few.rlim_cur = 256;
+    if (setrlimit(RLIMIT_NOFILE, &few) != 0) return 2;
+    status = apivideo_authenticate(client, &token, NULL);
+    if (status != APIVIDEO_STATUS_OK) return 30 + status;
+    apivideo_token_free(token);
+    apivideo_client_free(client);
+    return 0;
+}
+
+static void without_file_descriptors_there_is_a_status(void) {
+    CHECK(in_child(use_client_without_file_descriptors) == 0);
+}
+
+/* From here on any system call of this thread but exit kills the process. */
+static void forbid_system_calls(void) {
+    struct sock_filter rules[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_exit, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+    };
+    struct sock_fprog program;
+    program.len = sizeof rules / sizeof *rules;
+    program.filter = rules;
+    REQUIRE(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+    REQUIRE(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
+}
+
+static void *read_without_system_calls(void *unused) {
+    int i;
+    const apivideo_token *token = NULL;
+    (void)unused;
+    apivideo_get_token(client, &token, NULL); /* The thread's first read. */
+    apivideo_token_free(token);
+    forbid_system_calls();
+    for (i = 0; i < 100000; i++) {
+        if (apivideo_get_token(client, &token, NULL) != APIVIDEO_STATUS_OK) break;
+        apivideo_token_free(token);
+    }
+    stop = i;
+    syscall(SYS_exit, 0); /* The one way out. */
+    return NULL;
+}
+
+static int read_while_a_renewal_hangs(void) {
+    pthread_t thread;
+    int64_t start = now_ms();
+    apivideo_config *config = test_config();
+    apivideo_config_set_attempt_timeout_ms(config, 30000, NULL);
+    client = client_with(config);
+    free(access_token_of(client));
+    travel_s(50 * 60);
+    free(access_token_of(client)); /* Starts the renewal. */
+    while (client_count(client, APIVIDEO_STATISTIC_EXCHANGES_IN_FLIGHT) == 0 ||
+           client_count(client, APIVIDEO_STATISTIC_REFRESH_REQUESTS) == 0)
+        if (now_ms() - start > 10000) return 1;
+    stop = 0;
+    if (pthread_create(&thread, NULL, read_without_system_calls, NULL) != 0) return 2;
+    pthread_join(thread, NULL);
+    if (stop != 100000) return 3;
+    if (client_count(client, APIVIDEO_STATISTIC_EXCHANGES_IN_FLIGHT) != 1) return 4;
+    return 0;
+}
+
+static void a_read_makes_no_system_call_while_a_renewal_hangs(void) {
+    sandbox_fault("{\"on\": \"refresh\", \"times\": 0, \"fault\": {\"kind\": \"hang\"}}");
+    CHECK(in_child(read_while_a_renewal_hangs) == 0);
+}
+
+int main(void) {
+    RUN(forks_in_the_middle_of_renewals);
+    RUN(a_parents_operation_is_cancelled_in_the_child);
+    RUN(exit_is_not_delayed_by_a_hung_exchange);
+    RUN(a_lost_connection_raises_no_sigpipe);
+    RUN(without_threads_the_caller_does_the_work);
+    RUN(without_file_descriptors_there_is_a_status);
+    RUN(a_read_makes_no_system_call_while_a_renewal_hangs);
+    return report();
+}
