@@ -38,7 +38,6 @@
 #ifndef APIVIDEO_HPP
 #define APIVIDEO_HPP
 
-#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <cstring>
@@ -419,105 +418,6 @@ private:
 
 // --- Operations ---
 
-namespace detail {
-
-/// A C operation that is freed after its last use, and never inside its own callback, where C
-/// forbids it.
-///
-/// The handle, each call under way and the registered callback count as uses. Where the callback is
-/// the last one, nobody is left to free the operation once it has returned; so it goes to a list,
-/// which whoever comes next frees.
-class shared_operation {
-public:
-    explicit shared_operation(apivideo_operation* handle) noexcept : handle_(handle) {}
-    shared_operation(const shared_operation&) = delete;
-    shared_operation& operator=(const shared_operation&) = delete;
-
-    [[nodiscard]] apivideo_operation* handle() const noexcept { return handle_.get(); }
-
-    void begin_use() noexcept { users_.fetch_add(1, std::memory_order_relaxed); }
-
-    void end_use() noexcept {
-        if (is_last_use()) {
-            delete this;
-        }
-    }
-
-    /// Frees the operations whose callbacks were their last use.
-    static void free_finished() noexcept {
-        shared_operation* next = finished.exchange(nullptr, std::memory_order_acquire);
-        while (next != nullptr) {
-            delete std::exchange(next, next->next_);
-        }
-    }
-
-    /// What C calls when the operation is complete, and what it then calls in turn.
-    struct completion {
-        shared_operation* operation;
-        std::function<void()> callback;
-
-        static void run(void* user_data) noexcept {
-            auto* const self = static_cast<completion*>(user_data);
-            shared_operation* const operation = self->operation;
-            try {
-                self->callback();
-            } catch (...) {
-                // There is nobody to catch it behind the C boundary.
-            }
-            // This may free what the callback holds, the operation's handle included.
-            delete self;
-            operation->end_use_in_callback();
-        }
-    };
-
-private:
-    bool is_last_use() noexcept { return users_.fetch_sub(1, std::memory_order_acq_rel) == 1; }
-
-    void end_use_in_callback() noexcept {
-        if (!is_last_use()) {
-            return;
-        }
-        // The others are fair game: only this one's callback is running.
-        free_finished();
-        next_ = finished.load(std::memory_order_relaxed);
-        while (!finished.compare_exchange_weak(next_, this, std::memory_order_release,
-                                               std::memory_order_relaxed)) {
-        }
-    }
-
-    inline static std::atomic<shared_operation*> finished{nullptr};
-
-    owner<apivideo_operation, apivideo_operation_free> handle_;
-    std::atomic<unsigned> users_{1};
-    shared_operation* next_ = nullptr;
-};
-
-/// Keeps a shared operation alive during a call: a callback that runs in it may destroy the handle.
-class operation_use {
-public:
-    explicit operation_use(shared_operation* operation) noexcept : operation_(operation) {
-        if (operation_ != nullptr) {
-            operation_->begin_use();
-        }
-    }
-    operation_use(const operation_use&) = delete;
-    operation_use& operator=(const operation_use&) = delete;
-    ~operation_use() {
-        if (operation_ != nullptr) {
-            operation_->end_use();
-        }
-    }
-
-    [[nodiscard]] apivideo_operation* handle() const noexcept {
-        return operation_ != nullptr ? operation_->handle() : nullptr;
-    }
-
-private:
-    shared_operation* operation_;
-};
-
-}  // namespace detail
-
 /// A call under way. Destroying it cancels it if it is not complete. Any thread may use it; it may
 /// outlive its client.
 class operation {
@@ -525,20 +425,12 @@ public:
     using native_handle_type = apivideo_operation*;
 
     /// Takes ownership. Null is fine.
-    explicit operation(native_handle_type handle) {
-        detail::owner<apivideo_operation, apivideo_operation_free> taken(handle);
-        if (taken) {
-            shared_.reset(new detail::shared_operation(taken.get()));
-            static_cast<void>(taken.release());
-        }
-    }
+    explicit operation(native_handle_type handle) noexcept : handle_(handle) {}
 
     /// Whether there is an operation in it. Not if it was moved from.
-    explicit operator bool() const noexcept { return shared_ != nullptr; }
+    explicit operator bool() const noexcept { return handle_ != nullptr; }
 
-    [[nodiscard]] native_handle_type native_handle() const noexcept {
-        return shared_ ? shared_->handle() : nullptr;
-    }
+    [[nodiscard]] native_handle_type native_handle() const noexcept { return handle_.get(); }
 
     /// Waits for the token, as long as it takes: the client's wait timeout at most.
     ///
@@ -577,27 +469,16 @@ public:
     }
     /// As above, without throwing.
     result<void> try_on_complete(std::function<void()> callback) const {
-        using completion = detail::shared_operation::completion;
-
-        const detail::operation_use use(shared_.get());
         if (!callback) {
             return detail::null_argument("callback");
         }
-        if (!shared_) {
-            return detail::null_argument("operation");
-        }
-        // Later `this` may be gone: the callback may run at once and destroy it.
-        detail::shared_operation* const shared = shared_.get();
-        // From a success on it belongs to its run(), which may have deleted it already.
-        std::unique_ptr<completion> told(new completion{shared, std::move(callback)});
-        shared->begin_use();
-        result<void> done = detail::attempt([&](apivideo_error** why) {
-            return apivideo_operation_on_complete(use.handle(), completion::run, told.get(), why);
+        auto told = std::make_unique<std::function<void()>>(std::move(callback));
+        // The callback may run at once and destroy `this`: nothing below looks at it again.
+        const result<void> done = detail::attempt([&](apivideo_error** why) {
+            return apivideo_operation_on_complete(native_handle(), run, told.get(), why);
         });
         if (done) {
-            static_cast<void>(told.release());
-        } else {
-            shared->end_use();
+            static_cast<void>(told.release());  // It belongs to run(), which may have deleted it.
         }
         return done;
     }
@@ -605,25 +486,28 @@ public:
     /// Ends the operation with cancelled unless it is complete. The exchange that it waits for goes
     /// on for others.
     void cancel() const noexcept {
-        apivideo_operation_cancel(detail::operation_use(shared_.get()).handle());
+        apivideo_operation_cancel(native_handle());
     }
 
 private:
-    struct close {
-        void operator()(detail::shared_operation* operation) const noexcept {
-            apivideo_operation_cancel(operation->handle());
-            operation->end_use();
+    /// What C calls when the operation is complete: once, so it deletes what it was given.
+    static void run(void* user_data) noexcept {
+        const std::unique_ptr<std::function<void()>> callback(
+            static_cast<std::function<void()>*>(user_data));
+        try {
+            (*callback)();
+        } catch (...) {
+            // There is nobody to catch it behind the C boundary.
         }
-    };
+    }
 
-    result<token> look(std::uint32_t timeout_ms) const {
-        const detail::operation_use use(shared_.get());
+    [[nodiscard]] result<token> look(std::uint32_t timeout_ms) const {
         return detail::make<token>([&](const apivideo_token** out, apivideo_error** why) {
-            return apivideo_operation_wait(use.handle(), timeout_ms, out, why);
+            return apivideo_operation_wait(native_handle(), timeout_ms, out, why);
         });
     }
 
-    std::unique_ptr<detail::shared_operation, close> shared_;
+    detail::owner<apivideo_operation, apivideo_operation_free> handle_;
 };
 
 // --- Statistics ---
@@ -982,7 +866,6 @@ public:
     /// As above, without throwing.
     [[nodiscard]] result<operation> try_get_token_start(
         milliseconds min_validity = milliseconds(0)) const {
-        detail::shared_operation::free_finished();
         return detail::make<operation>([&](apivideo_operation** out, apivideo_error** why) {
             return apivideo_get_token_start(native_handle(), validity_ms(min_validity), out, why);
         });
@@ -1029,7 +912,6 @@ private:
     /// Ends the client's operations with closed, and then frees those that nobody else does.
     static void close(apivideo_client* handle) noexcept {
         apivideo_client_free(handle);
-        detail::shared_operation::free_finished();
     }
 
     static result<client> create(const text& api_key, const apivideo_config* settings) {

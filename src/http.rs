@@ -260,13 +260,12 @@ impl Resolver for Lookup {
         let authority = uri.authority().ok_or_else(bad_uri)?;
         let scheme = uri.scheme().ok_or_else(bad_uri)?;
         let target = DefaultResolver::host_and_port(scheme, authority).ok_or_else(bad_uri)?;
+        let found = match target.parse::<SocketAddr>() {
+            Ok(address) => vec![address],
+            Err(_) => look_up(target, *timeout.after, timeout.reason)?,
+        };
         let mut addresses = self.empty();
-        let limit = *timeout.after;
-        for address in config
-            .ip_family()
-            .keep_wanted(look_up(target, limit, timeout.reason)?.into_iter())
-            .take(16)
-        {
+        for address in config.ip_family().keep_wanted(found.into_iter()).take(16) {
             addresses.push(address);
         }
         if addresses.is_empty() {

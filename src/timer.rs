@@ -30,15 +30,21 @@ struct Schedule {
 
 static TIMER: PerProcess<Arc<Timer>> = PerProcess::new();
 
-/// Has `keeper` woken at `at_ms` of the monotonic clock, or before.
+/// Has `keeper` woken at `at_ms` of the monotonic clock, or before; `None`: not any more.
 ///
 /// Without a thread there is no alarm; the next one that is set tries again.
-pub(crate) fn alarm(keeper: &Arc<Keeper>, at_ms: i64) {
+pub(crate) fn alarm(keeper: &Arc<Keeper>, at_ms: Option<i64>) {
     let timer = Arc::clone(&TIMER.get(Arc::default).value);
     let mut schedule = timer.lock();
+    let name = Arc::as_ptr(keeper) as usize;
+    let Some(at_ms) = at_ms else {
+        schedule.alarms.remove(&name);
+        timer.changed.notify_one();
+        return;
+    };
     let alarm = schedule
         .alarms
-        .entry(Arc::as_ptr(keeper) as usize)
+        .entry(name)
         .or_insert_with(|| (at_ms, Arc::downgrade(keeper)));
     alarm.0 = alarm.0.min(at_ms);
     if schedule.running {

@@ -59,8 +59,8 @@ pub(crate) struct World {
     pub(crate) observer: Box<dyn Observer>,
     /// Starts a thread, or says why it cannot.
     pub(crate) spawn: fn(Work) -> Result<(), Error>,
-    /// Has [`Keeper::wake`] called at a time of the monotonic clock.
-    pub(crate) alarm: fn(&Arc<Keeper>, i64),
+    /// Has [`Keeper::wake`] called at a time of the monotonic clock, or not any more.
+    pub(crate) alarm: fn(&Arc<Keeper>, Option<i64>),
 }
 
 /// Keeps one client's token.
@@ -224,6 +224,9 @@ impl Keeper {
     /// No more exchanges; who waits is told. Does not wait for an exchange under way: its reply is dropped.
     pub(crate) fn close(&self) {
         self.change(Caller::MustNotWait, |state, _| state.close());
+        if let Some(me) = self.me.upgrade() {
+            (self.world.alarm)(&me, None);
+        }
     }
 
     pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
@@ -255,7 +258,7 @@ impl Keeper {
         let wake_at = state.next_wake(now);
         drop(state);
         if let (Some(at), Some(me)) = (wake_at, self.me.upgrade()) {
-            (self.world.alarm)(&me, at);
+            (self.world.alarm)(&me, Some(at));
         }
         tell(&*self.world.observer, effects.events);
         for (ticket, answer) in effects.answers {

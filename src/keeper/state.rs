@@ -268,11 +268,11 @@ impl<T> State<T> {
 
     /// The time has come that [`State::next_wake`] named, or another: see to what is due.
     pub(crate) fn wake(&mut self, now: Now) {
-        let late = self.waiters.answer(|want| {
-            (now.mono_ms >= want.deadline_ms).then(|| Err(deadline_passed(want.purpose)))
-        });
-        self.statistics.timeouts += late.len() as u64;
-        self.effects.answers.extend(late);
+        for (ticket, want) in self.waiters.take_late(now.mono_ms) {
+            self.statistics.timeouts += 1;
+            let answer = Err(deadline_passed(want.purpose));
+            self.effects.answers.push((ticket, answer));
+        }
         self.launch_if_wanted(now);
         if self.keep_fresh {
             self.renew_if_due(now);

@@ -67,11 +67,11 @@ impl<T> Waiters<T> {
         id
     }
 
-    pub(crate) fn remove(&mut self, id: WaiterId) -> Option<T> {
+    pub(crate) fn remove(&mut self, id: WaiterId) -> Option<(T, Want)> {
         let (want, ticket) = self.by_id.remove(&id)?;
         self.by_purpose[want.purpose as usize] -= 1;
         self.deadlines.remove(&(want.deadline_ms, id));
-        Some(ticket)
+        Some((ticket, want))
     }
 
     /// Removes those that `answer` has an answer for, and gives each its own.
@@ -83,8 +83,19 @@ impl<T> Waiters<T> {
             .collect();
         answers
             .into_iter()
-            .filter_map(|(id, answer)| Some((self.remove(id)?, answer)))
+            .filter_map(|(id, answer)| Some((self.remove(id)?.0, answer)))
             .collect()
+    }
+
+    /// Removes the timed waiters that are late.
+    pub(crate) fn take_late(&mut self, now_ms: i64) -> Vec<(T, Want)> {
+        let mut late = Vec::new();
+        while let Some(&(deadline, id)) = self.deadlines.first()
+            && deadline <= now_ms
+        {
+            late.extend(self.remove(id));
+        }
+        late
     }
 
     /// Whether somebody waits for this.

@@ -178,11 +178,11 @@ static void no_secret_is_left_in_memory(void) {
     char settings[128];
     snprintf(settings, sizeof settings, "{\"key\": \"%s\"}", key);
     sandbox("/_sandbox/settings", settings);
-    memset(settings, 0, sizeof settings);
+    explicit_bzero(settings, sizeof settings);
     REQUIRE(apivideo_client_new(key, config, &client, NULL) == APIVIDEO_STATUS_OK);
     apivideo_config_free(config);
     key_needle = needle_of(key);
-    memset(key, 0, sizeof key);
+    explicit_bzero(key, sizeof key);
     REQUIRE(pthread_create(&thread, NULL, use_and_forget, NULL) == 0);
     pthread_join(thread, NULL);
 

@@ -18,6 +18,7 @@ Options:
       --port PORT          port to listen on, 0 for any free one [0]
       --tls                speak HTTPS, with a certificate made at start
       --ca-file PATH       with --tls: where to write the certificate to trust
+      --tls-name NAME      with --tls: a further name the certificate is valid for
       --key KEY            API key that is accepted [sandbox-key]
       --expires-in SECONDS lifetime of an access token [3600]
       --latency-ms N       wait before each request is handled [0]
@@ -57,6 +58,7 @@ fn parse_from(mut parser: Parser) -> Result<Command, lexopt::Error> {
             Long("port") => args.options.port = value(&mut parser, "port")?,
             Long("tls") => args.options.tls = true,
             Long("ca-file") => args.ca_file = Some(parser.value()?.into()),
+            Long("tls-name") => args.options.tls_names.push(value(&mut parser, "tls-name")?),
             Long("key") => args.options.key = value(&mut parser, "key")?,
             Long("expires-in") => args.options.expires_in = value(&mut parser, "expires-in")?,
             Long("latency-ms") => args.options.latency_ms = value(&mut parser, "latency-ms")?,

@@ -14,6 +14,10 @@ pub struct Options {
     pub port: u16,
     /// Whether to speak HTTPS, with a certificate made at start.
     pub tls: bool,
+    /// Further names that its certificate is valid for.
+    pub tls_names: Vec<String>,
+    /// Whether its certificate expired yesterday.
+    pub tls_expired: bool,
     /// Whether requests must carry a well-formed `AV-Origin-Client` header.
     pub strict_origin: bool,
     /// The API key that is accepted; `sandbox-key` by default.
@@ -34,6 +38,8 @@ impl Default for Options {
             host: IpAddr::V4(Ipv4Addr::LOCALHOST),
             port: 0,
             tls: false,
+            tls_names: Vec::new(),
+            tls_expired: false,
             strict_origin: false,
             key: settings.key,
             expires_in: settings.expires_in,

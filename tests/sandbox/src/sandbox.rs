@@ -39,7 +39,7 @@ impl Sandbox {
     /// kept the sandbox from listening.
     pub fn start(options: Options) -> io::Result<Self> {
         options.check()?;
-        let tls = options.tls.then(|| tls::setup(options.host)).transpose()?;
+        let tls = options.tls.then(|| tls::setup(&options)).transpose()?;
         let (acceptor, ca_pem) = tls.map(|tls| (tls.acceptor, tls.ca_pem)).unzip();
         let shared = Arc::new(Shared::new(&options));
         let service = Service {

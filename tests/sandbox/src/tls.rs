@@ -2,7 +2,6 @@
 
 use std::error::Error;
 use std::io;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -15,6 +14,8 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
+use crate::options::Options;
+
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A server's side of TLS, and the certificate a client needs to trust it.
@@ -23,15 +24,15 @@ pub(crate) struct Tls {
     pub(crate) ca_pem: String,
 }
 
-/// Makes a new authority and a certificate for this address.
-pub(crate) fn setup(host: IpAddr) -> io::Result<Tls> {
-    try_setup(host).map_err(io::Error::other)
+/// Makes a new authority and a certificate for these names and addresses.
+pub(crate) fn setup(options: &Options) -> io::Result<Tls> {
+    try_setup(options).map_err(io::Error::other)
 }
 
-fn try_setup(host: IpAddr) -> Result<Tls, Box<dyn Error + Send + Sync>> {
+fn try_setup(options: &Options) -> Result<Tls, Box<dyn Error + Send + Sync>> {
     let authority = CertifiedIssuer::self_signed(authority_params(), KeyPair::generate()?)?;
     let key = KeyPair::generate()?;
-    let certificate = server_params(host)?.signed_by(&key, &authority)?;
+    let certificate = server_params(options)?.signed_by(&key, &authority)?;
     let private_key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
     // The provider is named, as another crate of the same program may have
     // built the TLS library with a second one.
@@ -54,16 +55,21 @@ fn authority_params() -> CertificateParams {
     params
 }
 
-fn server_params(host: IpAddr) -> Result<CertificateParams, rcgen::Error> {
+fn server_params(options: &Options) -> Result<CertificateParams, rcgen::Error> {
     let mut names = vec!["localhost".to_owned(), "127.0.0.1".into(), "::1".into()];
-    if !names.contains(&host.to_string()) {
-        names.push(host.to_string());
+    if !names.contains(&options.host.to_string()) {
+        names.push(options.host.to_string());
     }
+    names.extend(options.tls_names.iter().cloned());
     let mut params = CertificateParams::new(names)?;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     params.use_authority_key_identifier_extension = true;
     set_name_and_validity(&mut params, "apivideo-sandbox");
+    if options.tls_expired {
+        params.not_before = (SystemTime::now() - 2 * DAY).into();
+        params.not_after = (SystemTime::now() - DAY).into();
+    }
     Ok(params)
 }
 
