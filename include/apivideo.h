@@ -39,6 +39,7 @@
 #define APIVIDEO_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /** The version of the header, as text. */
