@@ -30,6 +30,7 @@ mod ffi;
 mod fork;
 mod http;
 mod keeper;
+mod sync;
 mod timer;
 mod token;
 

@@ -2,13 +2,14 @@
 //! thread waits for.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
 
 use crate::clock::{Clock, SystemClock};
 use crate::ffi::sys;
 use crate::fork::PerProcess;
 use crate::keeper::Keeper;
+use crate::sync::{Condvar, Mutex, MutexGuard};
 
 /// A condition variable's time stands still while the machine sleeps, so no wait is longer than this.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);

@@ -21,16 +21,19 @@ pub(crate) mod waiters;
 mod chance;
 #[cfg(test)]
 mod life;
+#[cfg(all(test, shuttle))]
+mod model;
 #[cfg(test)]
 mod sim;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
+use std::sync::{Arc, PoisonError, TryLockError, Weak};
 use std::time::{Duration, Instant};
 
 use crate::clock::{Clock, Now};
 use crate::error::{Error, Status};
 use crate::fork::PerProcess;
+use crate::sync::{Mutex, MutexGuard};
 use crate::token::{Grant, Token};
 use event::{Event, Observer, tell};
 use published::Published;

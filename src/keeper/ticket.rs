@@ -1,11 +1,12 @@
 //! Where a waiting caller's answer arrives.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 use super::state::Answer;
 use crate::error::{Error, Status};
 use crate::fork;
+use crate::sync::{Condvar, Mutex, MutexGuard};
 
 type Callback = Box<dyn FnOnce() + Send>;
 

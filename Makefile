@@ -1,0 +1,117 @@
+# libapivideo: build, test, install. Needs GNU make, Rust and a C compiler. `make help` lists the targets.
+
+PREFIX     = /usr/local
+libdir     = $(PREFIX)/lib
+includedir = $(PREFIX)/include
+CARGO      = cargo
+CARGOFLAGS = --locked
+CFLAGS     = -O2 -g
+INSTALL    = install
+STRIP      = strip
+# Another system to build for, and where to build: nothing is written elsewhere.
+TARGET     = $(CARGO_BUILD_TARGET)
+CARGO_TARGET_DIR ?= target
+
+# Cargo.toml alone names the version. Before 1.0 its second number is part of the ABI's name, as in build.rs.
+VERSION   := $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' Cargo.toml | head -n 1)
+SOVERSION := $(shell echo '$(VERSION)' | sed -e 's/^\(0\.[0-9]*\).*/\1/' -e 's/^\([1-9][0-9]*\)\..*/\1/')
+
+ifneq ($(findstring arwin,$(or $(TARGET),$(shell uname -s))),)
+built  = libapivideo.dylib
+names  = libapivideo.$(VERSION).dylib libapivideo.$(SOVERSION).dylib libapivideo.dylib
+native = -framework Security -framework CoreFoundation -liconv -lSystem -lc -lm
+strip_shared = -x
+strip_static = -S
+by_nobody = --uid 0 --gid 0
+else
+built  = libapivideo.so
+names  = libapivideo.so.$(VERSION) libapivideo.so.$(SOVERSION) libapivideo.so
+# As printed by: cargo rustc --release --lib --crate-type staticlib -- --print native-static-libs
+native = -lgcc_s -lutil -lrt -lpthread -lm -ldl -lc
+strip_shared = --strip-unneeded
+strip_static = --strip-debug
+by_nobody = --sort=name --owner=0 --group=0 --numeric-owner
+endif
+real    = $(word 1,$(names))
+soname  = $(word 2,$(names))
+release = $(CARGO_TARGET_DIR)/$(if $(TARGET),$(TARGET)/)release
+stage   = $(CARGO_TARGET_DIR)/stage
+build   = $(CARGO) build --release $(CARGOFLAGS)$(if $(TARGET), --target $(TARGET))
+
+.PHONY: all demo test bench header install uninstall dist clean help FORCE
+
+all: $(stage)/lib/$(real) $(stage)/lib/libapivideo.a ## The shared and the static library, in target/stage/lib
+
+# Cargo knows best what is to be done. What it leaves as it was is not staged again.
+$(release)/$(built): FORCE
+	$(build) --lib
+$(release)/libapivideo.a: $(release)/$(built) ;
+
+$(stage)/lib/$(real): $(release)/$(built)
+	@mkdir -p $(@D)
+	$(STRIP) $(strip_shared) -o $@ $<
+	cd $(@D) && ln -sf $(real) $(soname) && ln -sf $(soname) $(built)
+$(stage)/lib/libapivideo.a: $(release)/libapivideo.a
+	@mkdir -p $(@D)
+	$(STRIP) $(strip_static) -o $@ $<
+
+demo: all ## A quarter of a minute in the life of a token, against a local api.video
+	$(if $(APIVIDEO_API_KEY),,$(build) -p apivideo-sandbox)
+	$(CC) -std=c99 -Wall -Wextra -Wpedantic $(CFLAGS) -Iinclude -pthread -o $(stage)/demo examples/demo/*.c \
+		-L$(stage)/lib -lapivideo -Wl,-rpath,'$(abspath $(stage)/lib)'
+	@sh examples/demo/run.sh $(stage)/demo $(release)/apivideo-sandbox
+
+test: all ## Every test
+	sh tests/run.sh
+
+bench: ## Nothing yet
+	@echo 'There are no benchmarks yet. They will be in benches/, with the numbers that they are to reach.'
+
+header: ## Writes include/apivideo.h anew from src/capi
+	APIVIDEO_WRITE_HEADER=1 $(CARGO) test $(CARGOFLAGS) --test header
+
+# The way from libdir up to PREFIX, which lets the installed tree be moved; PREFIX itself if libdir is not below it.
+below   = $(patsubst $(PREFIX)/%,%,$(libdir))
+root    = $(if $(filter $(libdir),$(below)),$(PREFIX),$${here}/$(subst $() ,/,$(patsubst %,..,$(subst /, ,$(below)))))
+fill    = sed -e 's|@VERSION@|$(VERSION)|' -e 's|@SOVERSION@|$(SOVERSION)|' -e 's|@ROOT@|$(root)|' \
+	-e 's|@LIBDIR@|$(patsubst $(PREFIX)/%,$${prefix}/%,$(libdir))|' \
+	-e 's|@INCLUDEDIR@|$(patsubst $(PREFIX)/%,$${prefix}/%,$(includedir))|' \
+	-e 's|@REAL@|$(real)|' -e 's|@SONAME@|$(soname)|' -e 's|@NATIVE@|$(native)|'
+headers = $(notdir $(wildcard include/*.h include/*.hpp))
+lib     = $(DESTDIR)$(libdir)
+inc     = $(DESTDIR)$(includedir)
+
+# Under sudo there is often no cargo; then what is built is installed.
+install: $(if $(shell command -v $(CARGO) 2> /dev/null),all) ## Installs to PREFIX, below DESTDIR; also libdir=, includedir=
+	@test -f $(stage)/lib/libapivideo.a || { echo 'Nothing is built yet: run make first.' >&2; exit 1; }
+	$(INSTALL) -d '$(lib)/pkgconfig' '$(lib)/cmake/apivideo' '$(inc)'
+	$(INSTALL) -m 755 $(stage)/lib/$(real) '$(lib)'
+	cd '$(lib)' && ln -sf $(real) $(soname) && ln -sf $(soname) $(built)
+	$(INSTALL) -m 644 $(stage)/lib/libapivideo.a '$(lib)'
+	$(INSTALL) -m 644 $(headers:%=include/%) '$(inc)'
+	@$(fill) apivideo.pc.in > '$(lib)/pkgconfig/apivideo.pc'
+	@$(fill) cmake/apivideoConfig.cmake.in > '$(lib)/cmake/apivideo/apivideoConfig.cmake'
+	@$(fill) cmake/apivideoConfigVersion.cmake.in > '$(lib)/cmake/apivideo/apivideoConfigVersion.cmake'
+	chmod 644 '$(lib)/pkgconfig/apivideo.pc' '$(lib)/cmake/apivideo/'*
+
+uninstall: ## Removes what install put there, given the same variables
+	rm -f $(patsubst %,'$(lib)/%',$(names) libapivideo.a pkgconfig/apivideo.pc) $(headers:%='$(inc)/%')
+	rm -f '$(lib)/cmake/apivideo/apivideoConfig.cmake' '$(lib)/cmake/apivideo/apivideoConfigVersion.cmake'
+	-rmdir '$(lib)/cmake/apivideo'
+
+package = libapivideo-$(VERSION)-$(or $(TARGET),$(shell rustc -vV | sed -n 's/^host: //p'))
+dist    = $(CARGO_TARGET_DIR)/dist
+dist: all ## An archive that works wherever it is unpacked, in target/dist
+	rm -rf '$(dist)'
+	$(MAKE) --no-print-directory install DESTDIR='$(dist)/$(package)' PREFIX= libdir=/lib includedir=/include
+	mkdir '$(dist)/$(package)/examples'
+	cp $(wildcard examples/*.c examples/*.cpp examples/README.md) '$(dist)/$(package)/examples'
+	cp LICENSE $(wildcard README.md CHANGELOG.md) '$(dist)/$(package)'
+	tar -C '$(dist)' $(by_nobody) -cf - $(package) | gzip -9n > '$(dist)/$(package).tar.gz'
+	rm -r '$(dist)/$(package)'
+
+clean: ## Removes everything that was built
+	$(CARGO) clean
+
+help: ## This list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12

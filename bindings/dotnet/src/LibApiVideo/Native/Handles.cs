@@ -1,0 +1,72 @@
+using System;
+using System.Runtime.InteropServices;
+
+namespace LibApiVideo.Native
+{
+    /// <summary>
+    /// A native object: freed once, by Dispose or the finalizer, and never while a call uses it. That is what the header asks
+    /// of every _free.
+    /// </summary>
+    internal abstract class NativeHandle : SafeHandle
+    {
+        private protected NativeHandle() : base(IntPtr.Zero, ownsHandle: true)
+        {
+        }
+
+        public override bool IsInvalid => handle == IntPtr.Zero;
+    }
+
+    internal sealed class ClientHandle : NativeHandle
+    {
+        protected override bool ReleaseHandle()
+        {
+            NativeMethods.apivideo_client_free(handle);
+            return true;
+        }
+    }
+
+    internal sealed class ConfigHandle : NativeHandle
+    {
+        protected override bool ReleaseHandle()
+        {
+            NativeMethods.apivideo_config_free(handle);
+            return true;
+        }
+    }
+
+    internal sealed class ErrorHandle : NativeHandle
+    {
+        protected override bool ReleaseHandle()
+        {
+            NativeMethods.apivideo_error_free(handle);
+            return true;
+        }
+    }
+
+    internal sealed class OperationHandle : NativeHandle
+    {
+        protected override bool ReleaseHandle()
+        {
+            NativeMethods.apivideo_operation_free(handle);
+            return true;
+        }
+    }
+
+    internal sealed class StatisticsHandle : NativeHandle
+    {
+        protected override bool ReleaseHandle()
+        {
+            NativeMethods.apivideo_statistics_free(handle);
+            return true;
+        }
+    }
+
+    internal sealed class TokenHandle : NativeHandle
+    {
+        protected override bool ReleaseHandle()
+        {
+            NativeMethods.apivideo_token_free(handle);
+            return true;
+        }
+    }
+}

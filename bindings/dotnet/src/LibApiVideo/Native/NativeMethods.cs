@@ -1,0 +1,185 @@
+using System;
+using System.Runtime.InteropServices;
+
+namespace LibApiVideo.Native
+{
+    /// <summary>The C functions that the package uses, as include/apivideo.h declares them. A test compares the two.</summary>
+    [DefaultDllImportSearchPaths(DllImportSearchPath.AssemblyDirectory | DllImportSearchPath.SafeDirectories)]
+    internal static class NativeMethods
+    {
+        /// <summary>Each system's prefix and suffix are added when it is looked for.</summary>
+        internal const string Library = "apivideo";
+
+        /// <summary>APIVIDEO_ABI_VERSION of the header that these declarations follow.</summary>
+        internal const uint AbiVersion = 1;
+
+        [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
+        internal delegate void apivideo_log_callback(int level, IntPtr message, IntPtr userData);
+
+        [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
+        internal delegate void apivideo_state_callback(int state, IntPtr userData);
+
+        [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
+        internal delegate void apivideo_release_callback(IntPtr userData);
+
+        [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
+        internal delegate void apivideo_completion_callback(IntPtr userData);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern IntPtr apivideo_version();
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern uint apivideo_abi_version();
+
+        // Clients
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern ApiVideoStatus apivideo_client_new(byte[] apiKey, ConfigHandle config, out ClientHandle client, out ErrorHandle error);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern void apivideo_client_free(IntPtr client);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern ulong apivideo_client_token_id(ClientHandle client);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern ApiVideoStatus apivideo_get_token_start(ClientHandle client, ulong minValidityMs, out OperationHandle operation, out ErrorHandle error);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern ApiVideoStatus apivideo_authenticate(ClientHandle client, out TokenHandle token, out ErrorHandle error);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern ApiVideoStatus apivideo_refresh(ClientHandle client, out TokenHandle token, out ErrorHandle error);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern ApiVideoStatus apivideo_invalidate_token(ClientHandle client, TokenHandle rejected, out ErrorHandle error);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern ApiVideoStatus apivideo_client_get_statistics(ClientHandle client, out StatisticsHandle statistics, out ErrorHandle error);
+
+        // Settings
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern ApiVideoStatus apivideo_config_new(out ConfigHandle config, out ErrorHandle error);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern void apivideo_config_free(IntPtr config);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern ApiVideoStatus apivideo_config_set_environment(ConfigHandle config, int environment, out ErrorHandle error);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern ApiVideoStatus apivideo_config_set_base_url(ConfigHandle config, byte[] url, out ErrorHandle error);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern ApiVideoStatus apivideo_config_set_app(ConfigHandle config, byte[] name, byte[] version, out ErrorHandle error);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern ApiVideoStatus apivideo_config_set_sdk(ConfigHandle config, byte[] name, byte[] version, out ErrorHandle error);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern ApiVideoStatus apivideo_config_set_connect_timeout_ms(ConfigHandle config, uint timeoutMs, out ErrorHandle error);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern ApiVideoStatus apivideo_config_set_attempt_timeout_ms(ConfigHandle config, uint timeoutMs, out ErrorHandle error);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern ApiVideoStatus apivideo_config_set_wait_timeout_ms(ConfigHandle config, uint timeoutMs, out ErrorHandle error);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern ApiVideoStatus apivideo_config_set_wait_for_recovery(ConfigHandle config, int wait, out ErrorHandle error);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern ApiVideoStatus apivideo_config_set_keep_fresh(ConfigHandle config, int keepFresh, out ErrorHandle error);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern ApiVideoStatus apivideo_config_set_proxy(ConfigHandle config, byte[] url, out ErrorHandle error);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern ApiVideoStatus apivideo_config_set_ca_file(ConfigHandle config, byte[] path, out ErrorHandle error);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern ApiVideoStatus apivideo_config_set_log(ConfigHandle config, int level, apivideo_log_callback callback, IntPtr userData, apivideo_release_callback release, out ErrorHandle error);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern ApiVideoStatus apivideo_config_set_on_state(ConfigHandle config, apivideo_state_callback callback, IntPtr userData, apivideo_release_callback release, out ErrorHandle error);
+
+        // Errors
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern ApiVideoStatus apivideo_error_status(ErrorHandle error);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern IntPtr apivideo_error_message(ErrorHandle error);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int apivideo_error_http_status(ErrorHandle error);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern IntPtr apivideo_error_problem_type(ErrorHandle error);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern IntPtr apivideo_error_title(ErrorHandle error);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern IntPtr apivideo_error_name(ErrorHandle error);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        [return: MarshalAs(UnmanagedType.I1)]
+        internal static extern bool apivideo_error_is_retryable(ErrorHandle error);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern long apivideo_error_retry_after_ms(ErrorHandle error);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern void apivideo_error_free(IntPtr error);
+
+        // Operations
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern ApiVideoStatus apivideo_operation_wait(OperationHandle operation, uint timeoutMs, out TokenHandle token, out ErrorHandle error);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern ApiVideoStatus apivideo_operation_on_complete(OperationHandle operation, apivideo_completion_callback callback, IntPtr userData, out ErrorHandle error);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern void apivideo_operation_cancel(OperationHandle operation);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern void apivideo_operation_free(IntPtr operation);
+
+        // Statistics
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern ApiVideoStatus apivideo_statistics_get(StatisticsHandle statistics, int statistic, out ulong value, out ErrorHandle error);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern void apivideo_statistics_free(IntPtr statistics);
+
+        // Tokens
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern IntPtr apivideo_token_access_token(TokenHandle token);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern IntPtr apivideo_token_token_type(TokenHandle token);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern IntPtr apivideo_token_refresh_token(TokenHandle token);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern ulong apivideo_token_id(TokenHandle token);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern long apivideo_token_expires_in_ms(TokenHandle token);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern long apivideo_token_expires_at_ms(TokenHandle token);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern long apivideo_token_lifetime_ms(TokenHandle token);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern void apivideo_token_free(IntPtr token);
+    }
+}

@@ -1,0 +1,313 @@
+"""The C ABI, as `include/apivideo.h` declares it: types, numbers, prototypes, and the library itself.
+
+Nothing here decides anything. A test compares every line with the header.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import enum
+import os
+import sys
+from ctypes import POINTER, c_bool, c_char_p, c_int32, c_int64, c_uint32, c_uint64, c_void_p
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+ABI_VERSION = 1
+
+
+class Status(enum.IntEnum):
+    """What a call came to. The numbers are those of the C library, and never change."""
+
+    OK = 0
+    INVALID_ARGUMENT = 1
+    NULL_ARGUMENT = 2
+    INVALID_UTF8 = 3
+    KEY_REJECTED = 4
+    REFRESH_REJECTED = 5
+    NO_REFRESH_TOKEN = 6
+    TOKEN_REJECTED = 7
+    RATE_LIMITED = 8
+    SERVER_ERROR = 9
+    PROTOCOL_ERROR = 10
+    NETWORK_ERROR = 11
+    TLS_ERROR = 12
+    TIMEOUT = 13
+    PENDING = 14
+    CANCELLED = 15
+    CLOSED = 16
+    SYSTEM_ERROR = 17
+    INTERNAL = 18
+
+
+class Statistic(enum.IntEnum):
+    AUTHENTICATE_REQUESTS = 0
+    REFRESH_REQUESTS = 1
+    TOKENS_GRANTED = 2
+    REFRESH_REJECTIONS = 3
+    KEY_REJECTIONS = 4
+    FAILURES = 5
+    INVALIDATIONS = 6
+    TIMEOUTS = 7
+    WAITERS = 8
+    CONSECUTIVE_FAILURES = 9
+    RETRY_IN_MS = 10
+    EXCHANGES_IN_FLIGHT = 11
+
+
+class Environment(enum.IntEnum):
+    PRODUCTION = 0
+    SANDBOX = 1
+
+
+class LogLevel(enum.IntEnum):
+    OFF = 0
+    ERROR = 1
+    WARNING = 2
+    INFO = 3
+    DEBUG = 4
+
+
+class TokenState(enum.IntEnum):
+    """What a client can give, now."""
+
+    NONE = 0
+    """There has been no token yet."""
+    VALID = 1
+    """A valid token is at hand."""
+    RENEWAL_FAILING = 2
+    """A valid token is at hand, but renewing it fails."""
+    EXPIRED = 3
+    """The last token has expired; the next call gets another."""
+    REJECTED = 4
+    """The API rejected the token; the next call gets another."""
+    UNAVAILABLE = 5
+    """No valid token, and getting one fails."""
+
+
+class Pointer(c_void_p):
+    """An opaque pointer that belongs to its Python object, and is freed with it.
+
+    A call holds a reference to its arguments, so nothing is freed while a call is using it.
+    """
+
+    def free(self) -> None:
+        value, self.value = self.value, None
+        if value:
+            self._free(value)
+
+    def _free(self, value: int) -> None:
+        raise NotImplementedError
+
+    def __del__(self) -> None:
+        self.free()
+
+
+class ClientPointer(Pointer):
+    def _free(self, value: int) -> None:
+        client_free(value)
+
+
+class ConfigPointer(Pointer):
+    def _free(self, value: int) -> None:
+        config_free(value)
+
+
+class ErrorPointer(Pointer):
+    def _free(self, value: int) -> None:
+        error_free(value)
+
+
+class OperationPointer(Pointer):
+    def _free(self, value: int) -> None:
+        operation_free(value)
+
+
+class StatisticsPointer(Pointer):
+    def _free(self, value: int) -> None:
+        statistics_free(value)
+
+
+class TokenPointer(Pointer):
+    def _free(self, value: int) -> None:
+        token_free(value)
+
+
+LogCallback = ctypes.CFUNCTYPE(None, c_int32, c_char_p, c_void_p)
+ReleaseCallback = ctypes.CFUNCTYPE(None, c_void_p)
+StateCallback = ctypes.CFUNCTYPE(None, c_int32, c_void_p)
+CompletionCallback = ctypes.CFUNCTYPE(None, c_void_p)
+
+# Results: each class is what ctypes makes of it. A status stays a plain number, so that one of a later library does no harm.
+_status = c_int32
+_error_out = POINTER(ErrorPointer)
+_token_out = POINTER(TokenPointer)
+
+PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
+    "apivideo_client_new": (_status, [c_char_p, ConfigPointer, POINTER(ClientPointer), _error_out]),
+    "apivideo_client_free": (None, [ClientPointer]),
+    "apivideo_get_token": (_status, [ClientPointer, _token_out, _error_out]),
+    "apivideo_client_token_id": (c_uint64, [ClientPointer]),
+    "apivideo_get_token_valid_for": (_status, [ClientPointer, c_uint64, _token_out, _error_out]),
+    "apivideo_get_token_start": (_status, [ClientPointer, c_uint64, POINTER(OperationPointer), _error_out]),
+    "apivideo_authenticate": (_status, [ClientPointer, _token_out, _error_out]),
+    "apivideo_refresh": (_status, [ClientPointer, _token_out, _error_out]),
+    "apivideo_invalidate_token": (_status, [ClientPointer, TokenPointer, _error_out]),
+    "apivideo_client_get_statistics": (_status, [ClientPointer, POINTER(StatisticsPointer), _error_out]),
+    "apivideo_config_new": (_status, [POINTER(ConfigPointer), _error_out]),
+    "apivideo_config_free": (None, [ConfigPointer]),
+    "apivideo_config_set_environment": (_status, [ConfigPointer, c_int32, _error_out]),
+    "apivideo_config_set_base_url": (_status, [ConfigPointer, c_char_p, _error_out]),
+    "apivideo_config_set_app": (_status, [ConfigPointer, c_char_p, c_char_p, _error_out]),
+    "apivideo_config_set_sdk": (_status, [ConfigPointer, c_char_p, c_char_p, _error_out]),
+    "apivideo_config_set_connect_timeout_ms": (_status, [ConfigPointer, c_uint32, _error_out]),
+    "apivideo_config_set_attempt_timeout_ms": (_status, [ConfigPointer, c_uint32, _error_out]),
+    "apivideo_config_set_wait_timeout_ms": (_status, [ConfigPointer, c_uint32, _error_out]),
+    "apivideo_config_set_wait_for_recovery": (_status, [ConfigPointer, c_int32, _error_out]),
+    "apivideo_config_set_keep_fresh": (_status, [ConfigPointer, c_int32, _error_out]),
+    "apivideo_config_set_proxy": (_status, [ConfigPointer, c_char_p, _error_out]),
+    "apivideo_config_set_ca_file": (_status, [ConfigPointer, c_char_p, _error_out]),
+    "apivideo_config_set_log": (_status, [ConfigPointer, c_int32, LogCallback, c_void_p, ReleaseCallback, _error_out]),
+    "apivideo_config_set_on_state": (_status, [ConfigPointer, StateCallback, c_void_p, ReleaseCallback, _error_out]),
+    "apivideo_status_string": (c_char_p, [c_int32]),
+    "apivideo_error_status": (_status, [ErrorPointer]),
+    "apivideo_error_message": (c_char_p, [ErrorPointer]),
+    "apivideo_error_http_status": (c_int32, [ErrorPointer]),
+    "apivideo_error_problem_type": (c_char_p, [ErrorPointer]),
+    "apivideo_error_title": (c_char_p, [ErrorPointer]),
+    "apivideo_error_name": (c_char_p, [ErrorPointer]),
+    "apivideo_error_is_retryable": (c_bool, [ErrorPointer]),
+    "apivideo_error_retry_after_ms": (c_int64, [ErrorPointer]),
+    "apivideo_error_free": (None, [ErrorPointer]),
+    "apivideo_operation_wait": (_status, [OperationPointer, c_uint32, _token_out, _error_out]),
+    "apivideo_operation_on_complete": (_status, [OperationPointer, CompletionCallback, c_void_p, _error_out]),
+    "apivideo_operation_cancel": (None, [OperationPointer]),
+    "apivideo_operation_free": (None, [OperationPointer]),
+    "apivideo_statistics_get": (_status, [StatisticsPointer, c_int32, POINTER(c_uint64), _error_out]),
+    "apivideo_statistics_free": (None, [StatisticsPointer]),
+    "apivideo_token_authorization": (c_char_p, [TokenPointer]),
+    "apivideo_token_access_token": (c_char_p, [TokenPointer]),
+    "apivideo_token_token_type": (c_char_p, [TokenPointer]),
+    "apivideo_token_refresh_token": (c_char_p, [TokenPointer]),
+    "apivideo_token_id": (c_uint64, [TokenPointer]),
+    "apivideo_token_expires_in_ms": (c_int64, [TokenPointer]),
+    "apivideo_token_expires_at_ms": (c_int64, [TokenPointer]),
+    "apivideo_token_lifetime_ms": (c_int64, [TokenPointer]),
+    "apivideo_token_clone": (TokenPointer, [TokenPointer]),
+    "apivideo_token_free": (None, [TokenPointer]),
+    "apivideo_version": (c_char_p, []),
+    "apivideo_version_number": (c_uint32, []),
+    "apivideo_abi_version": (c_uint32, []),
+}
+
+# These only look something up: they keep the GIL, which is faster than to give it back and wait for it. Every other call
+# releases it. (`apivideo_client_token_id` never waits, but may call the log: a callback takes the GIL it already has.)
+KEEP_GIL = ("apivideo_client_token_id", "apivideo_error_", "apivideo_statistics_", "apivideo_token_", "apivideo_version")
+
+_FILE = {"darwin": "libapivideo.dylib", "win32": "apivideo.dll"}.get(sys.platform, "libapivideo.so")
+
+
+def library_path() -> str:
+    """Where the shared library is: `LIBAPIVIDEO_PATH` (the file, or its folder), else beside this package's code."""
+    chosen = os.environ.get("LIBAPIVIDEO_PATH")
+    if not chosen:
+        return os.path.join(os.path.dirname(os.path.abspath(__file__)), _FILE)
+    return os.path.join(chosen, _FILE) if os.path.isdir(chosen) else chosen
+
+
+def load(path: str) -> Callable[[str], Any]:
+    """The functions of the library at `path`, by name.
+
+    Raises ImportError, in words, if there is none or it does not fit.
+    """
+    origin = "LIBAPIVIDEO_PATH names" if os.environ.get("LIBAPIVIDEO_PATH") else "this package needs"
+    if not os.path.isfile(path):
+        raise ImportError(
+            f"{origin} the shared library {path!r}, and there is no such file. 'pip install' of the wheel brings it; a build"
+            " from source needs Rust's cargo. LIBAPIVIDEO_PATH can name another one.",
+            path=path,
+        )
+    try:
+        library = ctypes.CDLL(path)
+    except OSError as why:
+        raise ImportError(
+            f"{origin} the shared library {path!r}, and the system cannot load it: {why}. It may be made for another system or"
+            " processor; LIBAPIVIDEO_PATH can name another one.",
+            path=path,
+        ) from None
+    with_gil = ctypes.PyDLL(path, handle=library._handle)
+
+    def function(name: str) -> Any:
+        try:
+            found = (with_gil if name.startswith(KEEP_GIL) else library)[name]
+        except AttributeError:
+            raise ImportError(
+                f"{path!r} has no function {name}: it is not libapivideo, or an older one than this package needs.", path=path
+            ) from None
+        found.restype, found.argtypes = PROTOTYPES[name]
+        return found
+
+    abi = function("apivideo_abi_version")()
+    if abi != ABI_VERSION:
+        version = function("apivideo_version")().decode()
+        raise ImportError(
+            f"{path!r} is libapivideo {version} with ABI {abi}, and this package needs ABI {ABI_VERSION}: install the package"
+            " and the library in versions that belong together, or unset LIBAPIVIDEO_PATH.",
+            path=path,
+        )
+    return function
+
+
+_function = load(library_path())
+
+client_new = _function("apivideo_client_new")
+client_free = _function("apivideo_client_free")
+client_token_id = _function("apivideo_client_token_id")
+get_token_start = _function("apivideo_get_token_start")
+authenticate = _function("apivideo_authenticate")
+refresh = _function("apivideo_refresh")
+invalidate_token = _function("apivideo_invalidate_token")
+client_get_statistics = _function("apivideo_client_get_statistics")
+config_new = _function("apivideo_config_new")
+config_free = _function("apivideo_config_free")
+config_set_environment = _function("apivideo_config_set_environment")
+config_set_base_url = _function("apivideo_config_set_base_url")
+config_set_app = _function("apivideo_config_set_app")
+config_set_sdk = _function("apivideo_config_set_sdk")
+config_set_connect_timeout_ms = _function("apivideo_config_set_connect_timeout_ms")
+config_set_attempt_timeout_ms = _function("apivideo_config_set_attempt_timeout_ms")
+config_set_wait_timeout_ms = _function("apivideo_config_set_wait_timeout_ms")
+config_set_wait_for_recovery = _function("apivideo_config_set_wait_for_recovery")
+config_set_keep_fresh = _function("apivideo_config_set_keep_fresh")
+config_set_proxy = _function("apivideo_config_set_proxy")
+config_set_ca_file = _function("apivideo_config_set_ca_file")
+config_set_log = _function("apivideo_config_set_log")
+config_set_on_state = _function("apivideo_config_set_on_state")
+error_status = _function("apivideo_error_status")
+error_message = _function("apivideo_error_message")
+error_http_status = _function("apivideo_error_http_status")
+error_problem_type = _function("apivideo_error_problem_type")
+error_title = _function("apivideo_error_title")
+error_name = _function("apivideo_error_name")
+error_is_retryable = _function("apivideo_error_is_retryable")
+error_retry_after_ms = _function("apivideo_error_retry_after_ms")
+error_free = _function("apivideo_error_free")
+operation_wait = _function("apivideo_operation_wait")
+operation_on_complete = _function("apivideo_operation_on_complete")
+operation_cancel = _function("apivideo_operation_cancel")
+operation_free = _function("apivideo_operation_free")
+statistics_get = _function("apivideo_statistics_get")
+statistics_free = _function("apivideo_statistics_free")
+token_authorization = _function("apivideo_token_authorization")
+token_access_token = _function("apivideo_token_access_token")
+token_token_type = _function("apivideo_token_token_type")
+token_refresh_token = _function("apivideo_token_refresh_token")
+token_id = _function("apivideo_token_id")
+token_expires_in_ms = _function("apivideo_token_expires_in_ms")
+token_expires_at_ms = _function("apivideo_token_expires_at_ms")
+token_lifetime_ms = _function("apivideo_token_lifetime_ms")
+token_free = _function("apivideo_token_free")
+version = _function("apivideo_version")

@@ -1,0 +1,297 @@
+//! The keeper's threads, interleaved by a model checker: `make model`.
+//!
+//! shuttle runs each scenario with many thousands of schedules; one in which a thread waits for ever is a deadlock, and is
+//! reported with the schedule that leads to it. Time does not pass unless a scenario says so, so a waiter whose wake-up is
+//! lost is never saved by its deadline.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+
+use shuttle::thread;
+
+use super::event::{LogLevel, Observer, TokenState};
+use super::state::{Outcome, Request};
+use super::ticket::Ticket;
+use super::waiters::{Purpose, Want};
+use super::{Endpoint, Keeper, World};
+use crate::clock::{Clock, Now};
+use crate::error::{Error, Status};
+use crate::ffi::secret::Secret;
+
+const SCHEDULES: usize = 20_000;
+const HOUR: i64 = 3_600_000;
+
+/// A clock that moves when it is told to.
+#[derive(Default)]
+struct Hand(AtomicI64);
+
+impl Clock for Hand {
+    fn now(&self) -> Now {
+        let ms = self.0.load(Ordering::SeqCst);
+        Now {
+            wall_ms: ms,
+            mono_ms: ms,
+        }
+    }
+
+    fn tick(&self) -> i64 {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// What the scenarios count.
+#[derive(Default)]
+struct Counts {
+    in_flight: AtomicUsize,
+    authentications: AtomicUsize,
+    refreshes: AtomicUsize,
+}
+
+/// An endpoint that always grants, refuses refresh tokens, or fails.
+struct Server {
+    counts: Arc<Counts>,
+    refuses_refresh: bool,
+    fails: bool,
+}
+
+impl Endpoint for Server {
+    fn session(&self) -> Box<dyn FnMut(&Request) -> Outcome + '_> {
+        Box::new(|request| {
+            assert_eq!(
+                self.counts.in_flight.fetch_add(1, Ordering::SeqCst),
+                0,
+                "two at once"
+            );
+            thread::yield_now();
+            let refresh = matches!(request, Request::Refresh(_));
+            let counter = if refresh {
+                &self.counts.refreshes
+            } else {
+                &self.counts.authentications
+            };
+            let number = counter.fetch_add(1, Ordering::SeqCst);
+            self.counts.in_flight.fetch_sub(1, Ordering::SeqCst);
+            if self.fails {
+                let error = Error::new(Status::NetworkError, "down");
+                return Outcome::Failed { error, spent: true };
+            }
+            if refresh && self.refuses_refresh {
+                return Outcome::Rejected(Error::new(Status::RefreshRejected, "no"));
+            }
+            Outcome::Granted {
+                access_token: Secret::new(&format!("access-{refresh}-{number}")),
+                refresh_token: Some(Secret::new(&format!("refresh-{refresh}-{number}"))),
+                lifetime_ms: HOUR,
+            }
+        })
+    }
+}
+
+struct Deaf;
+
+impl Observer for Deaf {
+    fn wants(&self, _: LogLevel) -> bool {
+        true
+    }
+    fn log(&self, _: LogLevel, _: &str) {}
+    fn state_changed(&self, _: TokenState) {}
+}
+
+struct Scene {
+    keeper: Arc<Keeper>,
+    clock: Arc<Hand>,
+    counts: Arc<Counts>,
+}
+
+fn scene(refuses_refresh: bool, fails: bool) -> Scene {
+    let clock: Arc<Hand> = Arc::default();
+    let counts: Arc<Counts> = Arc::default();
+    let world = World {
+        clock: clock.clone(),
+        draw: Box::new(|| 0.5),
+        endpoint: Box::new(Server {
+            counts: Arc::clone(&counts),
+            refuses_refresh,
+            fails,
+        }),
+        observer: Box::new(Deaf),
+        spawn: |work| {
+            thread::spawn(work);
+            Ok(())
+        },
+        alarm: |_, _| {},
+    };
+    Scene {
+        keeper: Keeper::new(world, false),
+        clock,
+        counts,
+    }
+}
+
+fn want(purpose: Purpose) -> Want {
+    Want {
+        purpose,
+        min_validity_ms: 0,
+        deadline_ms: HOUR * 1_000,
+        patient: false,
+        timed: false,
+    }
+}
+
+/// What `Client::get_token` does.
+fn get(keeper: &Keeper) -> Result<Arc<crate::token::Token>, Error> {
+    keeper
+        .read()
+        .map_or_else(|| keeper.get(want(Purpose::Token)), Ok)
+}
+
+fn in_threads(bodies: Vec<Box<dyn FnOnce() + Send>>) {
+    let threads: Vec<_> = bodies.into_iter().map(thread::spawn).collect();
+    threads.into_iter().for_each(|t| t.join().unwrap());
+}
+
+/// A body for a thread that has the keeper.
+fn body(
+    keeper: &Arc<Keeper>,
+    act: impl FnOnce(&Arc<Keeper>) + Send + 'static,
+) -> Box<dyn FnOnce() + Send> {
+    let keeper = Arc::clone(keeper);
+    Box::new(move || act(&keeper))
+}
+
+fn check(scenario: impl Fn() + Send + Sync + 'static) {
+    let scenario = Arc::new(scenario);
+    let random = Arc::clone(&scenario);
+    shuttle::check_random(move || random(), SCHEDULES);
+    // Few, well placed preemptions find what chance does not.
+    shuttle::check_pct(move || scenario(), SCHEDULES, 3);
+}
+
+#[test]
+fn cold_readers_share_one_exchange() {
+    check(|| {
+        let scene = scene(false, false);
+        let reader = || body(&scene.keeper, |k| drop(get(k).unwrap()));
+        in_threads(vec![reader(), reader(), reader()]);
+        assert_eq!(scene.counts.authentications.load(Ordering::SeqCst), 1);
+    });
+}
+
+#[test]
+fn a_failed_exchange_wakes_every_waiter() {
+    check(|| {
+        let scene = scene(false, true);
+        let reader = || {
+            body(&scene.keeper, |k| {
+                assert_eq!(get(k).unwrap_err().status, Status::NetworkError);
+            })
+        };
+        in_threads(vec![reader(), reader(), reader()]);
+        assert_eq!(scene.counts.authentications.load(Ordering::SeqCst), 1);
+    });
+}
+
+#[test]
+fn readers_past_the_renewal_point_start_one_renewal_and_keep_their_token() {
+    for refuses in [false, true] {
+        check(move || {
+            let scene = scene(refuses, false);
+            get(&scene.keeper).unwrap();
+            scene.clock.0.store(HOUR * 8 / 10, Ordering::SeqCst);
+            let reader = || {
+                body(&scene.keeper, |k| {
+                    get(k).unwrap();
+                    thread::yield_now();
+                    get(k).unwrap();
+                })
+            };
+            in_threads(vec![reader(), reader()]);
+            assert!(scene.counts.refreshes.load(Ordering::SeqCst) <= 1);
+            assert!(scene.counts.authentications.load(Ordering::SeqCst) <= 2);
+        });
+    }
+}
+
+#[test]
+fn invalidators_and_readers_cost_one_exchange_and_never_bring_the_rejected_token_back() {
+    check(|| {
+        let scene = scene(false, false);
+        let rejected = get(&scene.keeper).unwrap();
+        let invalidator = || {
+            let rejected = Arc::clone(rejected.grant());
+            body(&scene.keeper, move |k| {
+                k.invalidate(&rejected).unwrap();
+                let next = get(k).unwrap();
+                assert!(
+                    !Arc::ptr_eq(next.grant(), &rejected),
+                    "the rejected token came back"
+                );
+            })
+        };
+        in_threads(vec![invalidator(), invalidator(), invalidator()]);
+        assert_eq!(scene.counts.authentications.load(Ordering::SeqCst), 2);
+    });
+}
+
+#[test]
+fn closing_answers_everybody_once() {
+    check(|| {
+        let scene = scene(false, false);
+        let reader = || {
+            body(&scene.keeper, |k| {
+                let result = get(k);
+                assert!(result.is_ok() || result.is_err_and(|e| e.status == Status::Closed));
+            })
+        };
+        let closer = body(&scene.keeper, |k| k.close());
+        in_threads(vec![reader(), reader(), closer]);
+        assert!(
+            scene.keeper.read().is_none(),
+            "nothing is published after closing"
+        );
+    });
+}
+
+#[test]
+fn an_operation_is_answered_once_whether_completed_cancelled_or_closed() {
+    check(|| {
+        let scene = scene(false, false);
+        let ticket = Arc::new(Ticket::new());
+        let (call, called) = shuttle::sync::mpsc::channel();
+        let id = scene.keeper.start(want(Purpose::Token), &ticket);
+        let listening = Arc::clone(&ticket);
+        let listener = body(&scene.keeper, move |_| {
+            let call = move || call.send(()).unwrap();
+            listening.on_answer(Box::new(call)).unwrap();
+        });
+        let cancelled = Arc::clone(&ticket);
+        let canceller = body(&scene.keeper, move |k| {
+            if let Some(id) = id {
+                k.cancel(id);
+            }
+            cancelled.answer(Err(Error::new(Status::Cancelled, "cancelled")));
+        });
+        let closer = body(&scene.keeper, |k| k.close());
+        in_threads(vec![listener, canceller, closer]);
+        // A deadlock if it is never called; it cannot be called twice, since it is gone then.
+        called.recv().unwrap();
+    });
+}
+
+#[test]
+fn explicit_calls_and_readers_take_turns() {
+    check(|| {
+        let scene = scene(false, false);
+        get(&scene.keeper).unwrap();
+        let refresher = body(&scene.keeper, |k| {
+            drop(k.get(want(Purpose::Refresh)).unwrap())
+        });
+        let authenticator = body(&scene.keeper, |k| {
+            drop(k.get(want(Purpose::Authenticate)).unwrap())
+        });
+        let reader = body(&scene.keeper, |k| drop(get(k).unwrap()));
+        in_threads(vec![refresher, authenticator, reader]);
+        assert_eq!(scene.counts.refreshes.load(Ordering::SeqCst), 1);
+        assert_eq!(scene.counts.authentications.load(Ordering::SeqCst), 2);
+    });
+}

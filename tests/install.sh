@@ -1,0 +1,229 @@
+#!/bin/sh
+# Installs the library as users get it, by `make install` and as the archive of `make dist`, and builds programs with it.
+#
+#     APIVIDEO_TEST_URL=http://127.0.0.1:8790 sh tests/install.sh
+#
+# The URL is that of an apivideo-sandbox with its default key. Ends with "N passed, N failed".
+set -u
+cd "$(dirname "$0")/.." || exit 2
+unset MAKEFLAGS MFLAGS MAKELEVEL DESTDIR # when called by make
+
+CC=${CC:-cc}
+CXX=${CXX:-c++}
+MAKE=${MAKE:-make}
+STRICT='-Wall -Wextra -Wpedantic -Werror'
+
+need() { # PROGRAM DEBIAN-PACKAGE
+    command -v "$1" > /dev/null || { echo "This test needs $1: apt-get install $2" >&2; exit 2; }
+}
+need pkg-config pkg-config
+need cmake cmake
+need readelf binutils
+need "$CC" gcc
+cpp=examples/cpp_first_token.cpp
+[ -f "$cpp" ] && need "$CXX" g++
+if [ -z "${APIVIDEO_TEST_URL-}" ]; then
+    echo 'Set APIVIDEO_TEST_URL to the URL of an apivideo-sandbox: cargo run -p apivideo-sandbox -- --port 8790' >&2
+    exit 2
+fi
+export APIVIDEO_BASE_URL="$APIVIDEO_TEST_URL" APIVIDEO_API_KEY=sandbox-key
+
+# Short and without blanks, since the output of pkg-config is split at them.
+work=$(mktemp -d /tmp/apivideo-install.XXXXXX) || exit 2
+trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM HUP
+
+passed=0
+failed=0
+check() { # NAME COMMAND...
+    name=$1
+    shift
+    if "$@" > "$work/output" 2>&1; then
+        passed=$((passed + 1))
+        echo "ok      $name"
+    else
+        failed=$((failed + 1))
+        echo "FAILED  $name"
+        sed 's/^/        | /' "$work/output"
+    fi
+}
+same() { [ "$1" = "$2" ] || { echo "\"$1\" is not \"$2\""; return 1; }; }
+fails() { ! "$@"; }
+absent() { [ ! -e "$1" ] || { echo "$1 is still there"; return 1; }; }
+
+version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -n 1)
+case $version in
+    0.*) soversion=${version%.*} ;;
+    *) soversion=${version%%.*} ;;
+esac
+soname=libapivideo.so.$soversion
+
+# --- Programs built with an installed tree ---
+
+needed() { readelf -d "$1" | grep NEEDED | grep -o 'libapivideo[^]]*'; }
+
+# Compiles SOURCE with what pkg-config says about TREE, and runs it.
+with_pkg_config() { # TREE shared|static SOURCE [FLAG...]
+    PKG_CONFIG_PATH=$(dirname "$(find "$1" -name apivideo.pc)")
+    export PKG_CONFIG_PATH
+    kind=$2 source=$3
+    shift 3
+    case $source in
+        *.cpp) compiler="$CXX -std=c++17" ;;
+        *) compiler="$CC -std=c99" ;;
+    esac
+    packages=apivideo
+    case $source in *curl*) packages='apivideo libcurl' ;; esac
+    # shellcheck disable=SC2046,SC2086 # lists of flags
+    case $kind in
+        shared)
+            $compiler $STRICT "$@" "$source" -o "$work/program" $(pkg-config --cflags --libs $packages) || return 1
+            same "$(needed "$work/program")" "$soname" || return 1
+            LD_LIBRARY_PATH=$(pkg-config --variable=libdir apivideo) "$work/program"
+            ;;
+        static)
+            $compiler $STRICT "$@" "$source" -o "$work/program" $(pkg-config --cflags apivideo) \
+                $(pkg-config --static --libs apivideo | sed 's/-lapivideo/-l:libapivideo.a/') || return 1
+            same "$(needed "$work/program")" '' || return 1
+            "$work/program"
+            ;;
+    esac
+}
+
+write_cmake_project() {
+    mkdir "$work/project"
+    cat > "$work/project/CMakeLists.txt" <<'END'
+cmake_minimum_required(VERSION 3.16)
+project(consumer C CXX)
+set(CMAKE_CXX_STANDARD 17)
+find_package(apivideo 0.1 REQUIRED)
+find_package(apivideo 0.1 REQUIRED) # twice is fine
+foreach(source ${SOURCES})
+    get_filename_component(name ${source} NAME_WE)
+    add_executable(${name}_shared ${source})
+    target_link_libraries(${name}_shared PRIVATE apivideo::apivideo)
+    add_executable(${name}_static ${source})
+    target_link_libraries(${name}_static PRIVATE apivideo::apivideo_static)
+endforeach()
+END
+    mkdir "$work/version"
+    cat > "$work/version/CMakeLists.txt" <<'END'
+cmake_minimum_required(VERSION 3.16)
+project(version NONE)
+find_package(apivideo ${WANTED} REQUIRED)
+END
+}
+
+# Builds and runs every program with CMake.
+with_cmake() { # TREE
+    sources=$PWD/examples/first_token.c
+    [ -f "$cpp" ] && sources="$sources;$PWD/$cpp"
+    rm -rf "$work/build"
+    CC=$CC CXX=$CXX cmake -S "$work/project" -B "$work/build" -DCMAKE_PREFIX_PATH="$1" -DSOURCES="$sources" || return 1
+    cmake --build "$work/build" || return 1
+    for program in "$work"/build/*_shared; do
+        same "$(needed "$program")" "$soname" || return 1
+        "$program" || return 1
+    done
+    for program in "$work"/build/*_static; do
+        same "$(needed "$program")" '' || return 1
+        "$program" || return 1
+    done
+}
+
+cmake_finds() { # WANTED: a version, perhaps with EXACT
+    rm -rf "$work/build"
+    cmake -S "$work/version" -B "$work/build" -DCMAKE_PREFIX_PATH="$tree" -DWANTED="$(echo "$1" | tr ' ' ';')"
+}
+
+consumers() { # NAME TREE
+    check "$1: C, shared, pkg-config" with_pkg_config "$2" shared examples/first_token.c
+    check "$1: C, static, pkg-config" with_pkg_config "$2" static examples/first_token.c
+    if [ -f "$cpp" ]; then
+        check "$1: C++17, shared, pkg-config" with_pkg_config "$2" shared $cpp -pthread
+        check "$1: C++17, static, pkg-config" with_pkg_config "$2" static $cpp -pthread
+    fi
+    check "$1: all of these, CMake" with_cmake "$2"
+}
+
+# --- The tests ---
+
+make_it() { "$MAKE" --no-print-directory "$@"; }
+tree=$work/root/opt/apivideo
+installation="DESTDIR=$work/root PREFIX=/opt/apivideo libdir=/opt/apivideo/lib includedir=/opt/apivideo/include"
+write_cmake_project
+
+# shellcheck disable=SC2086 # a list of variables
+check 'make install' make_it install $installation
+if [ "$failed" -gt 0 ]; then
+    echo "$passed passed, $failed failed"
+    exit 1
+fi
+check 'the SONAME' same "$(readelf -d "$tree/lib/libapivideo.so" | sed -n 's/.*SONAME.*\[\(.*\)\]/\1/p')" "$soname"
+check 'the link for programs that run' same "$(readlink "$tree/lib/$soname")" "libapivideo.so.$version"
+check 'the link for the linker' same "$(readlink "$tree/lib/libapivideo.so")" "$soname"
+check 'nothing is exported but apivideo_*' same "$(nm -D --defined-only "$tree/lib/libapivideo.so" | grep -v ' T apivideo_')" ''
+check "pkg-config's version" same "$(PKG_CONFIG_PATH=$tree/lib/pkgconfig pkg-config --modversion apivideo)" "$version"
+check "the header's version" grep -q "^#define APIVIDEO_VERSION \"$version\"\$" "$tree/include/apivideo.h"
+check "no placeholder is left" fails grep -rn '@[A-Z]*@' "$tree/lib/pkgconfig" "$tree/lib/cmake"
+check 'no path of this machine' fails grep -rn -e "$work" -e "$PWD" "$tree/lib/pkgconfig" "$tree/lib/cmake"
+for wanted in 0.1 "$version" "$version EXACT" 0.1...0.2; do
+    check "CMake finds $wanted" cmake_finds "$wanted"
+done
+for wanted in 0.0 0.2 1 1.0 0.1.99 0.10 "0.1...<$version" 0.2...0.3; do
+    check "CMake does not find $wanted" fails cmake_finds "$wanted"
+done
+
+consumers 'installed' "$tree"
+check 'asynchronous.c' with_pkg_config "$tree" shared examples/asynchronous.c
+check 'threads.c' with_pkg_config "$tree" shared examples/threads.c -pthread
+if pkg-config --exists libcurl; then
+    check 'videos_with_curl.c' with_pkg_config "$tree" shared examples/videos_with_curl.c
+else
+    echo 'skipped videos_with_curl.c: apt-get install libcurl4-openssl-dev'
+fi
+
+mkdir "$work/elsewhere"
+cp -R "$tree" "$work/elsewhere/moved"
+mv "$tree" "$tree.away"
+consumers 'moved' "$work/elsewhere/moved"
+mv "$work/elsewhere/moved" "$work/elsewhere/a folder with blanks"
+check 'moved to a folder with blanks, CMake' with_cmake "$work/elsewhere/a folder with blanks"
+mv "$tree.away" "$tree"
+
+# shellcheck disable=SC2086 # a list of variables
+check 'make uninstall' make_it uninstall $installation
+check 'no file is left' same "$(find "$work/root" ! -type d)" ''
+check 'no folder of ours is left' absent "$tree/lib/cmake/apivideo"
+
+# As distributions have it.
+debian="DESTDIR=$work/debian PREFIX=/usr libdir=/usr/lib/x86_64-linux-gnu includedir=/usr/include/apivideo"
+# shellcheck disable=SC2086 # a list of variables
+check 'make install, another libdir and includedir' make_it install $debian
+consumers 'another libdir and includedir' "$work/debian/usr"
+# shellcheck disable=SC2086 # a list of variables
+check 'make uninstall, another libdir and includedir' make_it uninstall $debian
+check 'no file of that is left' same "$(find "$work/debian" ! -type d)" ''
+
+outside() {
+    make_it install DESTDIR="$work/outside" PREFIX=/usr libdir=/lib64 includedir=/usr/include || return 1
+    PKG_CONFIG_PATH=$work/outside/lib64/pkgconfig
+    export PKG_CONFIG_PATH
+    same "$(pkg-config --variable=libdir apivideo)" /lib64 || return 1
+    same "$(pkg-config --variable=includedir apivideo)" /usr/include
+}
+check 'make install, libdir outside of PREFIX' outside
+
+check 'make dist' make_it dist
+archive=$(echo "${CARGO_TARGET_DIR:-target}/dist/libapivideo-$version-"*.tar.gz)
+mkdir "$work/unpacked"
+check 'the archive unpacks' tar -C "$work/unpacked" -xzf "$archive"
+unpacked=$(echo "$work/unpacked/libapivideo-$version-"*)
+for file in LICENSE README.md CHANGELOG.md examples/first_token.c include/apivideo.h include/apivideo.hpp; do
+    # What the source has, the archive has.
+    [ ! -f "$file" ] || check "the archive has $file" cmp "$file" "$unpacked/$file"
+done
+consumers 'archive' "$unpacked"
+
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
