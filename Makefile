@@ -38,7 +38,7 @@ release = $(CARGO_TARGET_DIR)/$(if $(TARGET),$(TARGET)/)release
 stage   = $(CARGO_TARGET_DIR)/stage
 build   = $(CARGO) build --release $(CARGOFLAGS)$(if $(TARGET), --target $(TARGET))
 
-.PHONY: all demo test bench header install uninstall dist clean help FORCE
+.PHONY: all demo test simulate model bench header install uninstall dist clean help FORCE
 
 all: $(stage)/lib/$(real) $(stage)/lib/libapivideo.a ## The shared and the static library, in target/stage/lib
 
@@ -63,6 +63,12 @@ demo: all ## A quarter of a minute in the life of a token, against a local api.v
 
 test: all ## Every test
 	sh tests/run.sh
+
+simulate: ## Client-years of chance in simulated time: YEARS=100
+	APIVIDEO_SIMULATE_YEARS=$(or $(YEARS),100) $(CARGO) test --release $(CARGOFLAGS) --lib chance -- --nocapture
+
+model: ## Interleavings of the keeper's threads
+	RUSTFLAGS='--cfg shuttle' CARGO_TARGET_DIR=$(CARGO_TARGET_DIR)/shuttle $(CARGO) test --release $(CARGOFLAGS) --lib model
 
 bench: ## Nothing yet
 	@echo 'There are no benchmarks yet. They will be in benches/, with the numbers that they are to reach.'

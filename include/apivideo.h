@@ -600,7 +600,7 @@ apivideo_status apivideo_config_set_wait_timeout_ms(apivideo_config *config,
 
 /**
  * What a caller gets while no valid token can be had. With 0, the default: the last try's error, at once, with the time to the
- * next. With another number: it waits for the next tries, unless the next one is after its wait timeout. `error_out`: may be NULL.
+ * next. With another number: it waits for the next tries, unless the next one is after its wait timeout or the key was rejected. `error_out`: may be NULL.
  *
  * Errors: NULL_ARGUMENT.
  */

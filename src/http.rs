@@ -72,13 +72,20 @@ impl Http {
             .timeout_resolve(Some(self.connect_timeout))
             .timeout_connect(Some(self.connect_timeout))
             .proxy(self.proxy.clone())
-            .tls_config(TlsConfig::builder().root_certs(self.roots()).build())
+            .tls_config(self.tls_config())
             .max_redirects(0)
             .max_redirects_will_error(false)
             .http_status_as_error(false)
             .max_response_header_size(LARGEST_BODY as usize)
             .user_agent(concat!("libapivideo/", env!("CARGO_PKG_VERSION")))
             .accept("application/json, application/problem+json")
+            .build()
+    }
+
+    fn tls_config(&self) -> TlsConfig {
+        TlsConfig::builder()
+            .root_certs(self.roots())
+            .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .build()
     }
 

@@ -365,6 +365,25 @@ fn a_patient_caller_waits_for_recovery_and_not_beyond_its_deadline() {
 }
 
 #[test]
+fn not_even_a_patient_caller_waits_for_a_rejected_key() {
+    let mut sim = Sim::new(1, 1, false);
+    sim.server.key_works = false;
+    let patient = |sim: &Sim| Want {
+        patient: true,
+        deadline_ms: sim.now.mono_ms + HOUR,
+        ..sim.want(Purpose::Token)
+    };
+    let ticket = sim.ask(0, patient(&sim)).ticket();
+    sim.pass(SECOND);
+    let first = sim.answer(0, ticket).unwrap().unwrap_err();
+    assert_eq!(first.status, Status::KeyRejected);
+    assert_eq!(
+        sim.ask(0, patient(&sim)).error().status,
+        Status::KeyRejected
+    );
+}
+
+#[test]
 fn retry_after_is_honoured_and_clamped() {
     for (asked, at_least, at_most) in [
         (Some(7_000), 7_000, 7_000),

@@ -203,7 +203,7 @@ impl<T> State<T> {
         let failure = self.failure.as_ref()?;
         let retry_at = self.retry_at(now);
         let must_wait = self.flight.is_none() && now.mono_ms < retry_at;
-        (must_wait && !want.waits_for(retry_at)).then(|| {
+        (must_wait && !self.waits_on(want, now)).then(|| {
             Err(failure
                 .error
                 .clone()
@@ -465,15 +465,16 @@ impl<T> State<T> {
     /// The flight is over: answers who waited for it, and starts the next if somebody waits for that.
     fn land(&mut self, purpose: Purpose, result: Answer, now: Now) {
         self.flight = None;
-        let retry_at = self.retry_at(now);
-        let answers = self.waiters.answer(|want| match &result {
+        let mut waiters = std::mem::replace(&mut self.waiters, Waiters::new());
+        let answers = waiters.answer(|want| match &result {
             _ if want.purpose != purpose && want.purpose != Purpose::Token => None,
             Ok(grant) if want.purpose == Purpose::Token => Some(fresh_enough(grant, want, now)),
             Ok(grant) => Some(Ok(Arc::clone(grant))),
             Err(_) if want.purpose != purpose => None,
-            Err(_) if want.purpose == Purpose::Token && want.waits_for(retry_at) => None,
+            Err(_) if self.waits_on(want, now) => None,
             Err(error) => Some(Err(error.clone())),
         });
+        self.waiters = waiters;
         self.effects.answers.extend(answers);
         self.settle(now);
     }
@@ -590,6 +591,16 @@ impl<T> State<T> {
             Some(failure) if self.usable(now).is_some() => failure.calm_retry_at,
             Some(failure) => failure.urgent_retry_at,
         }
+    }
+
+    /// Whether a caller waits for the next try: a patient one does, if that is before its deadline. Not for a rejected key,
+    /// which waiting does not mend.
+    fn waits_on(&self, want: &Want, now: Now) -> bool {
+        let mends = self
+            .failure
+            .as_ref()
+            .is_some_and(|failure| failure.error.status != Status::KeyRejected);
+        mends && want.patient && self.retry_at(now) < want.deadline_ms
     }
 
     fn token_state(&self, now: Now) -> TokenState {

@@ -27,13 +27,6 @@ pub(crate) struct Want {
     pub(crate) timed: bool,
 }
 
-impl Want {
-    /// Whether a caller waits on when nothing will be tried before `retry_at_ms`.
-    pub(crate) fn waits_for(&self, retry_at_ms: i64) -> bool {
-        self.patient && retry_at_ms < self.deadline_ms
-    }
-}
-
 /// Names a waiter.
 pub(crate) type WaiterId = u64;
 

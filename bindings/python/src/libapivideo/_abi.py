@@ -94,46 +94,39 @@ class Pointer(c_void_p):
     A call holds a reference to its arguments, so nothing is freed while a call is using it.
     """
 
+    _free: Callable[[int], None]
+
     def free(self) -> None:
         value, self.value = self.value, None
         if value:
             self._free(value)
-
-    def _free(self, value: int) -> None:
-        raise NotImplementedError
 
     def __del__(self) -> None:
         self.free()
 
 
 class ClientPointer(Pointer):
-    def _free(self, value: int) -> None:
-        client_free(value)
+    pass
 
 
 class ConfigPointer(Pointer):
-    def _free(self, value: int) -> None:
-        config_free(value)
+    pass
 
 
 class ErrorPointer(Pointer):
-    def _free(self, value: int) -> None:
-        error_free(value)
+    pass
 
 
 class OperationPointer(Pointer):
-    def _free(self, value: int) -> None:
-        operation_free(value)
+    pass
 
 
 class StatisticsPointer(Pointer):
-    def _free(self, value: int) -> None:
-        statistics_free(value)
+    pass
 
 
 class TokenPointer(Pointer):
-    def _free(self, value: int) -> None:
-        token_free(value)
+    pass
 
 
 LogCallback = ctypes.CFUNCTYPE(None, c_int32, c_char_p, c_void_p)
@@ -207,107 +200,65 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
 # releases it. (`apivideo_client_token_id` never waits, but may call the log: a callback takes the GIL it already has.)
 KEEP_GIL = ("apivideo_client_token_id", "apivideo_error_", "apivideo_statistics_", "apivideo_token_", "apivideo_version")
 
-_FILE = {"darwin": "libapivideo.dylib", "win32": "apivideo.dll"}.get(sys.platform, "libapivideo.so")
+FILE_NAME = {"darwin": "libapivideo.dylib", "win32": "apivideo.dll"}.get(sys.platform, "libapivideo.so")
 
 
 def library_path() -> str:
     """Where the shared library is: `LIBAPIVIDEO_PATH` (the file, or its folder), else beside this package's code."""
     chosen = os.environ.get("LIBAPIVIDEO_PATH")
     if not chosen:
-        return os.path.join(os.path.dirname(os.path.abspath(__file__)), _FILE)
-    return os.path.join(chosen, _FILE) if os.path.isdir(chosen) else chosen
+        return os.path.join(os.path.dirname(os.path.abspath(__file__)), FILE_NAME)
+    return os.path.join(chosen, FILE_NAME) if os.path.isdir(chosen) else chosen
 
 
-def load(path: str) -> Callable[[str], Any]:
-    """The functions of the library at `path`, by name.
+class Library:
+    """The C functions, without `apivideo_` before their names."""
 
-    Raises ImportError, in words, if there is none or it does not fit.
-    """
-    origin = "LIBAPIVIDEO_PATH names" if os.environ.get("LIBAPIVIDEO_PATH") else "this package needs"
-    if not os.path.isfile(path):
-        raise ImportError(
-            f"{origin} the shared library {path!r}, and there is no such file. 'pip install' of the wheel brings it; a build"
-            " from source needs Rust's cargo. LIBAPIVIDEO_PATH can name another one.",
-            path=path,
-        )
-    try:
-        library = ctypes.CDLL(path)
-    except OSError as why:
-        raise ImportError(
-            f"{origin} the shared library {path!r}, and the system cannot load it: {why}. It may be made for another system or"
-            " processor; LIBAPIVIDEO_PATH can name another one.",
-            path=path,
-        ) from None
-    with_gil = ctypes.PyDLL(path, handle=library._handle)
-
-    def function(name: str) -> Any:
-        try:
-            found = (with_gil if name.startswith(KEEP_GIL) else library)[name]
-        except AttributeError:
+    def __init__(self, path: str) -> None:
+        """Raises ImportError, in words, if there is no library at `path` or it does not fit."""
+        who = "LIBAPIVIDEO_PATH names" if os.environ.get("LIBAPIVIDEO_PATH") else "This package needs"
+        if not os.path.isfile(path):
             raise ImportError(
-                f"{path!r} has no function {name}: it is not libapivideo, or an older one than this package needs.", path=path
+                f"{who} the shared library {path!r}, and there is no such file. A wheel has it inside, and 'pip install' from"
+                " source builds it with Rust's cargo; LIBAPIVIDEO_PATH can name one that is elsewhere.",
+                path=path,
+            )
+        try:
+            releases_gil = ctypes.CDLL(path)
+        except OSError as why:
+            raise ImportError(
+                f"{who} the shared library {path!r}, and the system cannot load it: {why}. It may be broken, or made for"
+                " another system or processor; LIBAPIVIDEO_PATH can name another one.",
+                path=path,
             ) from None
-        found.restype, found.argtypes = PROTOTYPES[name]
-        return found
+        keeps_gil = ctypes.PyDLL(path, handle=releases_gil._handle)
+        # First of all, so that a library of another ABI is called just that.
+        for name in ("apivideo_version", "apivideo_abi_version", *PROTOTYPES):
+            try:
+                function = (keeps_gil if name.startswith(KEEP_GIL) else releases_gil)[name]
+            except AttributeError:
+                raise ImportError(
+                    f"{path!r} has no function {name}: it is not libapivideo, or an older one than this package needs.",
+                    path=path,
+                ) from None
+            function.restype, function.argtypes = PROTOTYPES[name]
+            if name == "apivideo_abi_version" and function() != ABI_VERSION:
+                raise ImportError(
+                    f"{path!r} is libapivideo {self.version().decode()} with ABI {function()}, and this package needs ABI"
+                    f" {ABI_VERSION}. Install a library and a package that belong together, or unset LIBAPIVIDEO_PATH.",
+                    path=path,
+                )
+            setattr(self, name[len("apivideo_") :], function)
 
-    abi = function("apivideo_abi_version")()
-    if abi != ABI_VERSION:
-        version = function("apivideo_version")().decode()
-        raise ImportError(
-            f"{path!r} is libapivideo {version} with ABI {abi}, and this package needs ABI {ABI_VERSION}: install the package"
-            " and the library in versions that belong together, or unset LIBAPIVIDEO_PATH.",
-            path=path,
-        )
-    return function
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...
 
 
-_function = load(library_path())
-
-client_new = _function("apivideo_client_new")
-client_free = _function("apivideo_client_free")
-client_token_id = _function("apivideo_client_token_id")
-get_token_start = _function("apivideo_get_token_start")
-authenticate = _function("apivideo_authenticate")
-refresh = _function("apivideo_refresh")
-invalidate_token = _function("apivideo_invalidate_token")
-client_get_statistics = _function("apivideo_client_get_statistics")
-config_new = _function("apivideo_config_new")
-config_free = _function("apivideo_config_free")
-config_set_environment = _function("apivideo_config_set_environment")
-config_set_base_url = _function("apivideo_config_set_base_url")
-config_set_app = _function("apivideo_config_set_app")
-config_set_sdk = _function("apivideo_config_set_sdk")
-config_set_connect_timeout_ms = _function("apivideo_config_set_connect_timeout_ms")
-config_set_attempt_timeout_ms = _function("apivideo_config_set_attempt_timeout_ms")
-config_set_wait_timeout_ms = _function("apivideo_config_set_wait_timeout_ms")
-config_set_wait_for_recovery = _function("apivideo_config_set_wait_for_recovery")
-config_set_keep_fresh = _function("apivideo_config_set_keep_fresh")
-config_set_proxy = _function("apivideo_config_set_proxy")
-config_set_ca_file = _function("apivideo_config_set_ca_file")
-config_set_log = _function("apivideo_config_set_log")
-config_set_on_state = _function("apivideo_config_set_on_state")
-error_status = _function("apivideo_error_status")
-error_message = _function("apivideo_error_message")
-error_http_status = _function("apivideo_error_http_status")
-error_problem_type = _function("apivideo_error_problem_type")
-error_title = _function("apivideo_error_title")
-error_name = _function("apivideo_error_name")
-error_is_retryable = _function("apivideo_error_is_retryable")
-error_retry_after_ms = _function("apivideo_error_retry_after_ms")
-error_free = _function("apivideo_error_free")
-operation_wait = _function("apivideo_operation_wait")
-operation_on_complete = _function("apivideo_operation_on_complete")
-operation_cancel = _function("apivideo_operation_cancel")
-operation_free = _function("apivideo_operation_free")
-statistics_get = _function("apivideo_statistics_get")
-statistics_free = _function("apivideo_statistics_free")
-token_authorization = _function("apivideo_token_authorization")
-token_access_token = _function("apivideo_token_access_token")
-token_token_type = _function("apivideo_token_token_type")
-token_refresh_token = _function("apivideo_token_refresh_token")
-token_id = _function("apivideo_token_id")
-token_expires_in_ms = _function("apivideo_token_expires_in_ms")
-token_expires_at_ms = _function("apivideo_token_expires_at_ms")
-token_lifetime_ms = _function("apivideo_token_lifetime_ms")
-token_free = _function("apivideo_token_free")
-version = _function("apivideo_version")
+lib = Library(library_path())
+ClientPointer._free = lib.client_free
+ConfigPointer._free = lib.config_free
+ErrorPointer._free = lib.error_free
+OperationPointer._free = lib.operation_free
+StatisticsPointer._free = lib.statistics_free
+TokenPointer._free = lib.token_free

@@ -1,10 +1,12 @@
 using System;
 using System.Runtime.InteropServices;
 
+// Beside this assembly, beside the program, in the system's own folders; not in the working directory.
+[assembly: DefaultDllImportSearchPaths(DllImportSearchPath.AssemblyDirectory | DllImportSearchPath.SafeDirectories)]
+
 namespace LibApiVideo.Native
 {
     /// <summary>The C functions that the package uses, as include/apivideo.h declares them. A test compares the two.</summary>
-    [DefaultDllImportSearchPaths(DllImportSearchPath.AssemblyDirectory | DllImportSearchPath.SafeDirectories)]
     internal static class NativeMethods
     {
         /// <summary>Each system's prefix and suffix are added when it is looked for.</summary>

@@ -1,0 +1,84 @@
+using System;
+using LibApiVideo.Native;
+
+namespace LibApiVideo
+{
+    /// <summary>What a client has counted since it was made, and what goes on, at one moment.</summary>
+    public sealed class ApiVideoStatistics
+    {
+        internal ApiVideoStatistics(StatisticsHandle handle)
+        {
+            AuthenticateRequests = Get(handle, Statistic.AuthenticateRequests);
+            RefreshRequests = Get(handle, Statistic.RefreshRequests);
+            TokensGranted = Get(handle, Statistic.TokensGranted);
+            RefreshRejections = Get(handle, Statistic.RefreshRejections);
+            KeyRejections = Get(handle, Statistic.KeyRejections);
+            Failures = Get(handle, Statistic.Failures);
+            Invalidations = Get(handle, Statistic.Invalidations);
+            Timeouts = Get(handle, Statistic.Timeouts);
+            Waiters = Get(handle, Statistic.Waiters);
+            ConsecutiveFailures = Get(handle, Statistic.ConsecutiveFailures);
+            RetryIn = TimeSpan.FromMilliseconds(Get(handle, Statistic.RetryInMs));
+            ExchangesInFlight = Get(handle, Statistic.ExchangesInFlight);
+        }
+
+        /// <summary><c>POST /auth/api-key</c> requests made.</summary>
+        public long AuthenticateRequests { get; }
+
+        /// <summary><c>POST /auth/refresh</c> requests made.</summary>
+        public long RefreshRequests { get; }
+
+        /// <summary>Tokens obtained.</summary>
+        public long TokensGranted { get; }
+
+        /// <summary>Refresh tokens that api.video refused.</summary>
+        public long RefreshRejections { get; }
+
+        /// <summary>Times that api.video refused the API key.</summary>
+        public long KeyRejections { get; }
+
+        /// <summary>Exchanges that failed otherwise.</summary>
+        public long Failures { get; }
+
+        /// <summary>Tokens withdrawn because the API rejected them.</summary>
+        public long Invalidations { get; }
+
+        /// <summary>Callers whose wait ended without an answer.</summary>
+        public long Timeouts { get; }
+
+        /// <summary>Now: callers waiting.</summary>
+        public long Waiters { get; }
+
+        /// <summary>Now: failed tries since the last token.</summary>
+        public long ConsecutiveFailures { get; }
+
+        /// <summary>Now: the time to the next try, while tries fail.</summary>
+        public TimeSpan RetryIn { get; }
+
+        /// <summary>Now: 1 while an exchange is made, else 0.</summary>
+        public long ExchangesInFlight { get; }
+
+        private static long Get(StatisticsHandle handle, Statistic statistic)
+        {
+            ApiVideoException.Check(NativeMethods.apivideo_statistics_get(handle, (int)statistic, out ulong value, out ErrorHandle error), error);
+            return checked((long)value);
+        }
+    }
+
+    /// <summary>The native library's numbers.</summary>
+    internal enum Statistic
+    {
+        AuthenticateRequests = 0,
+        RefreshRequests = 1,
+        TokensGranted = 2,
+        RefreshRejections = 3,
+        KeyRejections = 4,
+        Failures = 5,
+        Invalidations = 6,
+        Timeouts = 7,
+        Waiters = 8,
+        ConsecutiveFailures = 9,
+        RetryInMs = 10,
+        ExchangesInFlight = 11,
+    }
+}

@@ -1,0 +1,92 @@
+using System;
+
+namespace LibApiVideo.Native
+{
+    /// <summary>Options as the native library takes them. It checks each of them, and the exception names the bad one.</summary>
+    internal static class Settings
+    {
+        private delegate ApiVideoStatus Setter<T>(ConfigHandle config, T value, out ErrorHandle error);
+
+        private delegate ApiVideoStatus PairSetter(ConfigHandle config, byte[] name, byte[] version, out ErrorHandle error);
+
+        internal static ConfigHandle From(ApiVideoClientOptions options, Callbacks callbacks)
+        {
+            ApiVideoException.Check(NativeMethods.apivideo_config_new(out ConfigHandle config, out ErrorHandle error), error);
+            try
+            {
+                Apply(config, options, callbacks);
+                return config;
+            }
+            catch
+            {
+                config.Dispose();
+                throw;
+            }
+        }
+
+        private static void Apply(ConfigHandle config, ApiVideoClientOptions options, Callbacks callbacks)
+        {
+            Set(config, nameof(options.Environment), (int)options.Environment, NativeMethods.apivideo_config_set_environment);
+            Set(config, nameof(options.BaseUrl), options.BaseUrl, NativeMethods.apivideo_config_set_base_url);
+            Set(config, nameof(options.AppName), options.AppName, nameof(options.AppVersion), options.AppVersion, NativeMethods.apivideo_config_set_app);
+            Set(config, nameof(options.SdkName), options.SdkName, nameof(options.SdkVersion), options.SdkVersion, NativeMethods.apivideo_config_set_sdk);
+            Set(config, nameof(options.ConnectTimeout), options.ConnectTimeout, NativeMethods.apivideo_config_set_connect_timeout_ms);
+            Set(config, nameof(options.AttemptTimeout), options.AttemptTimeout, NativeMethods.apivideo_config_set_attempt_timeout_ms);
+            Set(config, nameof(options.WaitTimeout), options.WaitTimeout, NativeMethods.apivideo_config_set_wait_timeout_ms);
+            Set(config, nameof(options.WaitForRecovery), options.WaitForRecovery ? 1 : 0, NativeMethods.apivideo_config_set_wait_for_recovery);
+            Set(config, nameof(options.KeepFresh), options.KeepFresh ? 1 : 0, NativeMethods.apivideo_config_set_keep_fresh);
+            Set(config, nameof(options.Proxy), options.Proxy, NativeMethods.apivideo_config_set_proxy);
+            Set(config, nameof(options.CaFile), options.CaFile, NativeMethods.apivideo_config_set_ca_file);
+            if (options.Log != null)
+            {
+                Check(nameof(options.LogLevel), callbacks.SetLog(config, options.LogLevel, out ErrorHandle error), error);
+            }
+            if (options.StateChanged != null)
+            {
+                Check(nameof(options.StateChanged), callbacks.SetStateChanged(config, out ErrorHandle error), error);
+            }
+        }
+
+        private static void Set(ConfigHandle config, string option, int value, Setter<int> setter) =>
+            Check(option, setter(config, value, out ErrorHandle error), error);
+
+        private static void Set(ConfigHandle config, string option, string? value, Setter<byte[]> setter)
+        {
+            if (value != null)
+            {
+                byte[] text = Utf8.Encode(value, option);
+                Check(option, setter(config, text, out ErrorHandle error), error);
+                // A proxy's may hold a password.
+                Array.Clear(text, 0, text.Length);
+            }
+        }
+
+        private static void Set(ConfigHandle config, string option, TimeSpan? value, Setter<uint> setter)
+        {
+            if (value is TimeSpan time)
+            {
+                double ms = Math.Ceiling(time.TotalMilliseconds);
+                if (ms < 0 || ms > uint.MaxValue)
+                {
+                    throw new ArgumentOutOfRangeException(option, "It must be neither negative nor longer than 49 days.");
+                }
+                Check(option, setter(config, (uint)ms, out ErrorHandle error), error);
+            }
+        }
+
+        private static void Set(ConfigHandle config, string nameOption, string? name, string versionOption, string? version, PairSetter setter)
+        {
+            if (name is null && version is null)
+            {
+                return;
+            }
+            if (name is null || version is null)
+            {
+                throw new ArgumentException($"{nameOption} and {versionOption} go together.", name is null ? nameOption : versionOption);
+            }
+            Check(nameOption, setter(config, Utf8.Encode(name, nameOption), Utf8.Encode(version, versionOption), out ErrorHandle error), error);
+        }
+
+        private static void Check(string option, ApiVideoStatus status, ErrorHandle error) => ApiVideoException.Check(status, error, option);
+    }
+}

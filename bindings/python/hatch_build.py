@@ -1,0 +1,87 @@
+"""Builds the Rust library into the wheel, and its source into the sdist.
+
+LIBAPIVIDEO_MANYLINUX, such as 2_17: link against that old a glibc, with zig's linker, for a wheel that runs on any Linux
+distribution with the same or a newer one. The linker comes from PyPI.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+SOURCES = ["Cargo.toml", "Cargo.lock", "LICENSE", "build.rs", "src", "tests/sandbox/Cargo.toml", "tests/sandbox/src"]
+FILE_NAME = {"darwin": "libapivideo.dylib", "win32": "apivideo.dll"}.get(sys.platform, "libapivideo.so")
+MANYLINUX = os.environ.get("LIBAPIVIDEO_MANYLINUX")
+
+
+class CargoBuildHook(BuildHookInterface[Any]):
+    def dependencies(self) -> list[str]:
+        return ["cargo-zigbuild==0.24.0", "ziglang==0.15.2"] if MANYLINUX and self.target_name == "wheel" else []
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        in_sdist = Path(self.root, "rust")
+        if self.target_name == "sdist":
+            if not in_sdist.is_dir():
+                crate = Path(self.root, "..", "..")
+                build_data["force_include"].update({str(crate / name): f"rust/{name}" for name in SOURCES})
+            return
+        crate = in_sdist if in_sdist.is_dir() else Path(self.root, "..", "..")
+        if not (crate / "Cargo.toml").is_file():
+            raise SystemExit(f"libapivideo: the Rust sources are missing; they should be in {in_sdist} or {crate.resolve()}.")
+        library = self.build(crate.resolve())
+        if version == "editable":
+            shutil.copy(library, Path(self.root, "src", "libapivideo", FILE_NAME))
+            return
+        build_data["pure_python"] = False
+        build_data["tag"] = f"py3-none-{platform_tag()}"
+        build_data["force_include"][str(library)] = f"libapivideo/{FILE_NAME}"
+
+    def build(self, crate: Path) -> Path:
+        if not shutil.which("cargo"):
+            raise SystemExit("libapivideo: building from source needs Rust: cargo is not on PATH. See https://rustup.rs, or install a wheel.")
+        target = Path(os.environ.get("CARGO_TARGET_DIR") or crate / "target")
+        command = ["cargo", "build", "--release", "--lib", "--locked", "--package", "apivideo"]
+        environment = {**os.environ, "CARGO_TARGET_DIR": str(target)}
+        built = target / "release" / FILE_NAME
+        if MANYLINUX:
+            triple = f"{platform.machine()}-unknown-linux-gnu"
+            command = [command[0], "zigbuild", *command[2:], "--target", f"{triple}.{MANYLINUX.replace('_', '.')}"]
+            environment["CARGO_ZIGBUILD_PYTHON_PATH"] = sys.executable
+            built = target / triple / "release" / FILE_NAME
+        if sys.platform == "darwin":
+            environment.setdefault("MACOSX_DEPLOYMENT_TARGET", "11.0")
+        try:
+            subprocess.run(command, cwd=crate, env=environment, check=True)
+        except subprocess.CalledProcessError:
+            raise SystemExit(f"libapivideo: {' '.join(command)} failed in {crate}; its own output says why.") from None
+        return self.stripped(built)
+
+    def stripped(self, built: Path) -> Path:
+        """A copy without the symbols that only a debugger reads."""
+        copy = Path(self.directory, FILE_NAME)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(built, copy)
+        strip = shutil.which("strip")
+        if strip and sys.platform != "win32":
+            subprocess.run([strip, "-x" if sys.platform == "darwin" else "--strip-unneeded", str(copy)], check=True)
+        return copy
+
+    def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
+        Path(self.directory, FILE_NAME).unlink(missing_ok=True)
+
+
+def platform_tag() -> str:
+    machine = platform.machine().lower()
+    if MANYLINUX:
+        return f"manylinux_{MANYLINUX}_{machine}"
+    if sys.platform == "darwin":
+        return f"macosx_11_0_{machine}"
+    return sysconfig.get_platform().replace("-", "_").replace(".", "_")

@@ -1,0 +1,272 @@
+"""`Client` and `AsyncClient`."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, NamedTuple
+
+from . import _core
+from ._abi import Statistic, TokenState, lib
+from ._token import Token
+from ._version import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+    from typing import Literal, NoReturn, TypeVar
+
+    _Self = TypeVar("_Self", bound="_Base")
+
+_token_id = lib.client_token_id
+
+
+class Stats(NamedTuple):
+    """A client's counters at one moment: since it was made, but for the last four, which are of now.
+
+    In a forked child they count what the child does.
+    """
+
+    authenticate_requests: int
+    """`POST /auth/api-key` requests made."""
+    refresh_requests: int
+    """`POST /auth/refresh` requests made."""
+    tokens_granted: int
+    """Tokens obtained."""
+    refresh_rejections: int
+    """Refresh tokens that api.video refused."""
+    key_rejections: int
+    """Times that api.video refused the API key."""
+    failures: int
+    """Exchanges that failed otherwise."""
+    invalidations: int
+    """Tokens withdrawn because the API rejected them."""
+    timeouts: int
+    """Callers whose wait ended without an answer."""
+    waiters: int
+    """Now: callers waiting."""
+    consecutive_failures: int
+    """Now: failed tries since the last token."""
+    retry_in: float
+    """Now: seconds to the next try, while tries fail."""
+    exchanges_in_flight: int
+    """Now: 1 while an exchange is made, else 0."""
+
+
+class _Base:
+    __slots__ = ("_core",)
+
+    def __init__(
+        self,
+        api_key: str,
+        *,
+        environment: Literal["production", "sandbox"] = "production",
+        base_url: str | None = None,
+        app_name: str | None = None,
+        app_version: str | None = None,
+        connect_timeout: _core.Seconds | None = None,
+        attempt_timeout: _core.Seconds | None = None,
+        wait_timeout: _core.Seconds | None = None,
+        wait_for_recovery: bool = False,
+        keep_fresh: bool = False,
+        proxy: str | None = None,
+        ca_file: str | os.PathLike[str] | None = None,
+        on_state: Callable[[TokenState], None] | None = None,
+    ) -> None:
+        """Makes a client. No request is sent: the first token is got when it is first asked for.
+
+        api_key: not empty, 4,096 bytes at most, no control characters, no white space at its ends.
+        environment: which of api.video's two environments the key belongs to.
+        base_url: another server than api.video's: `https://host[:port][/path]`; `http://` only with a loopback address.
+        app_name, app_version: sent as AV-Origin-App, to tell api.video which application this is. A name is 1 to 50 of A-Z,
+            a-z, 0-9, "-" and "_"; a version is 1 to 3 numbers of 1 to 3 digits with dots between them.
+        connect_timeout: for resolving the server's name, and again for the connection; 0.001 to 60, by default 3.
+        attempt_timeout: for one HTTP exchange as a whole; 0.001 to 300, by default 10.
+        wait_timeout: how long a call waits for its answer; 0 to 3,600, by default 30. With 0 it takes only what is there, but
+            starts the exchange that is needed.
+        wait_for_recovery: while no valid token can be had, a call gets the last try's error at once (the default), or waits
+            for the next tries.
+        keep_fresh: renew the token ahead of its expiry even when nobody reads it. Else it is renewed when it is read.
+        proxy: `http://[user:password@]host[:port]`, or "" for none. By default the environment's HTTPS_PROXY and NO_PROXY.
+        ca_file: CA certificates in PEM, trusted besides the system's. TLS verification cannot be turned off.
+        on_state: called with a TokenState when that has changed, from any thread. It must be quick, and should not raise.
+
+        Timeouts are seconds, as a number or a `datetime.timedelta`.
+
+        Raises InvalidArgumentError, naming the argument that is out of its range.
+        """
+        config = _core.configured(
+            environment=environment,
+            base_url=base_url,
+            app=(app_name, app_version),
+            sdk=("libapivideo-python", __version__),
+            proxy=proxy,
+            ca_file=ca_file,
+            timeouts={
+                "connect_timeout": connect_timeout,
+                "attempt_timeout": attempt_timeout,
+                "wait_timeout": wait_timeout,
+            },
+            switches={"wait_for_recovery": wait_for_recovery, "keep_fresh": keep_fresh},
+        )
+        self._core = _core.Core(api_key, config, on_state)
+
+    @classmethod
+    def sharing(cls: type[_Self], other: Client | AsyncClient) -> _Self:
+        """A Client or AsyncClient that is the same client as `other`: one token, for threads and for coroutines.
+
+        Whichever is closed, both are.
+        """
+        shared = cls.__new__(cls)
+        shared._core = other._core
+        return shared
+
+    def invalidate(self, token: Token) -> None:
+        """Tells that the API answered 401 to a request with `token`: the next call gets another, with the API key.
+
+        Does nothing if the client has a newer token already, so every request that got a 401 may report it. Does not wait,
+        and sends nothing.
+
+        Raises TokenRejectedError if this token replaced a rejected one less than 60 seconds ago: it is kept, since yet
+        another would not help; ClosedError.
+        """
+        self._core.invalidate(token)
+
+    def stats(self) -> Stats:
+        """The client's counters, now. Raises ClosedError."""
+        statistics = self._core.statistics()
+        values: dict[str, int] = {each.name.lower(): _core.value_of(statistics, each) for each in Statistic}
+        return Stats(retry_in=values.pop("retry_in_ms") / 1000, **values)
+
+    def close(self) -> None:
+        """Closes the client: calls that wait end with ClosedError, and so does every later one. Tokens stay as they are.
+
+        Any thread may close it, at any time and as often as it likes. Does not wait for an exchange under way.
+        """
+        self._core.close()
+
+    @property
+    def closed(self) -> bool:
+        """Whether the client is closed."""
+        return self._core.pointer is None
+
+    def __repr__(self) -> str:
+        return f"<libapivideo.{type(self).__name__}, {'closed' if self.closed else 'open'}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(f"a {type(self).__name__} cannot be pickled or copied; make one in each process")
+
+
+class Client(_Base):
+    """Keeps one API key's token, for any number of threads.
+
+        with libapivideo.Client(api_key) as client:
+            requests.get(url, headers={"Authorization": client.authorization()})
+
+    Make one and share it. A forked child may go on using it: it keeps the access token and gets its own from then on. Every
+    wait ends after `wait_timeout`, and Ctrl-C ends it at once.
+    """
+
+    __slots__ = ()
+
+    def authorization(self) -> str:
+        """The value of an `Authorization` header: "Bearer", a space and a valid access token.
+
+        The hot path, to be called for each request: when there is a valid token, it neither waits nor locks. The token is
+        renewed ahead of its expiry, in the background. Raises as `get_token` does.
+        """
+        core = self._core
+        token = core.token
+        if _token_id(core.pointer) == token._id:
+            return token.authorization
+        return core.wait(None).authorization
+
+    def get_token(self, min_validity: _core.Seconds | None = None) -> Token:
+        """A valid token: at once when there is one, else when the one exchange that all callers share has given one.
+
+        min_validity: how long it must be good from now, for a request that takes long; seconds, or a `datetime.timedelta`.
+            Of a token that lives an hour, 59 minutes may be asked.
+
+        Raises KeyRejectedError, RateLimitedError, ServerError, ProtocolError, NetworkError, TLSError, WaitTimeoutError,
+        ResourceError, ClosedError; InvalidArgumentError if a fresh token could not be good that long. While tries fail, a
+        call that needs a new token gets the last error at once, with the time to the next try in `retry_after`; see
+        `wait_for_recovery` to wait instead.
+        """
+        core = self._core
+        token = core.token
+        if min_validity is None and _token_id(core.pointer) == token._id:
+            return token
+        return core.wait(min_validity)
+
+    def authenticate(self) -> Token:
+        """`POST /auth/api-key`, now. The new token becomes the client's own, and its former refresh token dies.
+
+        Programs have no need of this: `get_token` does what is necessary. Calls at the same time share one exchange. Raises
+        as `get_token` does; a recent failure does not stop the try.
+        """
+        return self._core.exchange(lib.authenticate)
+
+    def refresh(self) -> Token:
+        """`POST /auth/refresh` with the client's refresh token, now. The new token becomes the client's own.
+
+        Programs have no need of this: `get_token` does what is necessary. Calls at the same time share one exchange. Does not
+        fall back on the API key, and a failure leaves the access token in use. Raises as `get_token` does, and
+        RefreshRejectedError and NoRefreshTokenError; not KeyRejectedError.
+        """
+        return self._core.exchange(lib.refresh)
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class AsyncClient(_Base):
+    """Keeps one API key's token, for coroutines: `Client` with `await`.
+
+        async with libapivideo.AsyncClient(api_key) as client:
+            headers = {"Authorization": await client.authorization()}
+
+    It works with asyncio's event loops, any number of them. A task that waits holds no thread, and one that is cancelled
+    leaves nothing behind. `invalidate`, `stats` and `close` do not wait, and are not awaited.
+    """
+
+    __slots__ = ()
+
+    async def authorization(self) -> str:
+        """As `Client.authorization`."""
+        core = self._core
+        token = core.token
+        if _token_id(core.pointer) == token._id:
+            return token.authorization
+        return (await core.wait_async(None)).authorization
+
+    async def get_token(self, min_validity: _core.Seconds | None = None) -> Token:
+        """As `Client.get_token`."""
+        core = self._core
+        token = core.token
+        if min_validity is None and _token_id(core.pointer) == token._id:
+            return token
+        return await core.wait_async(min_validity)
+
+    async def authenticate(self) -> Token:
+        """As `Client.authenticate`. Takes a thread for as long as the exchange lasts."""
+        return await self._core.exchange_async(lib.authenticate)
+
+    async def refresh(self) -> Token:
+        """As `Client.refresh`. Takes a thread for as long as the exchange lasts."""
+        return await self._core.exchange_async(lib.refresh)
+
+    async def aclose(self) -> None:
+        """The same as `close`."""
+        self.close()
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()

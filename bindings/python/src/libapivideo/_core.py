@@ -1,0 +1,428 @@
+"""What `Client` and `AsyncClient` are made of: the library's client, the calls that wait, and the callbacks.
+
+No lock: what threads share here are single dictionary, set and attribute operations, and the library itself.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import itertools
+import logging
+import math
+import os
+import sys
+import threading
+import time
+import weakref
+from ctypes import byref, c_uint64
+from datetime import timedelta
+
+from ._abi import (
+    ClientPointer,
+    CompletionCallback,
+    ConfigPointer,
+    Environment,
+    ErrorPointer,
+    LogCallback,
+    LogLevel,
+    OperationPointer,
+    ReleaseCallback,
+    StateCallback,
+    Statistic,
+    StatisticsPointer,
+    Status,
+    TokenPointer,
+    TokenState,
+    lib,
+)
+from ._errors import CancelledError, ClosedError, InvalidArgumentError, ResourceError, check, exception
+from ._token import NO_TOKEN, Token
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop, Future as AsyncFuture
+    from collections.abc import Callable
+    from concurrent.futures import Future
+    from typing import Any, Union
+
+    Seconds = Union[float, timedelta]
+
+_CLOSED_MEANWHILE = "The client was closed while the call waited."
+
+SLICE_MS = 200
+"""How long a wait keeps a thread from noticing Ctrl-C."""
+
+logger = logging.getLogger("libapivideo")
+logger.addHandler(logging.NullHandler())
+
+_LEVELS: dict[int, int] = {
+    LogLevel.ERROR: logging.ERROR,
+    LogLevel.WARNING: logging.WARNING,
+    LogLevel.INFO: logging.INFO,
+    LogLevel.DEBUG: logging.DEBUG,
+}
+
+
+# --- Callbacks: made once and never freed, since a thread of the library may call them at any time ---
+
+_numbers = itertools.count(1)
+_cores: weakref.WeakValueDictionary[int, Core] = weakref.WeakValueDictionary()
+_awaited: dict[int, tuple[AbstractEventLoop, AsyncFuture[None]]] = {}
+_running: set[int] = set()
+_exiting = False
+
+
+def _callback(kind: Any) -> Callable[[Callable[..., None]], Any]:
+    """Makes a C function of a Python one, which says while it runs that it does, and does nothing at the interpreter's end."""
+
+    def decorate(function: Callable[..., None]) -> Any:
+        def call(*arguments: Any) -> None:
+            number = next(_numbers)
+            _running.add(number)
+            try:
+                if not _exiting:
+                    function(*arguments)
+            finally:
+                _running.discard(number)
+
+        return kind(call)
+
+    return decorate
+
+
+@_callback(LogCallback)
+def _on_log(level: int, message: bytes, _: None) -> None:
+    logger.log(_LEVELS.get(level, logging.DEBUG), "%s", message.decode("utf-8", "replace"))
+
+
+@_callback(StateCallback)
+def _on_state(state: int, number: int) -> None:
+    core = _cores.get(number)
+    if core is not None and core.on_state is not None:
+        core.on_state(TokenState(state))
+
+
+@_callback(CompletionCallback)
+def _on_complete(number: int) -> None:
+    loop, future = _awaited.pop(number, (None, None))
+    if loop is not None:
+        try:
+            loop.call_soon_threadsafe(_wake, future)
+        except RuntimeError:
+            pass  # The loop is closed: nobody waits any more.
+
+
+def _wake(future: AsyncFuture[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+def _at_exit() -> None:
+    """Ends every client, and lets the callbacks finish that have begun: after this no thread may call Python."""
+    global _exiting
+    _exiting = True
+    flying = False
+    for core in [core for core in (reference() for reference in _cores.valuerefs()) if core is not None]:
+        flying |= core.end()
+    # Without the GIL, so that a thread that waits for it gets it.
+    time.sleep(0.02 if flying else 0.001)
+    until = time.monotonic() + 1
+    while _running and time.monotonic() < until:
+        time.sleep(0.001)
+
+
+def _in_forked_child() -> None:
+    """What the parent's threads were waiting for is not this process's to end or to free."""
+    _awaited.clear()
+    _running.clear()
+    for reference in _cores.valuerefs():
+        core = reference()
+        if core is not None:
+            core.forget_calls()
+
+
+atexit.register(_at_exit)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_forked_child)
+
+
+# --- Calls ---
+
+
+class Call(OperationPointer):
+    """A call under way, without a thread of its own."""
+
+    # By identity; ctypes takes it away.
+    __hash__ = object.__hash__
+
+    def cancel(self) -> None:
+        lib.operation_cancel(self)
+
+    def wait(self, timeout_ms: int) -> Token | None:
+        """The token, or None if it is not there in time."""
+        token, error = TokenPointer(), ErrorPointer()
+        status = lib.operation_wait(self, timeout_ms, byref(token), byref(error))
+        if status == Status.PENDING:
+            return None
+        check(status, error)
+        return Token(token)
+
+
+class Core:
+    """One client of the library."""
+
+    def __init__(self, api_key: str, config: ConfigPointer, on_state: Callable[[TokenState], None] | None) -> None:
+        self.token = NO_TOKEN
+        """The last one seen; in use as long as `lib.client_token_id` says so."""
+        self.on_state = on_state
+        self.calls: set[Call | Future[Token]] = set()
+        self.pointer: ClientPointer | None = ClientPointer()
+        """None once closed. The library's client is freed when the last call that uses it lets go of this."""
+        number = next(_numbers)
+        error = ErrorPointer()
+        no_release = ReleaseCallback()
+        check(lib.config_set_log(config, LogLevel.DEBUG, _on_log, None, no_release, byref(error)), error)
+        if on_state is not None:
+            check(lib.config_set_on_state(config, _on_state, number, no_release, byref(error)), error)
+        check(lib.client_new(encoded("api_key", api_key), config, byref(self.pointer), byref(error)), error)
+        _cores[number] = self
+
+    def open(self) -> ClientPointer:
+        pointer = self.pointer
+        if pointer is None:
+            raise ClosedError("The client is closed.")
+        return pointer
+
+    def close(self) -> None:
+        self.pointer = None
+        self.token = NO_TOKEN
+        for call in list(self.calls):
+            self.stop(call)
+
+    def stop(self, call: Call | Future[Token]) -> None:
+        """Ends a wait because the client is closed."""
+        if isinstance(call, Call):
+            call.cancel()
+        else:
+            settle(call, lambda: call.set_exception(ClosedError(_CLOSED_MEANWHILE)))
+
+    def end(self) -> bool:
+        """Closes it for good, whoever is using it. Tells whether an exchange was being made."""
+        pointer = self.pointer
+        if pointer is None:
+            return False
+        flying = self.statistic_now(Statistic.EXCHANGES_IN_FLIGHT) > 0
+        self.close()
+        pointer.free()
+        return flying
+
+    def forget_calls(self) -> None:
+        for call in self.calls:
+            if isinstance(call, Call):
+                call.value = None
+        self.calls.clear()
+
+    # --- Getting a token ---
+
+    def start(self, min_validity: Seconds | None) -> Call:
+        milliseconds = 0 if min_validity is None else to_ms("min_validity", min_validity)
+        call, error = Call(), ErrorPointer()
+        check(lib.get_token_start(self.open(), milliseconds, byref(call), byref(error)), error)
+        self.begin(call)
+        return call
+
+    def begin(self, call: Call | Future[Token]) -> None:
+        self.calls.add(call)
+        if self.pointer is None:
+            self.stop(call)  # It was closed just now, and may not have seen this call.
+
+    def keep(self, token: Token) -> Token:
+        self.token = token
+        if self.pointer is None:
+            self.token = NO_TOKEN
+        return token
+
+    def why(self, error: CancelledError) -> CancelledError | ClosedError:
+        """What a call's cancellation means."""
+        return ClosedError(_CLOSED_MEANWHILE) if self.pointer is None else error
+
+    def wait(self, min_validity: Seconds | None) -> Token:
+        """A token, in slices: a signal is handled between them."""
+        call = self.start(min_validity)
+        token = None
+        try:
+            while token is None:
+                token = call.wait(SLICE_MS)
+        except CancelledError as error:
+            raise self.why(error) from None
+        finally:
+            self.calls.discard(call)
+            call.cancel()
+        return self.keep(token)
+
+    async def wait_async(self, min_validity: Seconds | None) -> Token:
+        """A token, without a thread: the library tells the event loop when it is there."""
+        import asyncio
+
+        call = self.start(min_validity)
+        try:
+            token = call.wait(0)
+            if token is None:
+                loop = asyncio.get_running_loop()
+                done = loop.create_future()
+                number, error = next(_numbers), ErrorPointer()
+                _awaited[number] = (loop, done)
+                status = lib.operation_on_complete(call, _on_complete, number, byref(error))
+                if status:
+                    _awaited.pop(number, None)
+                    raise exception(status, error)
+                await done
+                token = call.wait(0)
+                assert token is not None, "a completed operation has an answer"
+        except CancelledError as error:
+            raise self.why(error) from None
+        finally:
+            self.calls.discard(call)
+            call.cancel()
+        return self.keep(token)
+
+    # --- The two endpoints. The library has no call for them that does not block ---
+
+    def start_exchange(self, function: Any) -> Future[Token]:
+        """Makes a call that blocks on a thread of its own, so that whoever waits for it can be interrupted."""
+        from concurrent.futures import Future
+
+        pointer = self.open()
+        future: Future[Token] = Future()
+
+        def work() -> None:
+            token, error = TokenPointer(), ErrorPointer()
+            status = function(pointer, byref(token), byref(error))
+            if status:
+                settle(future, lambda: future.set_exception(exception(status, error)))
+            else:
+                settle(future, lambda: future.set_result(Token(token)))
+
+        try:
+            threading.Thread(target=work, name="libapivideo", daemon=True).start()
+        except RuntimeError as why:
+            raise ResourceError(f"The system refused a thread: {why}.") from None
+        self.begin(future)
+        return future
+
+    def exchange(self, function: Any) -> Token:
+        from concurrent.futures import wait
+
+        future = self.start_exchange(function)
+        try:
+            while not future.done():
+                wait([future], SLICE_MS / 1000)
+            return self.keep(future.result())
+        finally:
+            self.calls.discard(future)
+
+    async def exchange_async(self, function: Any) -> Token:
+        import asyncio
+
+        future = self.start_exchange(function)
+        try:
+            return self.keep(await asyncio.wrap_future(future))
+        finally:
+            self.calls.discard(future)
+
+    # --- The rest ---
+
+    def invalidate(self, token: Token) -> None:
+        if not isinstance(token, Token):
+            raise TypeError(f"a Token is needed, not {type(token).__name__}")
+        error = ErrorPointer()
+        check(lib.invalidate_token(self.open(), token._pointer, byref(error)), error)
+
+    def statistics(self) -> StatisticsPointer:
+        statistics, error = StatisticsPointer(), ErrorPointer()
+        check(lib.client_get_statistics(self.open(), byref(statistics), byref(error)), error)
+        return statistics
+
+    def statistic_now(self, statistic: Statistic) -> int:
+        return value_of(self.statistics(), statistic)
+
+
+def settle(future: Future[Token], act: Callable[[], None]) -> None:
+    """Gives a future its outcome, unless it has one."""
+    from concurrent.futures import InvalidStateError
+
+    with contextlib.suppress(InvalidStateError):
+        act()
+
+
+def value_of(statistics: StatisticsPointer, statistic: Statistic) -> int:
+    value, error = c_uint64(), ErrorPointer()
+    check(lib.statistics_get(statistics, statistic, byref(value), byref(error)), error)
+    return value.value
+
+
+# --- Arguments ---
+
+
+def encoded(setting: str, value: str) -> bytes:
+    """A text for C. The library itself refuses what is not UTF-8."""
+    if not isinstance(value, str):
+        raise TypeError(f"`{setting}` must be a str, not {type(value).__name__}")
+    # C would stop reading there.
+    if "\0" in value:
+        raise InvalidArgumentError(f"`{setting}` has a NUL character in it.")
+    return value.encode("utf-8", "surrogatepass")
+
+
+def to_ms(setting: str, value: Seconds) -> int:
+    """Seconds or a timedelta as milliseconds, rounded up; the library checks the range."""
+    seconds = value.total_seconds() if isinstance(value, timedelta) else value
+    if not 0 <= seconds < sys.maxsize / 1000:
+        raise InvalidArgumentError(f"`{setting}` must be a number of seconds from 0 on, or a timedelta.")
+    return math.ceil(seconds * 1000)
+
+
+def to_ms_32(setting: str, value: Seconds) -> int:
+    # More than fits is out of the library's range anyway.
+    return min(to_ms(setting, value), 2**32 - 1)
+
+
+def configured(
+    environment: str,
+    base_url: str | None,
+    app: tuple[str | None, str | None],
+    sdk: tuple[str, str],
+    proxy: str | None,
+    ca_file: str | os.PathLike[str] | None,
+    timeouts: dict[str, Seconds | None],
+    switches: dict[str, bool],
+) -> ConfigPointer:
+    config, error = ConfigPointer(), ErrorPointer()
+
+    def set_(setting: str, *values: object) -> None:
+        check(getattr(lib, f"config_set_{setting}")(config, *values, byref(error)), error)
+
+    check(lib.config_new(byref(config), byref(error)), error)
+    try:
+        set_("environment", Environment[environment.upper()])
+    except (KeyError, AttributeError):
+        raise InvalidArgumentError('`environment` must be "production" or "sandbox".') from None
+    if base_url is not None:
+        set_("base_url", encoded("base_url", base_url))
+    name, version = app
+    if name is not None or version is not None:
+        if name is None or version is None:
+            raise InvalidArgumentError("`app_name` and `app_version` go together.")
+        set_("app", encoded("app_name", name), encoded("app_version", version))
+    set_("sdk", *(text.encode() for text in sdk))
+    if proxy is not None:
+        set_("proxy", encoded("proxy", proxy))
+    if ca_file is not None:
+        set_("ca_file", encoded("ca_file", os.fspath(ca_file)))
+    for setting, seconds in timeouts.items():
+        if seconds is not None:
+            set_(f"{setting}_ms", to_ms_32(setting, seconds))
+    for setting, on in switches.items():
+        set_(setting, bool(on))
+    return config

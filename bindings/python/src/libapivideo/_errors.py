@@ -1,0 +1,185 @@
+"""What can go wrong."""
+
+from __future__ import annotations
+
+from ._abi import ErrorPointer, Status, lib
+
+
+class ApiVideoError(Exception):
+    """A call failed. Its text says in one line what happened, why, and what to do; it holds no key and no token.
+
+    The text comes from the library, and the fields below answer what a program asks next. Every other exception of this
+    package is a subclass of this one, one for each status.
+    """
+
+    status: Status
+    """What went wrong, as a number that never changes its meaning."""
+    http_status: int | None
+    """The HTTP status of the reply that led to this, if there was one."""
+    problem_type: str | None
+    """`type` of api.video's problem object, a URL. From the server."""
+    title: str | None
+    """`title` of api.video's problem object, a sentence. From the server."""
+    name: str | None
+    """`name` of api.video's problem object: what is at fault. From the server."""
+    retryable: bool
+    """Whether the same call may succeed later without anything being changed."""
+    retry_after: float | None
+    """Seconds from the moment of the error until trying again makes sense, where that is known."""
+
+    _status = Status.INTERNAL
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.status = self._status
+        self.http_status = None
+        self.problem_type = None
+        self.title = None
+        self.name = None
+        self.retryable = False
+        self.retry_after = None
+
+
+class InvalidArgumentError(ApiVideoError, ValueError):
+    """An argument or a setting is out of its documented range. The text names it."""
+
+    _status = Status.INVALID_ARGUMENT
+
+
+class NullArgumentError(InvalidArgumentError):
+    """A pointer is NULL: a bug in this package."""
+
+    _status = Status.NULL_ARGUMENT
+
+
+class InvalidUTF8Error(InvalidArgumentError):
+    """A text has a character that UTF-8 cannot express: half of a surrogate pair."""
+
+    _status = Status.INVALID_UTF8
+
+
+class KeyRejectedError(ApiVideoError):
+    """api.video refused the API key: it is wrong, revoked, of the other environment, or its account is suspended.
+
+    The library probes again by itself, after 30 seconds at first and 5 minutes at most.
+    """
+
+    _status = Status.KEY_REJECTED
+
+
+class RefreshRejectedError(ApiVideoError):
+    """`refresh()`: api.video refused the refresh token. Routine: any authentication with the same key retires it."""
+
+    _status = Status.REFRESH_REJECTED
+
+
+class NoRefreshTokenError(ApiVideoError):
+    """`refresh()`: there is no refresh token to send. Authenticate first."""
+
+    _status = Status.NO_REFRESH_TOKEN
+
+
+class TokenRejectedError(ApiVideoError):
+    """`invalidate()`: the API rejected a token that replaced a rejected one less than 60 seconds ago.
+
+    Yet another token would not help: look at the key's rights, and give the 401 to your user.
+    """
+
+    _status = Status.TOKEN_REJECTED
+
+
+class RateLimitedError(ApiVideoError):
+    """api.video asked to slow down (429). `retry_after` says how long."""
+
+    _status = Status.RATE_LIMITED
+
+
+class ServerError(ApiVideoError):
+    """api.video answered with 5xx or 408."""
+
+    _status = Status.SERVER_ERROR
+
+
+class ProtocolError(ApiVideoError):
+    """The reply is not one that api.video documents: malformed, truncated, too large, a redirect."""
+
+    _status = Status.PROTOCOL_ERROR
+
+
+class NetworkError(ApiVideoError):
+    """No connection, or it was lost: name resolution, connect, proxy, reset."""
+
+    _status = Status.NETWORK_ERROR
+
+
+class TLSError(ApiVideoError):
+    """The TLS handshake failed: unknown CA, wrong host, expired certificate. Look at the CA file, the host, the clock."""
+
+    _status = Status.TLS_ERROR
+
+
+class WaitTimeoutError(ApiVideoError, TimeoutError):
+    """No answer in time: the attempt's or the caller's own wait is over. An exchange under way goes on for others."""
+
+    _status = Status.TIMEOUT
+
+
+class PendingError(ApiVideoError):
+    """Something is not complete yet. No call of this package raises it."""
+
+    _status = Status.PENDING
+
+
+class CancelledError(ApiVideoError):
+    """The call was cancelled, or belongs to the process that this one was forked from."""
+
+    _status = Status.CANCELLED
+
+
+class ClosedError(ApiVideoError):
+    """The client was closed, before the call or while it waited."""
+
+    _status = Status.CLOSED
+
+
+class ResourceError(ApiVideoError):
+    """The operating system refused a thread, a file descriptor or memory."""
+
+    _status = Status.SYSTEM_ERROR
+
+
+class InternalError(ApiVideoError):
+    """A bug in the library was caught. The library goes on working; please report it."""
+
+    _status = Status.INTERNAL
+
+
+def _with_subclasses(kind: type[ApiVideoError]) -> list[type[ApiVideoError]]:
+    return [kind, *(each for sub in kind.__subclasses__() for each in _with_subclasses(sub))]
+
+
+CLASSES = {kind._status: kind for kind in _with_subclasses(ApiVideoError)[1:]}
+_NUMBERS = {int(status): kind for status, kind in CLASSES.items()}
+
+
+def check(status: int, error: ErrorPointer) -> None:
+    """Raises the exception of `status`, unless that is OK."""
+    if status:
+        raise exception(status, error)
+
+
+def exception(status: int, error: ErrorPointer) -> ApiVideoError:
+    """What `error` says, as an exception. A status of a later library counts as INTERNAL."""
+    raised = _NUMBERS.get(status, InternalError)(_text(lib.error_message(error)) or lib.status_string(status).decode())
+    raised.http_status = lib.error_http_status(error) or None
+    raised.problem_type = _text(lib.error_problem_type(error))
+    raised.title = _text(lib.error_title(error))
+    raised.name = _text(lib.error_name(error))
+    raised.retryable = lib.error_is_retryable(error)
+    retry_after_ms = lib.error_retry_after_ms(error)
+    raised.retry_after = None if retry_after_ms < 0 else retry_after_ms / 1000
+    return raised
+
+
+def _text(value: bytes) -> str | None:
+    return value.decode("utf-8", "replace") or None
