@@ -29,9 +29,13 @@
  *
  * Processes. After fork() a child may go on using its clients and tokens: it keeps the access token and gets its own from then on.
  * Operations of the parent are CANCELLED in the child. A child between fork() and exec() need not call anything. The library makes
- * short-lived threads that block all signals, installs no handlers, and never delays exit.
+ * short-lived threads that block all signals, and one that lives as long as there is something to time: a client that is kept fresh, an
+ * operation. It installs no handlers, and never delays exit. Counters begin anew in a child.
  *
  * Secrets. Keys and tokens are wiped when they are freed, and are in no message and no line of the log.
+ *
+ * Memory. Where there is none left the process is aborted, as is usual for Rust. A client needs a few kilobytes, an exchange less than a
+ * megabyte.
  */
 
 
@@ -96,7 +100,7 @@ enum apivideo_status
   APIVIDEO_STATUS_INVALID_UTF8 = 3,
   /**
    * api.video refused the API key: it is wrong, revoked, of the other environment, or its account is suspended.
-   * Check the key. The library probes again by itself, after 30 seconds at first and 5 minutes at most.
+   * Check the key. Later calls try it again, after 30 seconds at first and 5 minutes at most: mending it on the server is enough.
    */
   APIVIDEO_STATUS_KEY_REJECTED = 4,
   /**
@@ -121,11 +125,11 @@ enum apivideo_status
    */
   APIVIDEO_STATUS_SERVER_ERROR = 9,
   /**
-   * The reply is not one that api.video documents: malformed, truncated, too large, a redirect. Retry after the error's delay.
+   * The reply is not one that api.video documents: malformed, too large, a redirect. Retry after the error's delay.
    */
   APIVIDEO_STATUS_PROTOCOL_ERROR = 10,
   /**
-   * No connection, or it was lost: name resolution, connect, proxy, reset. Retry after the error's delay.
+   * No connection, or it was lost: name resolution, connect, proxy, reset, a reply cut short. Retry after the error's delay.
    */
   APIVIDEO_STATUS_NETWORK_ERROR = 11,
   /**
@@ -149,7 +153,7 @@ enum apivideo_status
    */
   APIVIDEO_STATUS_CLOSED = 16,
   /**
-   * The operating system refused a thread, a file descriptor or memory. Retry later.
+   * The operating system refused a thread or a file descriptor. Retry later.
    */
   APIVIDEO_STATUS_SYSTEM_ERROR = 17,
   /**
@@ -407,13 +411,14 @@ apivideo_status apivideo_client_new(const char *api_key,
 /**
  * Frees a client. NULL is fine. Returns without waiting for an exchange under way.
  *
- * No other call may use the client from here on. Calls that wait already end with CLOSED; so do its operations, which
- * are still to be freed. Tokens stay as they are.
+ * No other call may begin with the client from here on. Calls under way that wait end with CLOSED; so do its operations, which are
+ * still to be freed. Tokens stay as they are. A log or state callback may do this. The API key is wiped when an exchange under way,
+ * if there is one, is over.
  */
 void apivideo_client_free(apivideo_client *client);
 
 /**
- * Gives a valid token: at once when there is one, without a lock or a system call; else when the one exchange that all
+ * Gives a valid token: at once when there is one, without a lock or a system call unless it is the one read that starts a renewal; else when the one exchange that all
  * callers share has given one.
  *
  * `token_out`: a reference, to be freed with apivideo_token_free(). `error_out`: may be NULL. Any thread may call this.
@@ -640,9 +645,10 @@ apivideo_status apivideo_config_set_ca_file(apivideo_config *config, const char 
  * Has `callback` called with each line of the log up to `level`, one of `apivideo_log_level`; NULL turns the log off, as by
  * default.
  *
- * It is called from any thread, several at once, outside every lock, and may call the client. `user_data` must be usable so until
+ * It is called from any thread in a call of the client or the library's own, outside every lock; for one client one call at a time, in
+ * the order in which things happened. It may call the client, and free it. It should not block for long. `user_data` must be usable so until
  * `release` is called with it: once, when these settings and every client made with them are freed or have another callback, and
- * no call is running any more. `release` may be NULL; it is called before this returns if this fails. No line holds a key or a token. `error_out`: may be NULL.
+ * no call is running any more. `release` may be NULL; it is called before this returns if this fails. It must not use the settings that are being changed. No line holds a key or a token. `error_out`: may be NULL.
  *
  * Errors: NULL_ARGUMENT; INVALID_ARGUMENT for a number that is no level.
  */
@@ -720,7 +726,8 @@ bool apivideo_error_is_retryable(const apivideo_error *error);
 /**
  * When trying again makes sense: milliseconds from the moment of the error, or -1 where that is not known, and for NULL.
  *
- * Before that, a call that needs a new token fails with the same error at once.
+ * Before that, apivideo_get_token() fails with the same error at once if it needs a new token; see
+ * apivideo_config_set_wait_for_recovery().
  */
 int64_t apivideo_error_retry_after_ms(const apivideo_error *error);
 

@@ -2,6 +2,8 @@
 //!
 //! The facts are those of api.video's API reference for `POST /auth/api-key` and `POST /auth/refresh`.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::error::{Error, Problem, Status};
@@ -13,6 +15,9 @@ use crate::keeper::state::{Outcome, Request};
 
 /// The longest text of a server's that is passed on.
 const LONGEST_TEXT: usize = 300;
+/// A longer word in such a text may be a key or a token that we no longer know.
+const LONGEST_WORD: usize = 40;
+const REDACTED: &str = "[redacted]";
 
 /// The endpoints, for one API key.
 pub(crate) struct Auth {
@@ -36,7 +41,7 @@ impl Auth {
             RefreshToken(&'a str),
         }
         let body = match request {
-            Request::ApiKey => Body::ApiKey(self.api_key.as_str()),
+            Request::ApiKey { .. } => Body::ApiKey(self.api_key.as_str()),
             Request::Refresh(grant) => {
                 Body::RefreshToken(grant.refresh_token().map_or("", Secret::as_str))
             }
@@ -47,7 +52,8 @@ impl Auth {
     /// The secrets that a hostile server could send back for us to log.
     fn secrets<'a>(&'a self, request: &'a Request) -> Vec<&'a str> {
         let mut secrets = vec![self.api_key.as_str()];
-        if let Request::Refresh(grant) = request {
+        if let Some(grant) = request.grant() {
+            secrets.push(grant.access_token());
             secrets.extend(grant.refresh_token().map(Secret::as_str));
         }
         secrets
@@ -55,17 +61,14 @@ impl Auth {
 }
 
 impl Endpoint for Auth {
-    fn session(&self) -> Box<dyn FnMut(&Request) -> Outcome + '_> {
-        let mut connection = self.http.connection();
-        Box::new(
-            move |request| match connection.post(request.path(), &self.body(request)) {
-                Ok(reply) => read(request, &reply, &self.secrets(request)),
-                Err(failure) => Outcome::Failed {
-                    error: failure.error,
-                    spent: failure.sent,
-                },
+    fn send(&self, request: &Request, limit: Option<Duration>) -> Outcome {
+        match self.http.post(request.path(), &self.body(request), limit) {
+            Ok(reply) => read(request, &reply, &self.secrets(request)),
+            Err(failure) => Outcome::Failed {
+                error: failure.error,
+                spent: failure.sent,
             },
-        )
+        }
     }
 }
 
@@ -85,7 +88,7 @@ fn read(request: &Request, reply: &Reply, secrets: &[&str]) -> Outcome {
         },
         400..=499 if reply.status != 408 => {
             let status = match request {
-                Request::ApiKey => Status::KeyRejected,
+                Request::ApiKey { .. } => Status::KeyRejected,
                 Request::Refresh(_) => Status::RefreshRejected,
             };
             Outcome::Rejected(refusal(status, reply, request, secrets))
@@ -204,7 +207,11 @@ fn refusal(status: Status, reply: &Reply, request: &Request, secrets: &[&str]) -
         message: format!("{what} (POST {}, HTTP {http}{title}).", request.path()),
         http_status: Some(http),
         problem,
-        retry_after_ms: reply.retry_after_ms,
+        // A refused credential does not get better by waiting.
+        retry_after_ms: match status {
+            Status::KeyRejected | Status::RefreshRejected => None,
+            _ => reply.retry_after_ms,
+        },
     }
 }
 
@@ -219,13 +226,24 @@ fn problem(body: &[u8], secrets: &[&str]) -> Problem {
     }
 }
 
-/// A server's text as one short line without secrets.
+/// A server's text as one short line without secrets: those that are known, and any word that is as long as one.
 fn presentable(text: &str, secrets: &[&str]) -> String {
     let mut text = text.to_owned();
     for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
-        text = text.replace(secret, "[redacted]");
+        text = text.replace(secret, REDACTED);
     }
-    text.chars()
+    let words: Vec<&str> = text
+        .split_inclusive(|c: char| c.is_whitespace() || c == '/')
+        .map(|word| {
+            if word.len() > LONGEST_WORD {
+                REDACTED
+            } else {
+                word
+            }
+        })
+        .collect();
+    let line = words.concat();
+    line.chars()
         .map(|c| if c.is_control() { ' ' } else { c })
         .take(LONGEST_TEXT)
         .collect()
@@ -241,6 +259,10 @@ mod tests {
             retry_after_ms: None,
             body: body.as_bytes().to_vec(),
         }
+    }
+
+    fn key_request() -> Request {
+        Request::ApiKey { held: None }
     }
 
     fn lifetime(body: &str) -> Option<i64> {
@@ -325,7 +347,7 @@ mod tests {
             (500, false, true),
             (503, false, true),
         ] {
-            match read(&Request::ApiKey, &reply(code, "{}"), &[]) {
+            match read(&key_request(), &reply(code, "{}"), &[]) {
                 Outcome::Rejected(e) => assert!(rejected && e.http_status == Some(code), "{code}"),
                 Outcome::Failed { spent: s, .. } => assert!(!rejected && s == spent, "{code}"),
                 Outcome::Granted { .. } => panic!("{code}"),
@@ -337,13 +359,35 @@ mod tests {
     fn a_problem_is_passed_on_as_one_line_without_the_key() {
         let body =
             r#"{"type":"https://x","title":"No\r\nkey s3cret here","name":null,"status":400}"#;
-        let Outcome::Rejected(error) = read(&Request::ApiKey, &reply(400, body), &["s3cret"])
-        else {
+        let Outcome::Rejected(error) = read(&key_request(), &reply(400, body), &["s3cret"]) else {
             panic!("a 400 is a rejection");
         };
         assert_eq!(error.problem.kind, "https://x");
         assert_eq!(error.problem.title, "No  key [redacted] here");
         assert_eq!(error.problem.name, "");
         assert!(!format!("{error:?}").contains("s3cret"));
+    }
+
+    #[test]
+    fn a_word_as_long_as_a_token_is_not_passed_on() {
+        let token = "x".repeat(41);
+        assert_eq!(
+            presentable(&format!("is {token} yours"), &[]),
+            "is [redacted]yours"
+        );
+        let url = "https://docs.api.video/reference/authentication-errors";
+        assert_eq!(presentable(url, &[]), url);
+    }
+
+    #[test]
+    fn only_what_gets_better_by_waiting_says_when_to_retry() {
+        let mut reply = reply(503, "{}");
+        reply.retry_after_ms = Some(7_000);
+        let wait = |status| {
+            let error = refusal(status, &reply, &key_request(), &[]);
+            error.retry_after_ms
+        };
+        assert_eq!(wait(Status::ServerError), Some(7_000));
+        assert_eq!(wait(Status::RefreshRejected), None);
     }
 }

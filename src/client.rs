@@ -17,9 +17,7 @@ use crate::{fork, timer};
 
 /// Hands any thread a valid token for one API key. Dropping it ends every wait, and waits for nothing itself.
 pub struct Client {
-    keeper: Arc<Keeper>,
-    wait_timeout_ms: u32,
-    wait_for_recovery: bool,
+    access: Access,
 }
 
 impl Client {
@@ -42,36 +40,93 @@ impl Client {
             alarm: timer::alarm,
         };
         Ok(Client {
-            keeper: Keeper::new(world, config.keeps_fresh()),
-            wait_timeout_ms: config.wait_timeout_ms(),
-            wait_for_recovery: config.waits_for_recovery(),
+            access: Access {
+                keeper: Keeper::new(world, config.keeps_fresh()),
+                wait_timeout_ms: config.wait_timeout_ms(),
+                wait_for_recovery: config.waits_for_recovery(),
+            },
         })
     }
 
     /// A valid token: at once if there is one, else when the exchange that is then made gives one.
     pub fn get_token(&self) -> Result<Arc<Token>, Error> {
-        match self.keeper.read() {
+        match self.read() {
             Some(token) => Ok(token),
-            None => self.keeper.get(self.want(Purpose::Token, 0)),
+            None => self.access.get_token_valid_for(0),
         }
+    }
+
+    /// A valid token if there is one at once.
+    pub(crate) fn read(&self) -> Option<Arc<Token>> {
+        self.access.keeper.read()
     }
 
     /// [`Token::id`] of the token that [`Client::get_token`] would give at once, if there is one: a caller that keeps a
     /// copy of a token's text learns whether that is still the one.
     pub fn token_id(&self) -> Option<u64> {
-        self.keeper.read().map(|token| token.id())
+        self.read().map(|token| token.id())
     }
 
     /// A token that is good for at least `min_validity_ms` from now, for a long request.
     pub fn get_token_valid_for(&self, min_validity_ms: u64) -> Result<Arc<Token>, Error> {
+        self.access.get_token_valid_for(min_validity_ms)
+    }
+
+    /// [`Client::get_token_valid_for`] without waiting: the answer comes to the operation.
+    pub fn start_get_token(&self, min_validity_ms: u64) -> Operation {
+        self.access.start_get_token(min_validity_ms)
+    }
+
+    /// `POST /auth/api-key`, now. The token becomes this client's own.
+    pub fn authenticate(&self) -> Result<Arc<Token>, Error> {
+        self.access.authenticate()
+    }
+
+    /// `POST /auth/refresh`, now, with this client's refresh token. The token becomes this client's own.
+    pub fn refresh(&self) -> Result<Arc<Token>, Error> {
+        self.access.refresh()
+    }
+
+    /// The API answered 401 to this token: the next call gets another, with the API key.
+    pub fn invalidate(&self, rejected: &Token) -> Result<(), Error> {
+        self.access.invalidate(rejected)
+    }
+
+    /// The counters, and what is going on now.
+    pub fn statistics(&self) -> Statistics {
+        self.access.statistics()
+    }
+
+    /// What calls need of the client, to use while it may be freed.
+    #[cfg(feature = "capi")]
+    pub(crate) fn access(&self) -> Access {
+        self.access.clone()
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.access.keeper.close();
+    }
+}
+
+/// What calls need of a [`Client`]. It outlives it: calls under way then end with [`Status::Closed`].
+#[derive(Clone)]
+pub(crate) struct Access {
+    keeper: Arc<Keeper>,
+    wait_timeout_ms: u32,
+    wait_for_recovery: bool,
+}
+
+impl Access {
+    pub(crate) fn get_token_valid_for(&self, min_validity_ms: u64) -> Result<Arc<Token>, Error> {
         match self.read_valid_for(min_validity_ms) {
             Some(token) => Ok(token),
             None => self.keeper.get(self.want(Purpose::Token, min_validity_ms)),
         }
     }
 
-    /// [`Client::get_token_valid_for`] without waiting: the answer comes to the operation.
-    pub fn start_get_token(&self, min_validity_ms: u64) -> Operation {
+    pub(crate) fn start_get_token(&self, min_validity_ms: u64) -> Operation {
         let ticket = Arc::new(Ticket::new());
         let want = Want {
             timed: true,
@@ -94,23 +149,19 @@ impl Client {
         }
     }
 
-    /// `POST /auth/api-key`, now. The token becomes this client's own.
-    pub fn authenticate(&self) -> Result<Arc<Token>, Error> {
+    pub(crate) fn authenticate(&self) -> Result<Arc<Token>, Error> {
         self.keeper.get(self.want(Purpose::Authenticate, 0))
     }
 
-    /// `POST /auth/refresh`, now, with this client's refresh token. The token becomes this client's own.
-    pub fn refresh(&self) -> Result<Arc<Token>, Error> {
+    pub(crate) fn refresh(&self) -> Result<Arc<Token>, Error> {
         self.keeper.get(self.want(Purpose::Refresh, 0))
     }
 
-    /// The API answered 401 to this token: the next call gets another, with the API key.
-    pub fn invalidate(&self, rejected: &Token) -> Result<(), Error> {
+    pub(crate) fn invalidate(&self, rejected: &Token) -> Result<(), Error> {
         self.keeper.invalidate(rejected.grant())
     }
 
-    /// The counters, and what is going on now.
-    pub fn statistics(&self) -> Statistics {
+    pub(crate) fn statistics(&self) -> Statistics {
         self.keeper.statistics()
     }
 
@@ -122,25 +173,21 @@ impl Client {
     }
 
     fn want(&self, purpose: Purpose, min_validity_ms: u64) -> Want {
+        let patient = self.wait_for_recovery && purpose == Purpose::Token;
         Want {
             purpose,
             min_validity_ms: millis(min_validity_ms),
             deadline_ms: self.keeper.now().mono_ms + i64::from(self.wait_timeout_ms),
-            patient: self.wait_for_recovery && purpose == Purpose::Token,
-            timed: self.wait_for_recovery,
+            patient,
+            // A patient caller is to be woken for the next try, not just at its deadline.
+            timed: patient,
         }
-    }
-}
-
-impl Drop for Client {
-    fn drop(&mut self) {
-        self.keeper.close();
     }
 }
 
 /// A call under way. Dropping it cancels it; the exchange that it waits for goes on for others.
 ///
-/// It keeps nothing of its client: once that is dropped, the key is gone from memory.
+/// It keeps nothing of its client: once that is dropped, and an exchange under way is over, the key is gone from memory.
 pub struct Operation {
     call: Call,
 }
@@ -187,7 +234,7 @@ pub(crate) struct Call {
 impl Call {
     pub(crate) fn wait(&self, timeout: Duration) -> Option<Result<Arc<Token>, Error>> {
         match self.keeper.upgrade() {
-            Some(keeper) => keeper.look(&self.ticket, timeout),
+            Some(keeper) => keeper.wait_for_operation(&self.ticket, timeout),
             // The client is gone, and has answered.
             None => {
                 let answer = self.ticket.wait(timeout)?;
@@ -204,6 +251,10 @@ impl Call {
     }
 
     pub(crate) fn cancel(&self) {
+        if !self.ticket.is_ours() {
+            // In a forked child that number may be another waiter's.
+            return;
+        }
         if let (Some(id), Some(keeper)) = (self.id, self.keeper.upgrade()) {
             keeper.cancel(id);
         }

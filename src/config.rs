@@ -1,7 +1,8 @@
 //! What a client is told: every setting, its range and its default.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Read;
+use std::net::Ipv6Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -312,13 +313,9 @@ fn checked_base_url(url: &str) -> Result<String, Error> {
     let Ok(parsed) = url.parse::<Uri>() else {
         return refuse("is not a URL");
     };
-    let host = parsed.host().unwrap_or_default();
-    let authority = parsed.authority().map_or("", |a| a.as_str());
-    // `http` leaves a port that is no number out.
-    let port_ok = host == authority || parsed.port_u16().is_some_and(|port| port != 0);
-    if host.is_empty() || !port_ok {
+    let Some(host) = checked_host(&parsed) else {
         return refuse("has no host, or a port that is not from 1 to 65535");
-    }
+    };
     match parsed.scheme_str() {
         Some("https") => {}
         Some("http") if is_loopback(host) => {}
@@ -328,6 +325,35 @@ fn checked_base_url(url: &str) -> Result<String, Error> {
         _ => return refuse("must begin with https://"),
     }
     Ok(url.trim_end_matches('/').to_owned())
+}
+
+/// A URL's host, if it and the port are well-formed: `http` lets through what is neither a name nor an address, and leaves a
+/// port that is no number out.
+fn checked_host(url: &Uri) -> Option<&str> {
+    let authority = url.authority()?.as_str();
+    let after_user = authority.rsplit('@').next()?;
+    let host = url.host()?;
+    let port = after_user.strip_prefix(host)?;
+    let port_ok = match port.strip_prefix(':') {
+        None => port.is_empty(),
+        Some(digits) => {
+            digits.bytes().all(|b| b.is_ascii_digit()) && digits.parse::<u16>().is_ok_and(|p| p > 0)
+        }
+    };
+    let host_ok = match host.strip_prefix('[').and_then(|h| h.strip_suffix(']')) {
+        Some(address) => address.parse::<Ipv6Addr>().is_ok(),
+        None => host.split('.').all(is_label),
+    };
+    (port_ok && host_ok).then_some(host)
+}
+
+fn is_label(label: &str) -> bool {
+    !label.is_empty()
+        && !label.starts_with('-')
+        && !label.ends_with('-')
+        && label
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }
 
 /// `name:version` by api.video's rule for origins.
@@ -356,8 +382,17 @@ fn origin(setting: &str, name: &str, version: &str) -> Result<String, Error> {
 
 /// A proxy's URL may hold a password, so no message repeats it.
 fn checked_proxy(url: &str, setting: &str) -> Result<Proxy, Error> {
+    let parsed: Uri = url.parse().unwrap_or_default();
+    let nothing_else = matches!(
+        parsed.path_and_query().map(|p| p.as_str()),
+        None | Some("/")
+    );
     match Proxy::new(url) {
-        Ok(proxy) if matches!(proxy.protocol(), ProxyProtocol::Http | ProxyProtocol::Https) => {
+        Ok(proxy)
+            if matches!(proxy.protocol(), ProxyProtocol::Http | ProxyProtocol::Https)
+                && checked_host(&parsed).is_some()
+                && nothing_else =>
+        {
             Ok(proxy)
         }
         _ => Err(Error::invalid(format!(
@@ -404,6 +439,11 @@ fn proxy_of_environment() -> Result<Option<Proxy>, Error> {
 
 fn certificates(path: &str) -> Result<Vec<Certificate<'static>>, Error> {
     let refuse = |why: String| Error::invalid(format!("`ca_file` {path:?} {why}."));
+    // A pipe could keep us waiting for ever, a device give more than there is memory.
+    let kind = fs::metadata(path).map_err(|why| refuse(format!("cannot be opened: {why}")))?;
+    if !kind.is_file() {
+        return Err(refuse("is not a file".to_owned()));
+    }
     let file = File::open(path).map_err(|why| refuse(format!("cannot be opened: {why}")))?;
     let mut pem = Vec::new();
     file.take(LARGEST_CA_FILE + 1)
@@ -467,6 +507,13 @@ mod tests {
             "https://user:pw@a",
             "https://a:0",
             "https://a:99999",
+            "https://a:+80",
+            "https://a:",
+            "https://..",
+            "https://-",
+            "https://a_b-.c",
+            "https://[::1",
+            "https://[g::]",
             &format!("https://{}", "a".repeat(3000)),
         ] {
             refused(config.set_base_url(url), "base_url");
@@ -544,6 +591,11 @@ mod tests {
             "ftp://hush@x",
             "http://",
             "://hush",
+            "http://user:hush@proxy:99999",
+            "http://user:hush@proxy:abc",
+            "http://user:hush@:80",
+            "http://user:hush@proxy/path",
+            "http://user:hush@proxy/?query",
         ] {
             let error = config.set_proxy(url).expect_err(url);
             assert!(!error.message.contains("hush"));

@@ -17,7 +17,7 @@ pub enum Status {
     /// A string is not valid UTF-8. Do not retry.
     InvalidUtf8 = 3,
     /// api.video refused the API key: it is wrong, revoked, of the other environment, or its account is suspended.
-    /// Check the key. The library probes again by itself, after 30 seconds at first and 5 minutes at most.
+    /// Check the key. Later calls try it again, after 30 seconds at first and 5 minutes at most: mending it on the server is enough.
     KeyRejected = 4,
     /// `apivideo_refresh`: api.video refused the refresh token. Routine: any authentication with the same key retires it.
     RefreshRejected = 5,
@@ -30,9 +30,9 @@ pub enum Status {
     RateLimited = 8,
     /// api.video answered with 5xx or 408. Retry after the error's delay.
     ServerError = 9,
-    /// The reply is not one that api.video documents: malformed, truncated, too large, a redirect. Retry after the error's delay.
+    /// The reply is not one that api.video documents: malformed, too large, a redirect. Retry after the error's delay.
     ProtocolError = 10,
-    /// No connection, or it was lost: name resolution, connect, proxy, reset. Retry after the error's delay.
+    /// No connection, or it was lost: name resolution, connect, proxy, reset, a reply cut short. Retry after the error's delay.
     NetworkError = 11,
     /// The TLS handshake failed: unknown CA, wrong host, expired certificate. Check the CA file, the host and the clock.
     TlsError = 12,
@@ -44,7 +44,7 @@ pub enum Status {
     Cancelled = 15,
     /// The client was freed while the call waited.
     Closed = 16,
-    /// The operating system refused a thread, a file descriptor or memory. Retry later.
+    /// The operating system refused a thread or a file descriptor. Retry later.
     SystemError = 17,
     /// A bug in this library. The library goes on working. Please report it.
     Internal = 18,

@@ -16,9 +16,11 @@ static WATCHING: AtomicBool = AtomicBool::new(false);
 
 /// Starts counting forks. Called before anything that must know of them is made.
 pub(crate) fn watch() {
-    // Not a `Once`: its lock could be held, for ever, by a thread that a fork has left behind.
-    if !WATCHING.swap(true, Ordering::AcqRel) {
+    // Not a `Once`: its lock could be held, for ever, by a thread that a fork has left behind. If two threads come here at
+    // once, each fork counts as two, which does no harm.
+    if !WATCHING.load(Ordering::Acquire) {
         sys::at_fork_in_child(count_fork);
+        WATCHING.store(true, Ordering::Release);
     }
 }
 
@@ -49,7 +51,20 @@ impl<T> PerProcess<T> {
         }
     }
 
-    /// This process's value. No lock: a fork cannot come in the middle of it.
+    /// Whether this process has made its value.
+    pub(crate) fn is_made(&self) -> bool {
+        let current = self.cell.load();
+        current
+            .as_ref()
+            .is_some_and(|owned| owned.generation == generation())
+    }
+
+    /// Drops the value; the next [`PerProcess::get`] makes another.
+    pub(crate) fn clear(&self) {
+        self.cell.store(None);
+    }
+
+    /// This process's value. Without a lock, so a fork in the middle of it does no harm.
     pub(crate) fn get(&self, make: impl Fn() -> T) -> Arc<Owned<T>> {
         loop {
             let current = self.cell.load_full();

@@ -1,7 +1,7 @@
 //! HTTP: one POST with deadlines and limits. Nothing else in the library knows `ureq`.
 
 use std::io::{self, Read};
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -48,27 +48,56 @@ pub(crate) struct Failure {
     pub(crate) sent: bool,
 }
 
-/// Requests that may share a connection. Dropped with its sockets: none idles between flights.
-pub(crate) struct Connection<'a> {
-    http: &'a Http,
-    agent: Agent,
-    sent: Arc<AtomicBool>,
-}
-
 impl Http {
-    pub(crate) fn connection(&self) -> Connection<'_> {
+    /// One POST of JSON on a connection of its own, within the attempt timeout all in all, and within `limit` if that is less.
+    ///
+    /// A token is renewed once an hour, when an idle connection would long be closed; and the second request of a flight must
+    /// not depend on what a server does to a connection after it refused the first.
+    pub(crate) fn post(
+        &self,
+        path: &str,
+        json: &str,
+        limit: Option<Duration>,
+    ) -> Result<Reply, Box<Failure>> {
+        let timeout = limit.unwrap_or(Duration::MAX).min(self.attempt_timeout);
+        if timeout.is_zero() {
+            let error = self.explain(ureq::Error::Timeout(Timeout::Global));
+            return Err(Box::new(Failure { error, sent: false }));
+        }
         let sent = Arc::new(AtomicBool::new(false));
         let connector = DefaultConnector::new().chain(Watch(Arc::clone(&sent)));
-        Connection {
-            agent: Agent::with_parts(self.config(), connector, Lookup),
-            http: self,
-            sent,
-        }
+        let agent = Agent::with_parts(self.config(timeout), connector, Lookup);
+        self.exchange(&agent, path, json).map_err(|error| {
+            Box::new(Failure {
+                sent: sent.load(Ordering::Relaxed) && !before_the_request(&error),
+                error: self.explain(error),
+            })
+        })
     }
 
-    fn config(&self) -> Config {
+    fn exchange(&self, agent: &Agent, path: &str, json: &str) -> Result<Reply, ureq::Error> {
+        let mut request = agent
+            .post(format!("{}{path}", self.base_url))
+            .content_type("application/json");
+        for (name, value) in &self.headers {
+            request = request.header(*name, value);
+        }
+        let (head, body) = request.send(json)?.into_parts();
+        let mut bytes = Vec::new();
+        body.into_with_config()
+            .limit(LARGEST_BODY)
+            .reader()
+            .read_to_end(&mut bytes)?;
+        Ok(Reply {
+            status: head.status.as_u16(),
+            retry_after_ms: retry_after_ms(&head.headers, SystemTime::now()),
+            body: bytes,
+        })
+    }
+
+    fn config(&self, timeout: Duration) -> Config {
         Agent::config_builder()
-            .timeout_global(Some(self.attempt_timeout))
+            .timeout_global(Some(timeout))
             .timeout_resolve(Some(self.connect_timeout))
             .timeout_connect(Some(self.connect_timeout))
             .proxy(self.proxy.clone())
@@ -76,6 +105,7 @@ impl Http {
             .max_redirects(0)
             .max_redirects_will_error(false)
             .http_status_as_error(false)
+            .max_idle_connections(0)
             .max_response_header_size(LARGEST_BODY as usize)
             .user_agent(concat!("libapivideo/", env!("CARGO_PKG_VERSION")))
             .accept("application/json, application/problem+json")
@@ -100,45 +130,10 @@ impl Http {
             self.extra_roots.iter().cloned().chain(platform).collect(),
         ))
     }
-}
-
-impl Connection<'_> {
-    /// One POST of JSON, within the attempt timeout all in all.
-    pub(crate) fn post(&mut self, path: &str, json: &str) -> Result<Reply, Box<Failure>> {
-        self.sent.store(false, Ordering::Relaxed);
-        self.try_post(path, json).map_err(|error| {
-            Box::new(Failure {
-                sent: self.sent.load(Ordering::Relaxed) && !before_the_request(&error),
-                error: self.explain(error),
-            })
-        })
-    }
-
-    fn try_post(&self, path: &str, json: &str) -> Result<Reply, ureq::Error> {
-        let mut request = self
-            .agent
-            .post(format!("{}{path}", self.http.base_url))
-            .content_type("application/json");
-        for (name, value) in &self.http.headers {
-            request = request.header(*name, value);
-        }
-        let reply = request.send(json)?;
-        let (head, body) = reply.into_parts();
-        let mut bytes = Vec::new();
-        body.into_with_config()
-            .limit(LARGEST_BODY)
-            .reader()
-            .read_to_end(&mut bytes)?;
-        Ok(Reply {
-            status: head.status.as_u16(),
-            retry_after_ms: retry_after_ms(&head.headers, SystemTime::now()),
-            body: bytes,
-        })
-    }
 
     /// A library's error in a user's words. Its text may hold what a server sent, but nothing of a body.
     fn explain(&self, error: ureq::Error) -> Error {
-        let host = self.http.base_url.as_str();
+        let host = self.base_url.as_str();
         let network = |what: String| Error::new(Status::NetworkError, what);
         match error {
             ureq::Error::Timeout(Timeout::Resolve) => Error::new(
@@ -165,10 +160,12 @@ impl Connection<'_> {
                 Status::ProtocolError,
                 format!("The reply of {host} is larger than 64 KiB. Is it api.video's?"),
             ),
-            ureq::Error::Protocol(_) | ureq::Error::Http(_) => Error::new(
-                Status::ProtocolError,
-                format!("The reply of {host} is not HTTP as it should be."),
-            ),
+            ureq::Error::Protocol(_) | ureq::Error::Http(_) | ureq::Error::BodyStalled => {
+                Error::new(
+                    Status::ProtocolError,
+                    format!("The reply of {host} is not HTTP as it should be."),
+                )
+            }
             ureq::Error::Io(why) => self.explain_io(&why),
             other => network(format!(
                 "The exchange with {host} failed: {}.",
@@ -178,7 +175,7 @@ impl Connection<'_> {
     }
 
     fn explain_io(&self, why: &io::Error) -> Error {
-        let host = self.http.base_url.as_str();
+        let host = self.base_url.as_str();
         if let Some(inner) = why.get_ref()
             && inner.is::<rustls::Error>()
         {
@@ -301,11 +298,17 @@ fn look_up(
             Err(RecvTimeoutError::Disconnected) => return Err(ureq::Error::HostNotFound),
         },
     };
-    found.map_err(|why| match why.raw_os_error() {
-        // getaddrinfo's own failures have no number.
-        None => ureq::Error::HostNotFound,
-        Some(_) => ureq::Error::Io(why),
+    found.map_err(|why| match (why.raw_os_error(), no_socket()) {
+        (Some(_), _) => ureq::Error::Io(why),
+        // getaddrinfo does not say that it lacked a file descriptor.
+        (None, Some(refused)) => ureq::Error::Io(refused),
+        (None, None) => ureq::Error::HostNotFound,
     })
+}
+
+/// Why the system gives no socket, if it gives none.
+fn no_socket() -> Option<io::Error> {
+    UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).err()
 }
 
 /// Notes whether bytes of a request were sent: what was never sent was never acted on.

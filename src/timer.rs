@@ -2,6 +2,7 @@
 //! thread waits for.
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
 
@@ -27,6 +28,8 @@ struct Timer {
 struct Schedule {
     alarms: Alarms,
     running: bool,
+    /// Its thread has ended; nobody would look at an alarm set here.
+    over: bool,
 }
 
 static TIMER: PerProcess<Arc<Timer>> = PerProcess::new();
@@ -35,25 +38,43 @@ static TIMER: PerProcess<Arc<Timer>> = PerProcess::new();
 ///
 /// Without a thread there is no alarm; the next one that is set tries again.
 pub(crate) fn alarm(keeper: &Arc<Keeper>, at_ms: Option<i64>) {
+    match at_ms {
+        Some(at_ms) => while !set(keeper, at_ms) {},
+        None if TIMER.is_made() => unset(keeper),
+        None => {}
+    }
+}
+
+/// `false` if the timer came to its end meanwhile: the next one is another.
+fn set(keeper: &Arc<Keeper>, at_ms: i64) -> bool {
     let timer = Arc::clone(&TIMER.get(Arc::default).value);
     let mut schedule = timer.lock();
-    let name = Arc::as_ptr(keeper) as usize;
-    let Some(at_ms) = at_ms else {
-        schedule.alarms.remove(&name);
-        timer.changed.notify_one();
-        return;
-    };
+    if schedule.over {
+        return false;
+    }
+    let first = schedule.first().unwrap_or(i64::MAX);
     let alarm = schedule
         .alarms
-        .entry(name)
+        .entry(name(keeper))
         .or_insert_with(|| (at_ms, Arc::downgrade(keeper)));
     alarm.0 = alarm.0.min(at_ms);
-    if schedule.running {
-        timer.changed.notify_one();
-    } else {
+    if !schedule.running {
         let runner = Arc::clone(&timer);
         schedule.running = sys::spawn("apivideo-timer", move || runner.run()).is_ok();
+    } else if at_ms < first {
+        timer.changed.notify_one();
     }
+    true
+}
+
+fn unset(keeper: &Arc<Keeper>) {
+    let timer = Arc::clone(&TIMER.get(Arc::default).value);
+    timer.lock().alarms.remove(&name(keeper));
+    timer.changed.notify_one();
+}
+
+fn name(keeper: &Arc<Keeper>) -> usize {
+    Arc::as_ptr(keeper) as usize
 }
 
 impl Timer {
@@ -61,44 +82,50 @@ impl Timer {
         self.schedule.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Rings the alarms until none is left.
+    /// Rings the alarms until none is left, and takes the timer away.
     fn run(&self) {
         let mut schedule = self.lock();
         while let Some(wait) = schedule.until_next() {
-            if wait.is_zero() {
-                let due = schedule.take_due();
-                drop(schedule);
-                due.iter().for_each(|keeper| keeper.wake());
-                // Outside the lock: the last reference to a keeper may be among them.
-                drop(due);
-                schedule = self.lock();
-            } else {
-                schedule = self
-                    .changed
-                    .wait_timeout(schedule, wait.min(LONGEST_WAIT))
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .0;
+            let (again, waited) = self
+                .changed
+                .wait_timeout(schedule, wait.min(LONGEST_WAIT))
+                .unwrap_or_else(PoisonError::into_inner);
+            schedule = again;
+            if !waited.timed_out() {
+                continue;
             }
+            // After the longest wait everybody is woken: the wall clock may have moved where this one did not.
+            let due = schedule.take_due(wait > LONGEST_WAIT);
+            drop(schedule);
+            for keeper in due {
+                // A bug in one client's renewal must not end the alarms of all.
+                let _ = catch_unwind(AssertUnwindSafe(|| keeper.wake()));
+            }
+            schedule = self.lock();
         }
-        schedule.running = false;
+        schedule.over = true;
+        TIMER.clear();
     }
 }
 
 impl Schedule {
+    fn first(&self) -> Option<i64> {
+        self.alarms.values().map(|(at, _)| *at).min()
+    }
+
     /// How long until the next alarm of a keeper that still lives.
     fn until_next(&mut self) -> Option<Duration> {
         self.alarms
             .retain(|_, (_, keeper)| keeper.strong_count() > 0);
-        let next = self.alarms.values().map(|(at, _)| *at).min()?;
-        let left = next.saturating_sub(SystemClock.now().mono_ms).max(0);
-        Some(Duration::from_millis(left.unsigned_abs()))
+        let left = self.first()?.saturating_sub(SystemClock.now().mono_ms);
+        Some(Duration::from_millis(left.max(0).unsigned_abs()))
     }
 
-    fn take_due(&mut self) -> Vec<Arc<Keeper>> {
+    fn take_due(&mut self, everybody: bool) -> Vec<Arc<Keeper>> {
         let now = SystemClock.now().mono_ms;
         let (due, later): (Alarms, Alarms) = std::mem::take(&mut self.alarms)
             .into_iter()
-            .partition(|(_, (at, _))| *at <= now);
+            .partition(|(_, (at, _))| everybody || *at <= now);
         self.alarms = later;
         due.into_values()
             .filter_map(|(_, keeper)| keeper.upgrade())

@@ -49,6 +49,10 @@ impl Grant {
         self.refresh_token.as_ref()
     }
 
+    pub(crate) fn access_token(&self) -> &str {
+        &self.authorization.as_str()[SCHEME.len()..]
+    }
+
     /// The seconds that api.video gave it, in milliseconds.
     pub(crate) fn lifetime_ms(&self) -> i64 {
         self.lifetime_ms

@@ -642,3 +642,53 @@ fn a_wrong_key_is_told_with_what_the_server_said() {
         "the key is not repeated: {error}"
     );
 }
+
+#[test]
+fn a_server_that_sends_our_secrets_back_does_not_get_them_into_messages_or_the_log() {
+    let sandbox = sandbox();
+    let log: Arc<Mutex<String>> = Arc::default();
+    let mut config = config(&sandbox);
+    let lines = Arc::clone(&log);
+    config.set_log(LogLevel::Debug, move |_, line| {
+        lines.lock().unwrap().push_str(line);
+    });
+    let client = Client::new(KEY, &config).unwrap();
+    let token = client.get_token().unwrap();
+    let secrets = [KEY, token.access_token(), token.refresh_token()];
+    let mut told = String::new();
+    for status in [400, 429, 503] {
+        for secret in secrets {
+            let body = serde_json::json!({
+                "title": secret,
+                "name": format!("x {secret}"),
+                "type": format!("https://{secret}"),
+            });
+            let echo = Fault::reply(status, body.to_string());
+            sandbox.fault(FaultRule::new(On::Auth, echo).times(2));
+            told += &format!("{:?}", client.refresh().err());
+            told += &format!("{:?}", client.authenticate().err());
+            sandbox.clear_faults();
+        }
+    }
+    eventually("the log", || log.lock().unwrap().len() > 100);
+    told += &log.lock().unwrap();
+    for secret in secrets {
+        assert!(!told.contains(secret), "{told}");
+    }
+}
+
+#[test]
+fn a_refused_refresh_on_a_connection_that_then_dies_is_followed_by_the_key_all_the_same() {
+    let sandbox = sandbox();
+    sandbox.set(SettingsChange {
+        expires_in: Some(1),
+        ..SettingsChange::default()
+    });
+    let client = client(&sandbox);
+    let token = client.get_token().unwrap();
+    eventually("expiry", || token.expires_in_ms() == 0);
+    let refusal = "HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\n{}";
+    sandbox.fault(FaultRule::new(On::Refresh, Fault::raw(refusal)));
+    client.get_token().unwrap();
+    assert_eq!(sandbox.counters().api_key.ok, 2);
+}

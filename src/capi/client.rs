@@ -8,7 +8,7 @@ use super::error::apivideo_error;
 use super::operation::apivideo_operation;
 use super::statistics::apivideo_statistics;
 use super::token::apivideo_token;
-use crate::client::Client;
+use crate::client::{Access, Client};
 use crate::config::Config;
 use crate::error::{Error, Status};
 use crate::ffi::boundary::{
@@ -55,34 +55,35 @@ pub unsafe extern "C" fn apivideo_client_new(
 
 /// Frees a client. NULL is fine. Returns without waiting for an exchange under way.
 ///
-/// No other call may use the client from here on. Calls that wait already end with CLOSED; so do its operations, which
-/// are still to be freed. Tokens stay as they are.
+/// No other call may begin with the client from here on. Calls under way that wait end with CLOSED; so do its operations, which are
+/// still to be freed. Tokens stay as they are. A log or state callback may do this. The API key is wiped when an exchange under way,
+/// if there is one, is over.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apivideo_client_free(client: *mut apivideo_client) {
     // SAFETY: the caller's own client, freed once, as the header asks.
     guard_or((), || drop(unsafe { take_box(client) }));
 }
 
-/// The body of every call that gives a token.
+/// The body of every call that gives a token. Nothing of the client itself is used in `call`: it may be freed meanwhile.
 unsafe fn token_call(
     client: *const apivideo_client,
     token_out: *mut *const apivideo_token,
     error_out: *mut *mut apivideo_error,
-    call: impl FnOnce(&Client) -> Result<Arc<Token>, Error>,
+    call: impl FnOnce(Access) -> Result<Arc<Token>, Error>,
 ) -> Status {
     // SAFETY: the header asks for valid pointers or NULL.
     unsafe {
         clear(token_out.cast::<*mut apivideo_token>());
         guard(error_out, || {
             require_out(token_out, "token_out")?;
-            let token = call(borrow(client, "client")?)?;
-            give_arc(token_out, token);
+            let access = borrow(client, "client")?.access();
+            give_arc(token_out, call(access)?);
             Ok(())
         })
     }
 }
 
-/// Gives a valid token: at once when there is one, without a lock or a system call; else when the one exchange that all
+/// Gives a valid token: at once when there is one, without a lock or a system call unless it is the one read that starts a renewal; else when the one exchange that all
 /// callers share has given one.
 ///
 /// `token_out`: a reference, to be freed with apivideo_token_free(). `error_out`: may be NULL. Any thread may call this.
@@ -98,7 +99,18 @@ pub unsafe extern "C" fn apivideo_get_token(
     error_out: *mut *mut apivideo_error,
 ) -> Status {
     // SAFETY: as the header asks.
-    unsafe { token_call(client, token_out, error_out, Client::get_token) }
+    unsafe {
+        if !token_out.is_null()
+            && let Some(token) = peek(client).and_then(|client| guard_or(None, || client.read()))
+        {
+            clear(error_out);
+            give_arc(token_out, token);
+            return Status::Ok;
+        }
+        token_call(client, token_out, error_out, |access| {
+            access.get_token_valid_for(0)
+        })
+    }
 }
 
 /// apivideo_token_id() of the token that apivideo_get_token() would give at once, or 0 if it would have to wait, and for NULL.
@@ -128,8 +140,8 @@ pub unsafe extern "C" fn apivideo_get_token_valid_for(
 ) -> Status {
     // SAFETY: as the header asks.
     unsafe {
-        token_call(client, token_out, error_out, |client| {
-            client.get_token_valid_for(min_validity_ms)
+        token_call(client, token_out, error_out, |access| {
+            access.get_token_valid_for(min_validity_ms)
         })
     }
 }
@@ -154,7 +166,9 @@ pub unsafe extern "C" fn apivideo_get_token_start(
         clear(operation_out);
         guard(error_out, || {
             require_out(operation_out, "operation_out")?;
-            let operation = borrow(client, "client")?.start_get_token(min_validity_ms);
+            let operation = borrow(client, "client")?
+                .access()
+                .start_get_token(min_validity_ms);
             give_box(operation_out, || operation);
             Ok(())
         })
@@ -172,7 +186,7 @@ pub unsafe extern "C" fn apivideo_authenticate(
     error_out: *mut *mut apivideo_error,
 ) -> Status {
     // SAFETY: as the header asks.
-    unsafe { token_call(client, token_out, error_out, Client::authenticate) }
+    unsafe { token_call(client, token_out, error_out, |access| access.authenticate()) }
 }
 
 /// POST /auth/refresh with the client's refresh token, now. The new token becomes the client's own.
@@ -188,7 +202,7 @@ pub unsafe extern "C" fn apivideo_refresh(
     error_out: *mut *mut apivideo_error,
 ) -> Status {
     // SAFETY: as the header asks.
-    unsafe { token_call(client, token_out, error_out, Client::refresh) }
+    unsafe { token_call(client, token_out, error_out, |access| access.refresh()) }
 }
 
 /// Tells that the API answered 401 to a request with this token. The next apivideo_get_token() gets another with the API key.
@@ -207,7 +221,8 @@ pub unsafe extern "C" fn apivideo_invalidate_token(
     // SAFETY: the header asks for valid pointers or NULL.
     unsafe {
         guard(error_out, || {
-            borrow(client, "client")?.invalidate(borrow(rejected, "rejected")?)
+            let access = borrow(client, "client")?.access();
+            access.invalidate(borrow(rejected, "rejected")?)
         })
     }
 }
@@ -228,7 +243,7 @@ pub unsafe extern "C" fn apivideo_client_get_statistics(
         clear(statistics_out);
         guard(error_out, || {
             require_out(statistics_out, "statistics_out")?;
-            let statistics = borrow(client, "client")?.statistics();
+            let statistics = borrow(client, "client")?.access().statistics();
             give_box(statistics_out, || statistics);
             Ok(())
         })

@@ -127,7 +127,8 @@ pub unsafe extern "C" fn apivideo_error_is_retryable(error: *const apivideo_erro
 
 /// When trying again makes sense: milliseconds from the moment of the error, or -1 where that is not known, and for NULL.
 ///
-/// Before that, a call that needs a new token fails with the same error at once.
+/// Before that, apivideo_get_token() fails with the same error at once if it needs a new token; see
+/// apivideo_config_set_wait_for_recovery().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apivideo_error_retry_after_ms(error: *const apivideo_error) -> i64 {
     let read = |e: &ErrorObject| match e.error.retry_after_ms {

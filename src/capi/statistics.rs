@@ -2,7 +2,7 @@
 
 use super::error::apivideo_error;
 use crate::error::{Error, Status};
-use crate::ffi::boundary::{borrow, guard, guard_or, handle, require_out, take_box};
+use crate::ffi::boundary::{borrow, guard, guard_or, handle, put, require_out, take_box};
 use crate::keeper::state::Statistics;
 
 /// A client's counters at one moment. Any thread may read it. Belongs to the caller, who frees it.
@@ -82,15 +82,14 @@ pub unsafe extern "C" fn apivideo_statistics_get(
 ) -> Status {
     // SAFETY: the header asks for valid pointers or NULL.
     unsafe {
-        if let Some(slot) = value_out.as_mut() {
-            *slot = 0;
-        }
+        put(value_out, 0);
         guard(error_out, || {
             require_out(value_out, "value_out")?;
             let statistics = borrow(statistics, "statistics")?;
-            *value_out = value(statistics, statistic).ok_or_else(|| {
+            let value = value(statistics, statistic).ok_or_else(|| {
                 Error::invalid(format!("`statistic` is {statistic}, which is none."))
             })?;
+            put(value_out, value);
             Ok(())
         })
     }

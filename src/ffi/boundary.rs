@@ -62,15 +62,24 @@ pub(crate) fn guard_or<R>(otherwise: R, body: impl FnOnce() -> R) -> R {
     catch_unwind(AssertUnwindSafe(body)).unwrap_or(otherwise)
 }
 
+/// Writes an out-parameter, unless the caller does not want it. What was there, if anything, is not looked at.
+///
+/// # Safety
+/// `out` is NULL or valid for a write.
+pub(crate) unsafe fn put<T>(out: *mut T, value: T) {
+    if !out.is_null() {
+        // SAFETY: the caller's promise.
+        unsafe { out.write(value) };
+    }
+}
+
 /// Sets an out-parameter to NULL, so that it is NULL after a failure.
 ///
 /// # Safety
 /// `out` is NULL or valid for a write.
 pub(crate) unsafe fn clear<H>(out: *mut *mut H) {
     // SAFETY: the caller's promise.
-    if let Some(slot) = unsafe { out.as_mut() } {
-        *slot = std::ptr::null_mut();
-    }
+    unsafe { put(out, std::ptr::null_mut()) };
 }
 
 /// The error for a required out-parameter that is NULL.
@@ -86,9 +95,10 @@ pub(crate) fn require_out<H>(out: *mut H, name: &str) -> Result<(), Error> {
 /// # Safety
 /// `out` is NULL or valid for a write.
 pub(crate) unsafe fn give_box<H: BoxHandle>(out: *mut *mut H, make: impl FnOnce() -> H::Inner) {
-    // SAFETY: the caller's promise.
-    if let Some(slot) = unsafe { out.as_mut() } {
-        *slot = Box::into_raw(Box::new(make())).cast();
+    if !out.is_null() {
+        let handle = Box::into_raw(Box::new(make())).cast();
+        // SAFETY: the caller's promise.
+        unsafe { put(out, handle) };
     }
 }
 
@@ -97,9 +107,9 @@ pub(crate) unsafe fn give_box<H: BoxHandle>(out: *mut *mut H, make: impl FnOnce(
 /// # Safety
 /// `out` is NULL or valid for a write.
 pub(crate) unsafe fn give_arc<H: ArcHandle>(out: *mut *const H, value: Arc<H::Inner>) {
-    // SAFETY: the caller's promise.
-    if let Some(slot) = unsafe { out.as_mut() } {
-        *slot = Arc::into_raw(value).cast();
+    if !out.is_null() {
+        // SAFETY: the caller's promise.
+        unsafe { put(out, Arc::into_raw(value).cast()) };
     }
 }
 

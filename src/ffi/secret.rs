@@ -48,7 +48,8 @@ impl Secret {
     pub(crate) fn as_c_str(&self) -> &CStr {
         // SAFETY: `len` initialised bytes that nobody changes while `self` lives.
         let bytes = unsafe { std::slice::from_raw_parts(self.bytes.as_ptr(), self.len) };
-        CStr::from_bytes_until_nul(bytes).unwrap_or_default()
+        // SAFETY: made with one NUL, at the end.
+        unsafe { CStr::from_bytes_with_nul_unchecked(bytes) }
     }
 
     /// The text.

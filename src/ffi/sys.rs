@@ -3,6 +3,7 @@
 #![allow(unsafe_code)]
 
 use std::mem::MaybeUninit;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::thread::Builder;
 
 fn read_clock(id: libc::clockid_t) -> Option<libc::timespec> {
@@ -43,14 +44,16 @@ pub(crate) fn mono_ms() -> i64 {
 }
 
 /// The wall clock as of the kernel's last tick, in nanoseconds: a few nanoseconds to read, and it moves with every
-/// tick, set or resume.
+/// tick, set or resume. Where there is no such clock, a number that is never the same.
 #[allow(clippy::useless_conversion)] // 32-bit targets have narrower fields.
 pub(crate) fn wall_tick() -> i64 {
-    read_clock(CHEAP_WALL).map_or(0, |t| {
-        i64::from(t.tv_sec)
+    static READS: AtomicI64 = AtomicI64::new(0);
+    match read_clock(CHEAP_WALL).or_else(|| read_clock(libc::CLOCK_REALTIME)) {
+        Some(t) => i64::from(t.tv_sec)
             .wrapping_mul(1_000_000_000)
-            .wrapping_add(i64::from(t.tv_nsec))
-    })
+            .wrapping_add(i64::from(t.tv_nsec)),
+        None => READS.fetch_add(1, Ordering::Relaxed),
+    }
 }
 
 /// Has `hook` called in every forked child, before `fork()` returns there.

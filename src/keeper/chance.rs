@@ -227,7 +227,7 @@ fn what_must_always_hold_holds_whatever_happens() {
     }
     let lives = match number("APIVIDEO_SIMULATE_YEARS") {
         Some(years) => years * (HOURS_IN_A_YEAR * HOUR / LIFE).unsigned_abs(),
-        None => 300,
+        None => 60,
     };
     for seed in 0..lives {
         if let Err(seed) = live(seed) {

@@ -94,7 +94,7 @@ impl fmt::Display for Event {
                 write!(f, "New token from {via}, valid for {} s.", lifetime_ms / 1000)
             }
             Event::RefreshRejected { contended: false } => {
-                f.write_str("The refresh token was rejected, as is routine when the key is used elsewhere; using the API key.")
+                f.write_str("The refresh token was rejected, as is routine when the key is used elsewhere.")
             }
             Event::RefreshRejected { contended: true } => {
                 f.write_str("Refresh tokens keep being rejected: the key is in use elsewhere. Using the API key alone for 24 hours.")
@@ -110,7 +110,7 @@ impl fmt::Display for Event {
                 f.write_str("The API rejected the replacement of a rejected token; no other is made within a minute.")
             }
             Event::Sending(path) => write!(f, "Sending POST {path}."),
-            Event::NoThread => f.write_str("The system refused a thread; the calling thread does the work."),
+            Event::NoThread => f.write_str("The system refused a thread; the work falls to a caller that waits for it."),
             Event::StateChanged(state) => write!(f, "The token's state is now {state:?}."),
         }
     }
@@ -126,14 +126,12 @@ pub(crate) trait Observer: Send + Sync {
     fn state_changed(&self, state: TokenState);
 }
 
-/// Tells `observer` about each event, in order.
-pub(crate) fn tell(observer: &dyn Observer, events: Vec<Event>) {
-    for event in events {
-        if observer.wants(event.level()) {
-            observer.log(event.level(), &event.to_string());
-        }
-        if let Event::StateChanged(state) = event {
-            observer.state_changed(state);
-        }
+/// Tells `observer` about an event.
+pub(crate) fn tell(observer: &dyn Observer, event: &Event) {
+    if observer.wants(event.level()) {
+        observer.log(event.level(), &event.to_string());
+    }
+    if let Event::StateChanged(state) = event {
+        observer.state_changed(*state);
     }
 }

@@ -23,16 +23,19 @@ mod chance;
 mod life;
 #[cfg(all(test, shuttle))]
 mod model;
+#[cfg(all(test, not(shuttle)))]
+mod readers;
 #[cfg(test)]
 mod sim;
 
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError, TryLockError, Weak};
 use std::time::{Duration, Instant};
 
 use crate::clock::{Clock, Now};
 use crate::error::{Error, Status};
-use crate::fork::PerProcess;
+use crate::fork::{Owned, PerProcess};
 use crate::sync::{Mutex, MutexGuard};
 use crate::token::{Grant, Token};
 use event::{Event, Observer, tell};
@@ -44,10 +47,10 @@ use waiters::{WaiterId, Want};
 /// How often a waiting caller looks for itself whether the next try is due, in case no thread could be started for that.
 const LOOK_IN: Duration = Duration::from_secs(1);
 
-/// The two endpoints. A session is one flight: its requests may share a connection.
+/// The two endpoints.
 pub(crate) trait Endpoint: Send + Sync {
-    /// A new session.
-    fn session(&self) -> Box<dyn FnMut(&Request) -> Outcome + '_>;
+    /// Makes one exchange, within `limit` if there is one.
+    fn send(&self, request: &Request, limit: Option<Duration>) -> Outcome;
 }
 
 /// What a thread is started for.
@@ -72,16 +75,32 @@ pub(crate) struct Keeper {
     world: World,
     keep_fresh: bool,
     published: Published,
-    state: PerProcess<Mutex<State<Arc<Ticket>>>>,
+    desk: PerProcess<Desk>,
+}
+
+/// What changes, in one process.
+struct Desk {
+    state: Mutex<State<Arc<Ticket>>>,
+    news: Mutex<News>,
+}
+
+/// What the observer has not been told yet, in the order in which it happened.
+#[derive(Default)]
+struct News {
+    events: VecDeque<Event>,
+    /// A thread is telling; it goes on to the end.
+    being_told: bool,
 }
 
 /// Who carries out the effects of a change of state.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Caller {
-    /// May make the exchange itself if no thread can be started: it wants to wait for it anyway.
-    MayFly,
+    /// Waits for the exchange until this time of the monotonic clock, so it may make it itself if no thread can be started.
+    Waits { until_ms: i64 },
     /// Must not be held up.
     MustNotWait,
+    /// Is making an exchange, so it must not be held up by a program's callback that waits for that very exchange.
+    Flies,
 }
 
 impl Keeper {
@@ -91,7 +110,7 @@ impl Keeper {
             world,
             keep_fresh,
             published: Published::new(),
-            state: PerProcess::new(),
+            desk: PerProcess::new(),
         })
     }
 
@@ -106,31 +125,38 @@ impl Keeper {
             if !token.grant().is_usable(now) {
                 return None;
             }
-            if token.grant().is_due(now) {
-                self.renew_in_background(now);
-            }
             token.remember_checked_at(tick);
+            let has_work = token.grant().is_due(now) || (self.keep_fresh && !self.desk.is_made());
+            // A reference of its own: a callback may free the client. Nothing of `self` is used after this.
+            if let Some(me) = self.me.upgrade().filter(|_| has_work) {
+                me.look_after(now);
+            }
         }
         Some(token)
     }
 
-    /// Starts a renewal that is due, unless somebody is at it.
-    fn renew_in_background(&self, now: Now) {
-        let owned = self.state.get(|| self.first_state());
-        let mut state = match owned.value.try_lock() {
+    /// Starts a renewal that is due, unless somebody is at it; in a forked child, has a token kept fresh that was so before.
+    fn look_after(&self, now: Now) {
+        let desk = self.desk();
+        let mut state = match desk.value.state.try_lock() {
             Ok(state) => state,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
             // Whoever has the lock sees to it.
             Err(TryLockError::WouldBlock) => return,
         };
         state.renew_if_due(now);
-        self.carry_out(state, now, Caller::MustNotWait);
+        if state.wants_launch() || self.keep_fresh {
+            self.carry_out(&desk.value, state, now, Caller::MustNotWait);
+        }
     }
 
     /// Waits until there is an answer, or until the deadline.
     pub(crate) fn get(&self, want: Want) -> Result<Arc<Token>, Error> {
         let ticket = Arc::new(Ticket::new());
-        match self.ask(want, &ticket, Caller::MayFly) {
+        let caller = Caller::Waits {
+            until_ms: want.deadline_ms,
+        };
+        match self.ask(want, &ticket, caller) {
             Asked::Answered(answer) => self.hand_out(answer),
             Asked::Waiting(id) => self.hand_out(self.wait(&ticket, id, &want)),
         }
@@ -158,7 +184,10 @@ impl Keeper {
     fn wait(&self, ticket: &Ticket, id: WaiterId, want: &Want) -> Answer {
         let left = want.deadline_ms.saturating_sub(self.now().mono_ms);
         let left = Duration::from_millis(left.max(0).unsigned_abs());
-        if let Some(answer) = self.wait_for(ticket, left, Caller::MayFly) {
+        let caller = Caller::Waits {
+            until_ms: want.deadline_ms,
+        };
+        if let Some(answer) = self.wait_for(ticket, left, caller) {
             return answer;
         }
         self.change(Caller::MustNotWait, |state, _| state.give_up(id));
@@ -170,7 +199,7 @@ impl Keeper {
     }
 
     /// Waits for an operation's answer, for `timeout` at most.
-    pub(crate) fn look(
+    pub(crate) fn wait_for_operation(
         &self,
         ticket: &Ticket,
         timeout: Duration,
@@ -179,16 +208,18 @@ impl Keeper {
         Some(self.hand_out(answer))
     }
 
+    /// Waits, and looks now and then whether there is something to do: there may be no other thread that does.
     fn wait_for(&self, ticket: &Ticket, timeout: Duration, caller: Caller) -> Option<Answer> {
         // None: so far away that it never comes.
         let until = Instant::now().checked_add(timeout);
         loop {
             let left = until.map_or(LOOK_IN, |u| u.saturating_duration_since(Instant::now()));
-            match ticket.wait(left.min(LOOK_IN)) {
-                None if left > LOOK_IN || until.is_none() => {
-                    self.change(caller, |state, now| state.wake(now));
-                }
-                answer => return answer,
+            if let Some(answer) = ticket.wait(left.min(LOOK_IN)) {
+                return Some(answer);
+            }
+            self.change(caller, |state, now| state.wake(now));
+            if left <= LOOK_IN && until.is_some() {
+                return ticket.wait(Duration::ZERO);
             }
         }
     }
@@ -242,82 +273,125 @@ impl Keeper {
 
     // --- Carrying out ---
 
+    fn desk(&self) -> Arc<Owned<Desk>> {
+        self.desk.get(|| self.first_desk())
+    }
+
+    /// What a process starts with: nothing, or in a forked child the parent's access token and nothing else of it.
+    fn first_desk(&self) -> Desk {
+        let inherited = self.published.read().map(|token| Arc::clone(token.grant()));
+        // The fork may have come in the middle of publishing it.
+        self.published.publish(inherited.clone(), &self.world.clock);
+        Desk {
+            state: Mutex::new(State::new(self.keep_fresh, inherited)),
+            news: Mutex::default(),
+        }
+    }
+
     /// Changes the state under its lock, and carries out what follows.
     fn change<R>(&self, caller: Caller, act: impl FnOnce(&mut State<Arc<Ticket>>, Now) -> R) -> R {
-        let owned = self.state.get(|| self.first_state());
-        let mut state = owned.value.lock().unwrap_or_else(PoisonError::into_inner);
+        let desk = self.desk();
+        let mut state = lock(&desk.value.state);
         let now = self.now();
         let result = act(&mut state, now);
-        self.carry_out(state, now, caller);
+        self.carry_out(&desk.value, state, now, caller);
         result
     }
 
-    /// Publishes under the lock, so that what is published last is the newest; all else outside it.
-    fn carry_out(&self, mut state: MutexGuard<'_, State<Arc<Ticket>>>, now: Now, caller: Caller) {
+    /// Publishes under the lock, so that what is published last is the newest, and all else outside it. A program's callbacks
+    /// come last: they may wait for what was started here.
+    fn carry_out(
+        &self,
+        desk: &Desk,
+        mut state: MutexGuard<'_, State<Arc<Ticket>>>,
+        now: Now,
+        caller: Caller,
+    ) {
         let effects: Effects<Arc<Ticket>> = state.take_effects(now);
         if let Some(grant) = effects.publish {
             self.published.publish(grant, &self.world.clock);
         }
+        lock(&desk.news).events.extend(effects.events);
         let wake_at = state.next_wake(now);
         drop(state);
         if let (Some(at), Some(me)) = (wake_at, self.me.upgrade()) {
             (self.world.alarm)(&me, Some(at));
         }
-        tell(&*self.world.observer, effects.events);
+        if effects.launch {
+            self.launch(desk, caller);
+        }
         for (ticket, answer) in effects.answers {
             ticket.answer(answer);
         }
-        if effects.launch {
-            self.launch(caller);
+        if caller != Caller::Flies {
+            self.tell(desk);
+        }
+    }
+
+    /// Tells the observer what it has not been told, unless another thread does: then that one goes on with it.
+    fn tell(&self, desk: &Desk) {
+        let mut news = lock(&desk.news);
+        while !news.being_told
+            && let Some(event) = news.events.pop_front()
+        {
+            news.being_told = true;
+            drop(news);
+            // A program's callback that panics must not stop the news.
+            let _ = catch_unwind(AssertUnwindSafe(|| tell(&*self.world.observer, &event)));
+            news = lock(&desk.news);
+            news.being_told = false;
         }
     }
 
     /// Flies on a thread of its own; where there is none to be had, on the caller's if that waits anyway.
-    fn launch(&self, caller: Caller) {
+    fn launch(&self, desk: &Desk, caller: Caller) {
         let Some(me) = self.me.upgrade() else { return };
-        let Err(error) = (self.world.spawn)(Box::new(move || me.fly())) else {
+        let Err(error) = (self.world.spawn)(Box::new(move || me.fly(None))) else {
             return;
         };
-        tell(&*self.world.observer, vec![Event::NoThread]);
+        lock(&desk.news).events.push_back(Event::NoThread);
         match caller {
-            Caller::MayFly => self.fly(),
+            Caller::Waits { until_ms } => self.fly(Some(until_ms)),
+            Caller::Flies => self.fly(None),
             Caller::MustNotWait => self.ground(error),
         }
     }
 
-    /// Makes the exchanges of a flight, and of those that follow from it.
-    fn fly(&self) {
-        if catch_unwind(AssertUnwindSafe(|| self.exchange_all())).is_err() {
+    /// Makes the exchanges of one flight, until `until_ms` at most.
+    fn fly(&self, until_ms: Option<i64>) {
+        if catch_unwind(AssertUnwindSafe(|| self.exchange(until_ms))).is_err() {
             self.ground(Error::new(
                 Status::Internal,
                 "A bug in libapivideo was caught while it renewed the token. Please report it.",
             ));
         }
+        self.tell(&self.desk().value);
     }
 
-    fn exchange_all(&self) {
-        let mut session = self.world.endpoint.session();
-        let mut next = self.change(Caller::MustNotWait, |state, now| state.take_off(now));
+    fn exchange(&self, until_ms: Option<i64>) {
+        let mut next = self.change(Caller::Flies, |state, now| state.take_off(now));
         while let Some(request) = next {
             let sent = self.now();
-            let outcome = session(&request);
-            next = self.change(Caller::MustNotWait, |state, now| {
+            let limit = until_ms.map(|until| {
+                Duration::from_millis(until.saturating_sub(sent.mono_ms).max(0).unsigned_abs())
+            });
+            let outcome = self.world.endpoint.send(&request, limit);
+            next = self.change(Caller::Flies, |state, now| {
                 state.came_back(&request, outcome, sent, now, &mut || (self.world.draw)())
             });
         }
     }
 
     fn ground(&self, error: Error) {
-        self.change(Caller::MustNotWait, |state, now| {
+        self.change(Caller::Flies, |state, now| {
             state.grounded(error, now, &mut || (self.world.draw)());
         });
     }
+}
 
-    /// What a process starts with: nothing, or in a forked child the parent's access token and nothing else of it.
-    fn first_state(&self) -> Mutex<State<Arc<Ticket>>> {
-        let grant = self.published.read().map(|token| Arc::clone(token.grant()));
-        Mutex::new(State::new(self.keep_fresh, grant))
-    }
+/// A lock whose holder panicked is as good as any other: each change of what it guards is complete in itself.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 enum Asked {

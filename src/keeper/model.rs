@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use shuttle::thread;
 
@@ -55,35 +56,33 @@ struct Server {
 }
 
 impl Endpoint for Server {
-    fn session(&self) -> Box<dyn FnMut(&Request) -> Outcome + '_> {
-        Box::new(|request| {
-            assert_eq!(
-                self.counts.in_flight.fetch_add(1, Ordering::SeqCst),
-                0,
-                "two at once"
-            );
-            thread::yield_now();
-            let refresh = matches!(request, Request::Refresh(_));
-            let counter = if refresh {
-                &self.counts.refreshes
-            } else {
-                &self.counts.authentications
-            };
-            let number = counter.fetch_add(1, Ordering::SeqCst);
-            self.counts.in_flight.fetch_sub(1, Ordering::SeqCst);
-            if self.fails {
-                let error = Error::new(Status::NetworkError, "down");
-                return Outcome::Failed { error, spent: true };
-            }
-            if refresh && self.refuses_refresh {
-                return Outcome::Rejected(Error::new(Status::RefreshRejected, "no"));
-            }
-            Outcome::Granted {
-                access_token: Secret::new(&format!("access-{refresh}-{number}")),
-                refresh_token: Some(Secret::new(&format!("refresh-{refresh}-{number}"))),
-                lifetime_ms: HOUR,
-            }
-        })
+    fn send(&self, request: &Request, _limit: Option<Duration>) -> Outcome {
+        assert_eq!(
+            self.counts.in_flight.fetch_add(1, Ordering::SeqCst),
+            0,
+            "two at once"
+        );
+        thread::yield_now();
+        let refresh = matches!(request, Request::Refresh(_));
+        let counter = if refresh {
+            &self.counts.refreshes
+        } else {
+            &self.counts.authentications
+        };
+        let number = counter.fetch_add(1, Ordering::SeqCst);
+        self.counts.in_flight.fetch_sub(1, Ordering::SeqCst);
+        if self.fails {
+            let error = Error::new(Status::NetworkError, "down");
+            return Outcome::Failed { error, spent: true };
+        }
+        if refresh && self.refuses_refresh {
+            return Outcome::Rejected(Error::new(Status::RefreshRejected, "no"));
+        }
+        Outcome::Granted {
+            access_token: Secret::new(&format!("access-{refresh}-{number}")),
+            refresh_token: Some(Secret::new(&format!("refresh-{refresh}-{number}"))),
+            lifetime_ms: HOUR,
+        }
     }
 }
 

@@ -25,7 +25,7 @@ pub(crate) const URGENT_CAP: i64 = 5 * SECOND;
 
 const BACKOFF_BASE: i64 = 200;
 const KEY_PROBE_FIRST: i64 = 30 * SECOND;
-const KEY_PROBE_CAP: i64 = 5 * MINUTE;
+const KEY_PROBE_CAP: i64 = 4 * MINUTE;
 const RETRY_AFTER_MIN: i64 = SECOND;
 const RETRY_AFTER_MAX: i64 = 600 * SECOND;
 /// Renewing ahead of time never makes more than one exchange in this time.
@@ -56,10 +56,11 @@ pub(crate) fn backoff(failures: u32, cap: i64, draw: f64) -> i64 {
     jitter(grown.min(cap), draw)
 }
 
-/// After the `rejections`th rejection of the key in a row (from 1): the delay to the next probe.
+/// After the `rejections`th rejection of the key in a row (from 1): the delay to the next probe, 30 seconds at first and 5 minutes
+/// at most.
 pub(crate) fn key_probe(rejections: u32, draw: f64) -> i64 {
     let grown = KEY_PROBE_FIRST.saturating_mul(1 << rejections.saturating_sub(1).min(10));
-    jitter(grown.min(KEY_PROBE_CAP), draw)
+    scale(grown.min(KEY_PROBE_CAP), 1.0 + 0.25 * draw)
 }
 
 /// What a server's Retry-After, in milliseconds, is taken for.
@@ -119,9 +120,9 @@ mod tests {
     #[test]
     fn key_probes_grow_from_30_seconds_to_5_minutes() {
         for draw in DRAWS {
-            assert!((15 * SECOND..=30 * SECOND).contains(&key_probe(1, draw)));
-            assert!((30 * SECOND..=60 * SECOND).contains(&key_probe(2, draw)));
-            assert!((150 * SECOND..=300 * SECOND).contains(&key_probe(1_000, draw)));
+            assert!((30_000..=37_500).contains(&key_probe(1, draw)));
+            assert!((60_000..=75_000).contains(&key_probe(2, draw)));
+            assert!((240_000..=300_000).contains(&key_probe(1_000, draw)));
         }
     }
 

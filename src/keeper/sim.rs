@@ -55,6 +55,8 @@ pub(super) enum Mode {
     LostReply,
     /// 503.
     Broken,
+    /// 503, with that many milliseconds to wait.
+    Busy(u64),
     /// 429, with that many milliseconds to wait where the server says so.
     Limited(Option<u64>),
 }
@@ -107,6 +109,11 @@ impl Server {
                 (self.latency_ms, failed(Status::NetworkError, true))
             }
             Mode::Broken => (self.latency_ms, failed(Status::ServerError, true)),
+            Mode::Busy(retry_after_ms) => {
+                let mut error = Error::new(Status::ServerError, "busy");
+                error.retry_after_ms = Some(retry_after_ms);
+                (self.latency_ms, Outcome::Failed { error, spent: true })
+            }
             Mode::Limited(retry_after_ms) => {
                 let mut error = Error::new(Status::RateLimited, "slow down");
                 error.retry_after_ms = retry_after_ms;
@@ -123,8 +130,8 @@ impl Server {
 
     fn reply(&mut self, request: &Request) -> Outcome {
         let refused = match request {
-            Request::ApiKey if !self.key_works => Some(Status::KeyRejected),
-            Request::ApiKey => None,
+            Request::ApiKey { .. } if !self.key_works => Some(Status::KeyRejected),
+            Request::ApiKey { .. } => None,
             Request::Refresh(grant) => {
                 let in_force = self.refresh_in_force.map(|id| format!("refresh-{id}"));
                 let presented = grant.refresh_token().map(|t| t.as_str().to_owned());

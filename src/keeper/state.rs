@@ -15,8 +15,8 @@ use crate::token::Grant;
 /// One HTTP exchange to make.
 #[derive(Clone, Debug)]
 pub(crate) enum Request {
-    /// `POST /auth/api-key`.
-    ApiKey,
+    /// `POST /auth/api-key`. `held` is the last grant, if there was one: no message may repeat it.
+    ApiKey { held: Option<Arc<Grant>> },
     /// `POST /auth/refresh` with this grant's refresh token.
     Refresh(Arc<Grant>),
 }
@@ -24,8 +24,16 @@ pub(crate) enum Request {
 impl Request {
     pub(crate) fn path(&self) -> &'static str {
         match self {
-            Request::ApiKey => "/auth/api-key",
+            Request::ApiKey { .. } => "/auth/api-key",
             Request::Refresh(_) => "/auth/refresh",
+        }
+    }
+
+    /// The last grant.
+    pub(crate) fn grant(&self) -> Option<&Arc<Grant>> {
+        match self {
+            Request::ApiKey { held } => held.as_ref(),
+            Request::Refresh(grant) => Some(grant),
         }
     }
 }
@@ -116,7 +124,7 @@ pub(crate) struct State<T> {
     grant: Option<Arc<Grant>>,
     /// The grant's refresh token has not been sent yet, and belongs to this process.
     may_refresh: bool,
-    /// The API rejected the last grant, and nothing has replaced it yet.
+    /// The API rejected the grant, and nothing has replaced it yet.
     withdrawn: bool,
     /// When the last replacement of a rejected grant was obtained.
     replaced_at: Option<i64>,
@@ -218,21 +226,20 @@ impl<T> State<T> {
         id
     }
 
-    /// A caller gave up. `false` if it has its answer already.
-    pub(crate) fn give_up(&mut self, id: WaiterId) -> bool {
+    /// A caller's time is up, unless it has its answer already.
+    pub(crate) fn give_up(&mut self, id: WaiterId) {
         let waited = self.waiters.remove(id).is_some();
         self.statistics.timeouts += u64::from(waited);
-        waited
     }
 
-    /// A caller does not want its answer any more. `false` if it has it already.
-    pub(crate) fn cancel(&mut self, id: WaiterId) -> bool {
-        self.waiters.remove(id).is_some()
+    /// A caller does not want its answer any more.
+    pub(crate) fn cancel(&mut self, id: WaiterId) {
+        self.waiters.remove(id);
     }
 
     /// The API rejected `rejected` with a 401.
     pub(crate) fn invalidate(&mut self, rejected: &Arc<Grant>, now: Now) -> Result<(), Error> {
-        let current = self.grant.as_ref();
+        let current = self.grant.as_ref().filter(|_| !self.withdrawn);
         if self.closed || !current.is_some_and(|grant| Arc::ptr_eq(grant, rejected)) {
             return Ok(());
         }
@@ -240,7 +247,6 @@ impl<T> State<T> {
             self.effects.events.push(Event::RejectedAgain);
             return Err(rejected_again().retry_after(left));
         }
-        self.grant = None;
         self.may_refresh = false;
         self.withdrawn = true;
         self.statistics.invalidations += 1;
@@ -257,13 +263,15 @@ impl<T> State<T> {
 
     /// A reader saw that the token is due: renew it unless that is being done, or was tried just now.
     pub(crate) fn renew_if_due(&mut self, now: Now) {
-        let due = match &self.grant {
-            Some(grant) => grant.is_due(now),
-            None => self.withdrawn,
-        };
-        if due && !self.closed && now.mono_ms >= self.retry_at(now) {
+        let due = |grant: &Arc<Grant>| self.withdrawn || grant.is_due(now);
+        if self.grant.as_ref().is_some_and(due) && now.mono_ms >= self.retry_at(now) {
             self.launch(Purpose::Token);
         }
+    }
+
+    /// Whether the last change calls for a flight to be started.
+    pub(crate) fn wants_launch(&self) -> bool {
+        self.effects.launch
     }
 
     /// The time has come that [`State::next_wake`] named, or another: see to what is due.
@@ -285,27 +293,32 @@ impl<T> State<T> {
         if self.flight.is_some() || self.closed {
             return deadline;
         }
-        let retry = deadline.map(|_| self.retry_at(now));
+        let retry = deadline.map(|_| self.next_try(now));
         [deadline, retry, self.next_renewal(now)]
             .into_iter()
             .flatten()
             .min()
     }
 
+    /// When a failed try is to be repeated: earlier than said once the token has come to its end.
+    fn next_try(&self, now: Now) -> i64 {
+        match (&self.failure, self.usable(now)) {
+            (Some(failure), Some(grant)) => {
+                let end = now.mono_ms.saturating_add(grant.usable_for_ms(now));
+                failure.calm_retry_at.min(failure.urgent_retry_at.max(end))
+            }
+            _ => self.retry_at(now),
+        }
+    }
+
     /// When to renew a token that nobody may be reading.
     fn next_renewal(&self, now: Now) -> Option<i64> {
-        if !self.keep_fresh {
-            return None;
-        }
-        if self.withdrawn {
-            return Some(self.retry_at(now));
-        }
-        let grant = self.grant.as_ref()?;
+        let grant = self.grant.as_ref().filter(|_| self.keep_fresh)?;
         let due = now.mono_ms.saturating_add(grant.due_in_ms(now));
-        let expired = now.mono_ms.saturating_add(grant.usable_for_ms(now));
-        Some(match &self.failure {
-            None => due,
-            Some(f) => f.calm_retry_at.min(f.urgent_retry_at.max(expired)).max(due),
+        Some(if self.withdrawn {
+            self.next_try(now)
+        } else {
+            self.next_try(now).max(due)
         })
     }
 
@@ -327,7 +340,7 @@ impl<T> State<T> {
         };
         Statistics {
             waiters: self.waiters.len() as u64,
-            consecutive_failures: u64::from(self.failures.max(self.key_rejections)),
+            consecutive_failures: u64::from(self.failures.saturating_add(self.key_rejections)),
             retry_in_ms: retry_in.unsigned_abs(),
             exchanges_in_flight: u64::from(self.flight.is_some()),
             ..self.statistics
@@ -336,7 +349,7 @@ impl<T> State<T> {
 
     // --- The flight: one at a time ---
 
-    /// Starts a flight if a caller waits for one, and none is under way or it is too early.
+    /// Starts a flight if a caller waits for one, unless one is under way or it is too early.
     fn launch_if_wanted(&mut self, now: Now) {
         if self.waiters.any(Purpose::Authenticate) {
             self.launch(Purpose::Authenticate);
@@ -385,13 +398,18 @@ impl<T> State<T> {
                 self.land(purpose, Err(no_refresh_token()), now);
                 self.first_request(now)
             }
-            (None, _) => Some(self.request(Request::ApiKey)),
+            (None, _) => Some(self.key_request()),
         }
+    }
+
+    fn key_request(&mut self) -> Request {
+        let held = self.grant.clone();
+        self.request(Request::ApiKey { held })
     }
 
     fn request(&mut self, request: Request) -> Request {
         match request {
-            Request::ApiKey => self.statistics.authenticate_requests += 1,
+            Request::ApiKey { .. } => self.statistics.authenticate_requests += 1,
             Request::Refresh(_) => self.statistics.refresh_requests += 1,
         }
         self.effects.events.push(Event::sending(&request));
@@ -425,17 +443,17 @@ impl<T> State<T> {
                     sent,
                     draw(),
                 );
-                self.adopt(grant, request, now, draw)
+                self.adopt(grant, request, purpose, now, draw)
             }
             Outcome::Rejected(error) => match request {
                 Request::Refresh(_) => {
                     self.refresh_rejected(now);
                     if purpose == Purpose::Token {
-                        return Some(self.request(Request::ApiKey));
+                        return Some(self.key_request());
                     }
                     Err(error)
                 }
-                Request::ApiKey => Err(self.key_rejected(error, now, draw)),
+                Request::ApiKey { .. } => Err(self.key_rejected(error, purpose, now, draw)),
             },
             Outcome::Failed { error, spent } => {
                 if matches!(request, Request::Refresh(_)) {
@@ -444,20 +462,23 @@ impl<T> State<T> {
                     } else if purpose == Purpose::Token && error.retry_after_ms.is_none() {
                         self.statistics.failures += 1;
                         self.effects.events.push(Event::RefreshLost(error));
-                        return Some(self.request(Request::ApiKey));
+                        return Some(self.key_request());
                     }
                 }
-                Err(self.failed(error, now, draw))
+                Err(self.failed(error, purpose, now, draw))
             }
         };
         self.land(purpose, result, now);
-        self.take_off(now)
+        None
     }
 
     /// The flight could not start: no thread, and nobody who could do its work.
     pub(crate) fn grounded(&mut self, error: Error, now: Now, draw: &mut dyn FnMut() -> f64) {
         if let Some(purpose) = self.flight {
-            let error = self.failed(error, now, draw);
+            self.statistics.failures += 1;
+            let calm = policy::backoff(1, policy::CALM_CAP, draw());
+            // Without a valid token the next caller may do the work itself, at once.
+            let error = self.fail(error, calm, 0, now);
             self.land(purpose, Err(error), now);
         }
     }
@@ -494,11 +515,12 @@ impl<T> State<T> {
         &mut self,
         grant: Grant,
         request: &Request,
+        purpose: Purpose,
         now: Now,
         draw: &mut dyn FnMut() -> f64,
     ) -> Answer {
         if !grant.is_usable(now) {
-            return Err(self.failed(expired_on_arrival(), now, draw));
+            return Err(self.failed(expired_on_arrival(), purpose, now, draw));
         }
         let grant = Arc::new(grant);
         self.statistics.tokens_granted += 1;
@@ -506,11 +528,12 @@ impl<T> State<T> {
             via: request.path(),
             lifetime_ms: grant.lifetime_ms(),
         });
-        if matches!(request, Request::Refresh(_)) {
-            self.refresh_rejections = 0;
-        }
-        if std::mem::take(&mut self.withdrawn) {
-            self.replaced_at = Some(now.mono_ms);
+        let withdrawn = std::mem::take(&mut self.withdrawn);
+        match request {
+            Request::Refresh(_) => self.refresh_rejections = 0,
+            // A refresh that was under way when the token was rejected is not the replacement that is on trial.
+            Request::ApiKey { .. } if withdrawn => self.replaced_at = Some(now.mono_ms),
+            Request::ApiKey { .. } => {}
         }
         self.failure = None;
         self.failures = 0;
@@ -536,20 +559,41 @@ impl<T> State<T> {
             .push(Event::RefreshRejected { contended });
     }
 
-    fn key_rejected(&mut self, error: Error, now: Now, draw: &mut dyn FnMut() -> f64) -> Error {
+    fn key_rejected(
+        &mut self,
+        error: Error,
+        purpose: Purpose,
+        now: Now,
+        draw: &mut dyn FnMut() -> f64,
+    ) -> Error {
         self.statistics.key_rejections += 1;
+        if self.is_of_no_consequence(purpose, now) {
+            return error;
+        }
         self.key_rejections = self.key_rejections.saturating_add(1);
         let delay = policy::key_probe(self.key_rejections, draw());
         self.fail(error, delay, delay, now)
     }
 
-    fn failed(&mut self, error: Error, now: Now, draw: &mut dyn FnMut() -> f64) -> Error {
+    fn failed(
+        &mut self,
+        error: Error,
+        purpose: Purpose,
+        now: Now,
+        draw: &mut dyn FnMut() -> f64,
+    ) -> Error {
         self.statistics.failures += 1;
-        self.failures = self.failures.saturating_add(1);
-        let u = draw();
         let asked = error
             .retry_after_ms
             .map(|ms| policy::clamp_retry_after(i64::try_from(ms).unwrap_or(i64::MAX)));
+        if self.is_of_no_consequence(purpose, now) {
+            return Error {
+                retry_after_ms: asked.map(i64::unsigned_abs),
+                ..error
+            };
+        }
+        self.failures = self.failures.saturating_add(1);
+        let u = draw();
         let delay = |cap| policy::backoff(self.failures, cap, u).max(asked.unwrap_or(0));
         self.fail(
             error,
@@ -557,6 +601,12 @@ impl<T> State<T> {
             delay(policy::URGENT_CAP),
             now,
         )
+    }
+
+    /// A failed call of the program's own changes nothing while the token at hand needs no renewal.
+    fn is_of_no_consequence(&self, purpose: Purpose, now: Now) -> bool {
+        let fresh = self.usable(now).is_some_and(|grant| !grant.is_due(now));
+        purpose != Purpose::Token && fresh
     }
 
     fn fail(&mut self, error: Error, calm: i64, urgent: i64, now: Now) -> Error {
@@ -577,7 +627,9 @@ impl<T> State<T> {
     // --- What is known ---
 
     fn usable(&self, now: Now) -> Option<&Arc<Grant>> {
-        self.grant.as_ref().filter(|grant| grant.is_usable(now))
+        self.grant
+            .as_ref()
+            .filter(|grant| !self.withdrawn && grant.is_usable(now))
     }
 
     fn refresh_token(&self) -> Option<Arc<Grant>> {

@@ -1,5 +1,6 @@
 //! Where a waiting caller's answer arrives.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
@@ -22,6 +23,7 @@ pub(crate) struct Ticket {
 struct Slot {
     answer: Option<Answer>,
     callback: Option<Callback>,
+    had_callback: bool,
 }
 
 impl Ticket {
@@ -35,7 +37,7 @@ impl Ticket {
 
     /// The slot's lock; an error in a forked child, where a thread that does not exist there may hold it for ever.
     fn slot(&self) -> Result<MutexGuard<'_, Slot>, Error> {
-        if self.process != fork::generation() {
+        if !self.is_ours() {
             return Err(Error::new(
                 Status::Cancelled,
                 "The operation belongs to the process that this one was forked from. Start it again here.",
@@ -55,7 +57,7 @@ impl Ticket {
         drop(slot);
         self.answered.notify_all();
         if let Some(callback) = callback {
-            callback();
+            call(callback);
         }
     }
 
@@ -83,20 +85,30 @@ impl Ticket {
         slot.answer.clone()
     }
 
+    /// Whether this process's threads will answer it.
+    pub(crate) fn is_ours(&self) -> bool {
+        self.process == fork::generation()
+    }
+
     /// Has `callback` called once, when the answer is there: at once if it is already. An error if one was set before.
     pub(crate) fn on_answer(&self, callback: Callback) -> Result<(), Error> {
         let mut slot = self.slot()?;
-        if slot.answer.is_none() {
-            if slot.callback.is_some() {
-                return Err(Error::invalid(
-                    "The operation has a completion callback already.",
-                ));
-            }
-            slot.callback = Some(callback);
-            return Ok(());
+        if std::mem::replace(&mut slot.had_callback, true) {
+            return Err(Error::invalid(
+                "The operation has a completion callback already.",
+            ));
         }
-        drop(slot);
-        callback();
+        if slot.answer.is_none() {
+            slot.callback = Some(callback);
+        } else {
+            drop(slot);
+            call(callback);
+        }
         Ok(())
     }
+}
+
+/// A program's callback that panics must not take the answers of others with it.
+fn call(callback: Callback) {
+    let _ = catch_unwind(AssertUnwindSafe(callback));
 }

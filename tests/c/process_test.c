@@ -115,9 +115,16 @@ static apivideo_operation *operation;
 
 static int look_at_parents_operation(void) {
     const apivideo_token *token = NULL;
-    if (apivideo_operation_wait(operation, UINT32_MAX, &token, NULL) != APIVIDEO_STATUS_CANCELLED) return 1;
+    apivideo_operation *own = NULL;
+    sandbox_clear_faults();
+    if (apivideo_get_token_start(client, 0, &own, NULL) != APIVIDEO_STATUS_OK) return 1;
+    if (apivideo_operation_wait(operation, UINT32_MAX, &token, NULL) != APIVIDEO_STATUS_CANCELLED) return 2;
     apivideo_operation_cancel(operation);
     apivideo_operation_free(operation);
+    /* The child's own is another, and goes on. */
+    if (apivideo_operation_wait(own, UINT32_MAX, &token, NULL) != APIVIDEO_STATUS_OK) return 3;
+    apivideo_token_free(token);
+    apivideo_operation_free(own);
     return 0;
 }
 
@@ -189,7 +196,6 @@ static int use_client_without_threads(void) {
     apivideo_error_free(error);
     apivideo_operation_free(pending);
     /* A caller that waits does the work itself. */
-    sleep_ms(250);
     first = access_token_of(client);
     /* So does the caller that finds the token expired. */
     travel_s(7200);
@@ -203,6 +209,80 @@ static int use_client_without_threads(void) {
     apivideo_client_free(client);
     free(first);
     return 0;
+}
+
+static int wait_without_threads(void) {
+    apivideo_config *config = test_config();
+    const apivideo_token *token = NULL;
+    int64_t start;
+    struct rlimit none;
+    none.rlim_cur = none.rlim_max = 0;
+    if (setrlimit(RLIMIT_NPROC, &none) != 0) return 1;
+    if (getuid() == 0 && (setgid(65534) != 0 || setuid(65534) != 0)) return 2;
+    apivideo_config_set_attempt_timeout_ms(config, 30000, NULL);
+    apivideo_config_set_wait_timeout_ms(config, 300, NULL);
+    client = client_with(config);
+    start = now_ms();
+    if (apivideo_get_token(client, &token, NULL) != APIVIDEO_STATUS_TIMEOUT) return 3;
+    if (now_ms() - start > 5000) return 4;
+    apivideo_client_free(client);
+    return 0;
+}
+
+static void without_threads_a_wait_has_its_end_too(void) {
+    sandbox_fault("{\"on\": \"api-key\", \"fault\": {\"kind\": \"hang\"}}");
+    CHECK(in_child(wait_without_threads) == 0);
+}
+
+/* How many threads this process has. */
+static int count_threads(void) {
+    char line[256];
+    int threads = -1;
+    FILE *status = fopen("/proc/self/status", "r");
+    REQUIRE(status != NULL);
+    while (fgets(line, sizeof line, status) != NULL)
+        if (strncmp(line, "Threads:", 8) == 0) threads = atoi(line + 8);
+    fclose(status);
+    return threads;
+}
+
+static int use_every_thread_and_wait_for_its_end(void) {
+    apivideo_config *config = test_config();
+    apivideo_client *plain = test_client();
+    int64_t start = now_ms();
+    apivideo_config_set_keep_fresh(config, 1, NULL);
+    client = client_with(config);
+    free(access_token_of(client));
+    free(access_token_of(plain));
+    while (count_threads() != 2) /* This one and the timer. */
+        if (now_ms() - start > 10000) return 1;
+    apivideo_client_free(client);
+    while (count_threads() != 1) /* The plain client, which goes on living, has none. */
+        if (now_ms() - start > 10000) return 2;
+    apivideo_client_free(plain);
+    return 0;
+}
+
+static void no_thread_is_idle(void) { CHECK(in_child(use_every_thread_and_wait_for_its_end) == 0); }
+
+static int keep_fresh_in_a_child(void) {
+    int64_t start = now_ms();
+    free(access_token_of(client)); /* Reads what the parent has: it is far from due. */
+    while (count_threads() != 2) {
+        free(access_token_of(client)); /* The first may have come within the tick of the parent's. */
+        if (now_ms() - start > 10000) return 1;
+    }
+    apivideo_client_free(client);
+    return 0;
+}
+
+static void a_child_goes_on_keeping_fresh(void) {
+    apivideo_config *config = test_config();
+    apivideo_config_set_keep_fresh(config, 1, NULL);
+    client = client_with(config);
+    free(access_token_of(client));
+    CHECK(in_child(keep_fresh_in_a_child) == 0);
+    apivideo_client_free(client);
 }
 
 static void without_threads_the_caller_does_the_work(void) {
@@ -294,6 +374,9 @@ int main(void) {
     RUN(exit_is_not_delayed_by_a_hung_exchange);
     RUN(a_lost_connection_raises_no_sigpipe);
     RUN(without_threads_the_caller_does_the_work);
+    RUN(without_threads_a_wait_has_its_end_too);
+    RUN(no_thread_is_idle);
+    RUN(a_child_goes_on_keeping_fresh);
     RUN(without_file_descriptors_there_is_a_status);
     RUN(a_read_makes_no_system_call_while_a_renewal_hangs);
     return report();

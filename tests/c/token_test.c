@@ -279,6 +279,34 @@ static void a_callback_may_free_its_own_operation(void) {
     apivideo_client_free(client);
 }
 
+static void a_second_callback_is_refused_after_the_end_too(void) {
+    apivideo_client *client = test_client();
+    apivideo_operation *operation = NULL;
+    int one = 1;
+    free(access_token_of(client));
+    completions = 0;
+    REQUIRE(apivideo_get_token_start(client, 0, &operation, NULL) == APIVIDEO_STATUS_OK);
+    CHECK(apivideo_operation_on_complete(operation, count_completion, &one, NULL) == APIVIDEO_STATUS_OK);
+    CHECK(apivideo_operation_on_complete(operation, count_completion, &one, NULL) ==
+          APIVIDEO_STATUS_INVALID_ARGUMENT);
+    CHECK(completions == 1);
+    apivideo_operation_free(operation);
+    apivideo_client_free(client);
+}
+
+static void who_cancels_waits_no_more(void) {
+    apivideo_client *client = test_client();
+    apivideo_operation *operation = NULL;
+    sandbox_fault("{\"on\": \"api-key\", \"fault\": {\"kind\": \"hang\"}}");
+    REQUIRE(apivideo_get_token_start(client, 0, &operation, NULL) == APIVIDEO_STATUS_OK);
+    CHECK(client_count(client, APIVIDEO_STATISTIC_WAITERS) == 1);
+    apivideo_operation_cancel(operation);
+    CHECK(client_count(client, APIVIDEO_STATISTIC_WAITERS) == 0);
+    CHECK(client_count(client, APIVIDEO_STATISTIC_TIMEOUTS) == 0);
+    apivideo_operation_free(operation);
+    apivideo_client_free(client);
+}
+
 static void an_operation_ends_at_its_deadline_without_anybody_waiting(void) {
     apivideo_config *config = test_config();
     apivideo_client *client;
@@ -382,6 +410,94 @@ static void freeing_a_client_ends_the_waits_at_once(void) {
     CHECK(now_ms() - start < 5000);
 }
 
+/* --- Callbacks that use the client, and free it. --- */
+
+static apivideo_client *callbacks_client;
+static int asked_in_callback;
+
+static void ask_on_state(int32_t state, void *unused) {
+    (void)state;
+    (void)unused;
+    if (callbacks_client == NULL) return;
+    asked_in_callback++;
+    free(access_token_of(callbacks_client));
+}
+
+static void ask_on_log(int32_t level, const char *message, void *unused) {
+    (void)message;
+    ask_on_state(level, unused);
+}
+
+static void a_callback_may_ask_for_a_token(void) {
+    apivideo_config *config = test_config();
+    int64_t start;
+    int i;
+    REQUIRE(apivideo_config_set_on_state(config, ask_on_state, NULL, NULL, NULL) == APIVIDEO_STATUS_OK);
+    REQUIRE(apivideo_config_set_log(config, APIVIDEO_LOG_LEVEL_DEBUG, ask_on_log, NULL, NULL, NULL) ==
+            APIVIDEO_STATUS_OK);
+    callbacks_client = client_with(config);
+    start = now_ms();
+    for (i = 0; i < 3; i++) {
+        if (i > 0) travel_s(7200);
+        free(access_token_of(callbacks_client));
+    }
+    CHECK(now_ms() - start < 5000);
+    CHECK(asked_in_callback > 0);
+    CHECK(sandbox_count("api_key", "requests") + sandbox_count("refresh", "requests") == 3);
+    apivideo_client_free(callbacks_client);
+}
+
+static pthread_barrier_t in_callback;
+
+static void meet_on_state(int32_t state, void *unused) {
+    (void)unused;
+    if (state != APIVIDEO_TOKEN_STATE_EXPIRED) return;
+    pthread_barrier_wait(&in_callback);
+    pthread_barrier_wait(&in_callback);
+}
+
+static void a_client_may_be_freed_while_a_call_is_in_a_callback(void) {
+    apivideo_config *config = test_config();
+    apivideo_client *client;
+    pthread_t thread;
+    void *status;
+    pthread_barrier_init(&in_callback, NULL, 2);
+    REQUIRE(apivideo_config_set_on_state(config, meet_on_state, NULL, NULL, NULL) == APIVIDEO_STATUS_OK);
+    client = client_with(config);
+    free(access_token_of(client));
+    travel_s(7200);
+    REQUIRE(pthread_create(&thread, NULL, wait_for_token, client) == 0);
+    pthread_barrier_wait(&in_callback);
+    apivideo_client_free(client);
+    pthread_barrier_wait(&in_callback);
+    pthread_join(thread, &status);
+    CHECK((intptr_t)status == APIVIDEO_STATUS_CLOSED || (intptr_t)status == APIVIDEO_STATUS_OK);
+    pthread_barrier_destroy(&in_callback);
+}
+
+static void free_on_log(int32_t level, const char *message, void *user_data) {
+    apivideo_client **client = (apivideo_client **)user_data;
+    apivideo_client *mine = __atomic_exchange_n(client, (apivideo_client *)NULL, __ATOMIC_SEQ_CST);
+    (void)level;
+    (void)message;
+    apivideo_client_free(mine);
+}
+
+static void a_client_may_be_freed_by_its_own_callback(void) {
+    apivideo_config *config = test_config();
+    static apivideo_client *client;
+    const apivideo_token *token = NULL;
+    int64_t start = now_ms();
+    REQUIRE(apivideo_config_set_log(config, APIVIDEO_LOG_LEVEL_DEBUG, free_on_log, &client, on_release, NULL) ==
+            APIVIDEO_STATUS_OK);
+    __atomic_store_n(&released, 0, __ATOMIC_SEQ_CST);
+    client = client_with(config);
+    (void)apivideo_get_token(client, &token, NULL);
+    apivideo_token_free(token);
+    while (__atomic_load_n(&released, __ATOMIC_SEQ_CST) == 0) REQUIRE(now_ms() - start < 20000);
+    CHECK(client == NULL);
+}
+
 int main(void) {
     RUN(a_token_and_its_four_fields);
     RUN(a_copy_is_good_while_the_clients_token_has_its_number);
@@ -395,8 +511,13 @@ int main(void) {
     RUN(the_endpoints_on_their_own);
     RUN(an_operation_is_waited_for_in_slices_called_back_and_cancelled);
     RUN(a_callback_may_free_its_own_operation);
+    RUN(a_second_callback_is_refused_after_the_end_too);
+    RUN(who_cancels_waits_no_more);
     RUN(an_operation_ends_at_its_deadline_without_anybody_waiting);
     RUN(callbacks_tell_no_secret_and_are_released_once);
     RUN(freeing_a_client_ends_the_waits_at_once);
+    RUN(a_callback_may_ask_for_a_token);
+    RUN(a_client_may_be_freed_while_a_call_is_in_a_callback);
+    RUN(a_client_may_be_freed_by_its_own_callback);
     return report();
 }

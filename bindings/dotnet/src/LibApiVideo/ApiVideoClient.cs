@@ -1,4 +1,5 @@
 using System;
+using System.Runtime.CompilerServices;
 using System.Threading;
 using System.Threading.Tasks;
 using LibApiVideo.Native;
@@ -40,12 +41,21 @@ namespace LibApiVideo
             options ??= new ApiVideoClientOptions();
             NativeLoader.EnsureLoaded();
             _callbacks = new Callbacks(options.Log, options.StateChanged);
+            _handle = Open(apiKey, options, _callbacks);
+        }
+
+        /// <summary>Apart from its caller because Mono looks for a library as soon as it compiles a method that calls it.</summary>
+        [MethodImpl(MethodImplOptions.NoInlining)]
+        private static ClientHandle Open(string apiKey, ApiVideoClientOptions options, Callbacks callbacks)
+        {
             byte[] key = Utf8.Encode(apiKey, nameof(apiKey));
             try
             {
-                using (ConfigHandle config = Settings.From(options, _callbacks))
+                using (ConfigHandle config = Settings.From(options, callbacks))
                 {
-                    ApiVideoException.Check(NativeMethods.apivideo_client_new(key, config, out _handle, out ErrorHandle error), error, nameof(apiKey));
+                    ApiVideoException.Check(
+                        NativeMethods.apivideo_client_new(key, config, out ClientHandle client, out ErrorHandle error), error, nameof(apiKey));
+                    return client;
                 }
             }
             finally

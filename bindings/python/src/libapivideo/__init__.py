@@ -8,7 +8,7 @@
 `Client` keeps an API key's token: it authenticates, renews ahead of expiry, rides out outages, and hands out a header that is
 valid now in less than a microsecond. `AsyncClient` is the same for asyncio. `libapivideo.auth` plugs it into `requests` and
 `httpx`. Every exception is an `ApiVideoError`. What the library does goes to `logging.getLogger("libapivideo")`; no line and no
-message holds a key or a token. Durations are in seconds, or `datetime.timedelta` where the name says nothing else.
+message holds a key or a token. Durations that go in are seconds, as a number or a `datetime.timedelta`.
 """
 
 from ._abi import Status, TokenState
@@ -74,8 +74,11 @@ def library_version() -> str:
     return str(_lib.version(), "ascii")
 
 
-# What a reader of a traceback or of help() sees is where these are used from, not where they are written.
-for _name in __all__:
-    if getattr(globals()[_name], "__module__", None):
-        globals()[_name].__module__ = __name__
-del _name
+def _show_as_public() -> None:
+    """Has tracebacks and help() call things by the name they are used by, not by where they are written."""
+    for name in __all__:
+        if hasattr(globals()[name], "__module__"):
+            globals()[name].__module__ = __name__
+
+
+_show_as_public()

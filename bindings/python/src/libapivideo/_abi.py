@@ -208,7 +208,8 @@ def library_path() -> str:
     chosen = os.environ.get("LIBAPIVIDEO_PATH")
     if not chosen:
         return os.path.join(os.path.dirname(os.path.abspath(__file__)), FILE_NAME)
-    return os.path.join(chosen, FILE_NAME) if os.path.isdir(chosen) else chosen
+    # Absolute: the system's loader would look for a bare name elsewhere.
+    return os.path.abspath(os.path.join(chosen, FILE_NAME) if os.path.isdir(chosen) else chosen)
 
 
 class Library:

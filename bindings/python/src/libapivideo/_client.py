@@ -15,41 +15,42 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Literal, NoReturn, TypeVar
 
+    from ._core import Seconds
+
     _Self = TypeVar("_Self", bound="_Base")
 
 _token_id = lib.client_token_id
 
 
 class Stats(NamedTuple):
-    """A client's counters at one moment: since it was made, but for the last four, which are of now.
+    """A client's counters at one moment: since it was made, or as it is now. A forked child counts from 0.
 
-    In a forked child they count what the child does.
+    authenticate_requests: `POST /auth/api-key` requests made.
+    refresh_requests: `POST /auth/refresh` requests made.
+    tokens_granted: tokens obtained.
+    refresh_rejections: refresh tokens that api.video refused.
+    key_rejections: times that api.video refused the API key.
+    failures: exchanges that failed otherwise.
+    invalidations: tokens withdrawn because the API rejected them.
+    timeouts: callers whose wait ended without an answer.
+    waiters: now, callers waiting.
+    consecutive_failures: now, failed tries since the last token.
+    retry_in: now, seconds to the next try, while tries fail.
+    exchanges_in_flight: now, 1 while an exchange is made, else 0.
     """
 
     authenticate_requests: int
-    """`POST /auth/api-key` requests made."""
     refresh_requests: int
-    """`POST /auth/refresh` requests made."""
     tokens_granted: int
-    """Tokens obtained."""
     refresh_rejections: int
-    """Refresh tokens that api.video refused."""
     key_rejections: int
-    """Times that api.video refused the API key."""
     failures: int
-    """Exchanges that failed otherwise."""
     invalidations: int
-    """Tokens withdrawn because the API rejected them."""
     timeouts: int
-    """Callers whose wait ended without an answer."""
     waiters: int
-    """Now: callers waiting."""
     consecutive_failures: int
-    """Now: failed tries since the last token."""
     retry_in: float
-    """Now: seconds to the next try, while tries fail."""
     exchanges_in_flight: int
-    """Now: 1 while an exchange is made, else 0."""
 
 
 class _Base:
@@ -63,9 +64,9 @@ class _Base:
         base_url: str | None = None,
         app_name: str | None = None,
         app_version: str | None = None,
-        connect_timeout: _core.Seconds | None = None,
-        attempt_timeout: _core.Seconds | None = None,
-        wait_timeout: _core.Seconds | None = None,
+        connect_timeout: Seconds | None = None,
+        attempt_timeout: Seconds | None = None,
+        wait_timeout: Seconds | None = None,
         wait_for_recovery: bool = False,
         keep_fresh: bool = False,
         proxy: str | None = None,
@@ -180,7 +181,7 @@ class Client(_Base):
             return token.authorization
         return core.wait(None).authorization
 
-    def get_token(self, min_validity: _core.Seconds | None = None) -> Token:
+    def get_token(self, min_validity: Seconds | None = None) -> Token:
         """A valid token: at once when there is one, else when the one exchange that all callers share has given one.
 
         min_validity: how long it must be good from now, for a request that takes long; seconds, or a `datetime.timedelta`.
@@ -243,7 +244,7 @@ class AsyncClient(_Base):
             return token.authorization
         return (await core.wait_async(None)).authorization
 
-    async def get_token(self, min_validity: _core.Seconds | None = None) -> Token:
+    async def get_token(self, min_validity: Seconds | None = None) -> Token:
         """As `Client.get_token`."""
         core = self._core
         token = core.token

@@ -5,8 +5,10 @@ No lock: what threads share here are single dictionary, set and attribute operat
 
 from __future__ import annotations
 
+import _thread
 import atexit
 import contextlib
+import ctypes
 import itertools
 import logging
 import math
@@ -15,7 +17,7 @@ import sys
 import threading
 import time
 import weakref
-from ctypes import byref, c_uint64
+from ctypes import byref, c_int, c_longlong, c_uint64, c_void_p
 from datetime import timedelta
 
 from ._abi import (
@@ -36,7 +38,7 @@ from ._abi import (
     TokenState,
     lib,
 )
-from ._errors import CancelledError, ClosedError, InvalidArgumentError, ResourceError, check, exception
+from ._errors import ApiVideoError, ClosedError, InvalidArgumentError, ResourceError, check, exception
 from ._token import NO_TOKEN, Token
 
 TYPE_CHECKING = False
@@ -49,6 +51,9 @@ if TYPE_CHECKING:
     Seconds = Union[float, timedelta]
 
 _CLOSED_MEANWHILE = "The client was closed while the call waited."
+
+LONGEST_EXIT = 0.1
+"""For how many seconds the end of the interpreter waits for callbacks to end."""
 
 SLICE_MS = 200
 """How long a wait keeps a thread from noticing Ctrl-C."""
@@ -69,22 +74,21 @@ _LEVELS: dict[int, int] = {
 _numbers = itertools.count(1)
 _cores: weakref.WeakValueDictionary[int, Core] = weakref.WeakValueDictionary()
 _awaited: dict[int, tuple[AbstractEventLoop, AsyncFuture[None]]] = {}
-_running: set[int] = set()
 _exiting = False
 
 
 def _callback(kind: Any) -> Callable[[Callable[..., None]], Any]:
-    """Makes a C function of a Python one, which says while it runs that it does, and does nothing at the interpreter's end."""
+    """Makes a C function of a Python one. It does nothing any more at the interpreter's end."""
 
     def decorate(function: Callable[..., None]) -> Any:
         def call(*arguments: Any) -> None:
-            number = next(_numbers)
-            _running.add(number)
+            if _exiting:
+                return
             try:
-                if not _exiting:
-                    function(*arguments)
-            finally:
-                _running.discard(number)
+                function(*arguments)
+            except KeyboardInterrupt:
+                # It is for the program that the callback interrupts, where an exception of ours would not arrive.
+                _thread.interrupt_main()
 
         return kind(call)
 
@@ -105,12 +109,12 @@ def _on_state(state: int, number: int) -> None:
 
 @_callback(CompletionCallback)
 def _on_complete(number: int) -> None:
-    loop, future = _awaited.pop(number, (None, None))
-    if loop is not None:
-        try:
+    waiting = _awaited.pop(number, None)
+    if waiting is not None:
+        loop, future = waiting
+        # A loop that is closed says so: nobody waits any more.
+        with contextlib.suppress(RuntimeError):
             loop.call_soon_threadsafe(_wake, future)
-        except RuntimeError:
-            pass  # The loop is closed: nobody waits any more.
 
 
 def _wake(future: AsyncFuture[None]) -> None:
@@ -118,24 +122,50 @@ def _wake(future: AsyncFuture[None]) -> None:
         future.set_result(None)
 
 
+# A thread that calls Python while the interpreter ends takes the process down with it. So the end waits until the library calls
+# no more. It says so by calling `release`, which is not Python either: it opens a lock of the interpreter's C API.
+_new_lock = ctypes.PYFUNCTYPE(c_void_p)(("PyThread_allocate_lock", ctypes.pythonapi))
+_free_lock = ctypes.PYFUNCTYPE(None, c_void_p)(("PyThread_free_lock", ctypes.pythonapi))
+_try_lock = ctypes.PYFUNCTYPE(c_int, c_void_p, c_int)(("PyThread_acquire_lock", ctypes.pythonapi))
+_wait_for_lock = ctypes.CFUNCTYPE(c_int, c_void_p, c_longlong, c_int)(("PyThread_acquire_lock_timed", ctypes.pythonapi))
+_release = ReleaseCallback(("PyThread_release_lock", ctypes.pythonapi))
+_unreleased: dict[int, None] = {}
+
+
+def _new_user_data() -> int:
+    """A closed lock, which the library opens when it will not call any more."""
+    for lock in list(_unreleased):
+        # Whoever takes it out may look at it; another thread may be here too.
+        if _unreleased.pop(lock, lock) is None:
+            if _try_lock(lock, 0):
+                _free_lock(lock)
+            else:
+                _unreleased[lock] = None
+    lock = _new_lock()
+    if not lock:
+        raise MemoryError
+    _try_lock(lock, 0)
+    _unreleased[lock] = None
+    return int(lock)
+
+
 def _at_exit() -> None:
-    """Ends every client, and lets the callbacks finish that have begun: after this no thread may call Python."""
+    """Closes every client, and waits until the library calls no more, but not for an exchange that hangs: that ends silently."""
     global _exiting
     _exiting = True
-    flying = False
-    for core in [core for core in (reference() for reference in _cores.valuerefs()) if core is not None]:
-        flying |= core.end()
-    # Without the GIL, so that a thread that waits for it gets it.
-    time.sleep(0.02 if flying else 0.001)
-    until = time.monotonic() + 1
-    while _running and time.monotonic() < until:
-        time.sleep(0.001)
+    for reference in _cores.valuerefs():
+        core = reference()
+        if core is not None:
+            core.close()
+    until = time.monotonic() + LONGEST_EXIT
+    for lock in list(_unreleased):
+        left = max(0.0, until - time.monotonic())
+        _wait_for_lock(lock, int(left * 1_000_000), 0)
 
 
 def _in_forked_child() -> None:
     """What the parent's threads were waiting for is not this process's to end or to free."""
     _awaited.clear()
-    _running.clear()
     for reference in _cores.valuerefs():
         core = reference()
         if core is not None:
@@ -179,19 +209,20 @@ class Core:
         self.calls: set[Call | Future[Token]] = set()
         self.pointer: ClientPointer | None = ClientPointer()
         """None once closed. The library's client is freed when the last call that uses it lets go of this."""
-        number = next(_numbers)
         error = ErrorPointer()
-        no_release = ReleaseCallback()
-        check(lib.config_set_log(config, LogLevel.DEBUG, _on_log, None, no_release, byref(error)), error)
+        key = encoded("api_key", api_key)
+        number = _new_user_data()
+        check(lib.config_set_log(config, LogLevel.DEBUG, _on_log, number, _release, byref(error)), error)
         if on_state is not None:
-            check(lib.config_set_on_state(config, _on_state, number, no_release, byref(error)), error)
-        check(lib.client_new(encoded("api_key", api_key), config, byref(self.pointer), byref(error)), error)
+            number = _new_user_data()
+            check(lib.config_set_on_state(config, _on_state, number, _release, byref(error)), error)
+        check(lib.client_new(key, config, byref(self.pointer), byref(error)), error)
         _cores[number] = self
 
     def open(self) -> ClientPointer:
         pointer = self.pointer
         if pointer is None:
-            raise ClosedError("The client is closed.")
+            raise closed("The client is closed.")
         return pointer
 
     def close(self) -> None:
@@ -207,16 +238,6 @@ class Core:
         else:
             settle(call, lambda: call.set_exception(ClosedError(_CLOSED_MEANWHILE)))
 
-    def end(self) -> bool:
-        """Closes it for good, whoever is using it. Tells whether an exchange was being made."""
-        pointer = self.pointer
-        if pointer is None:
-            return False
-        flying = self.statistic_now(Statistic.EXCHANGES_IN_FLIGHT) > 0
-        self.close()
-        pointer.free()
-        return flying
-
     def forget_calls(self) -> None:
         for call in self.calls:
             if isinstance(call, Call):
@@ -225,12 +246,11 @@ class Core:
 
     # --- Getting a token ---
 
-    def start(self, min_validity: Seconds | None) -> Call:
+    def start(self, call: Call, min_validity: Seconds | None) -> None:
         milliseconds = 0 if min_validity is None else to_ms("min_validity", min_validity)
-        call, error = Call(), ErrorPointer()
+        error = ErrorPointer()
         check(lib.get_token_start(self.open(), milliseconds, byref(call), byref(error)), error)
         self.begin(call)
-        return call
 
     def begin(self, call: Call | Future[Token]) -> None:
         self.calls.add(call)
@@ -243,18 +263,18 @@ class Core:
             self.token = NO_TOKEN
         return token
 
-    def why(self, error: CancelledError) -> CancelledError | ClosedError:
-        """What a call's cancellation means."""
-        return ClosedError(_CLOSED_MEANWHILE) if self.pointer is None else error
+    def why(self, error: ApiVideoError) -> ApiVideoError:
+        """What a failure means to whoever waited."""
+        return closed(_CLOSED_MEANWHILE) if self.pointer is None else error
 
     def wait(self, min_validity: Seconds | None) -> Token:
         """A token, in slices: a signal is handled between them."""
-        call = self.start(min_validity)
-        token = None
+        call, token = Call(), None
         try:
+            self.start(call, min_validity)
             while token is None:
                 token = call.wait(SLICE_MS)
-        except CancelledError as error:
+        except ApiVideoError as error:
             raise self.why(error) from None
         finally:
             self.calls.discard(call)
@@ -265,8 +285,9 @@ class Core:
         """A token, without a thread: the library tells the event loop when it is there."""
         import asyncio
 
-        call = self.start(min_validity)
+        call = Call()
         try:
+            self.start(call, min_validity)
             token = call.wait(0)
             if token is None:
                 loop = asyncio.get_running_loop()
@@ -280,7 +301,7 @@ class Core:
                 await done
                 token = call.wait(0)
                 assert token is not None, "a completed operation has an answer"
-        except CancelledError as error:
+        except ApiVideoError as error:
             raise self.why(error) from None
         finally:
             self.calls.discard(call)
@@ -344,16 +365,22 @@ class Core:
         check(lib.client_get_statistics(self.open(), byref(statistics), byref(error)), error)
         return statistics
 
-    def statistic_now(self, statistic: Statistic) -> int:
-        return value_of(self.statistics(), statistic)
-
 
 def settle(future: Future[Token], act: Callable[[], None]) -> None:
     """Gives a future its outcome, unless it has one."""
     from concurrent.futures import InvalidStateError
 
     with contextlib.suppress(InvalidStateError):
-        act()
+        if not _exiting:
+            act()
+
+
+def closed(message: str) -> ClosedError:
+    """What a closed client's user gets."""
+    if _exiting and threading.current_thread().daemon:
+        # The program is over, and this thread ends with it: an exception would only be noise on stderr.
+        threading.Event().wait()
+    return ClosedError(message)
 
 
 def value_of(statistics: StatisticsPointer, statistic: Statistic) -> int:

@@ -8,24 +8,24 @@ from ._abi import ErrorPointer, Status, lib
 class ApiVideoError(Exception):
     """A call failed. Its text says in one line what happened, why, and what to do; it holds no key and no token.
 
-    The text comes from the library, and the fields below answer what a program asks next. Every other exception of this
-    package is a subclass of this one, one for each status.
+    Every other exception of this package is a subclass, one for each status. What a program asks next:
+
+    status: what went wrong, as a `Status`, whose numbers never change their meaning
+    http_status: the HTTP status of the reply that led to this; None if there was none
+    problem_type: `type` of api.video's problem object, a URL; from the server, None if there is none
+    title: its `title`, a sentence; from the server, None if there is none
+    name: its `name`, what is at fault; from the server, None if there is none
+    retryable: whether the same call may succeed later without anything being changed
+    retry_after: seconds from the moment of the error until trying again makes sense; None where that is not known
     """
 
     status: Status
-    """What went wrong, as a number that never changes its meaning."""
     http_status: int | None
-    """The HTTP status of the reply that led to this, if there was one."""
     problem_type: str | None
-    """`type` of api.video's problem object, a URL. From the server."""
     title: str | None
-    """`title` of api.video's problem object, a sentence. From the server."""
     name: str | None
-    """`name` of api.video's problem object: what is at fault. From the server."""
     retryable: bool
-    """Whether the same call may succeed later without anything being changed."""
     retry_after: float | None
-    """Seconds from the moment of the error until trying again makes sense, where that is known."""
 
     _status = Status.INTERNAL
 

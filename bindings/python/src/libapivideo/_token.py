@@ -20,13 +20,15 @@ class Token:
     equal if they are one and the same grant. Tokens cannot be pickled: let each process ask its own client.
     """
 
-    __slots__ = ("_id", "_pointer", "authorization")
+    __slots__ = {
+        "_id": None,
+        "_pointer": None,
+        "authorization": 'The value of an `Authorization` header: "Bearer", a space and the access token. Safe in a header.',
+    }
 
     _id: int
     _pointer: TokenPointer
-
     authorization: str
-    """The value of an `Authorization` header: "Bearer", a space and the access token. Safe in a header."""
 
     def __init__(self, pointer: TokenPointer) -> None:
         object.__setattr__(self, "_pointer", pointer)

@@ -109,9 +109,6 @@ namespace LibApiVideo.Native
         // Errors
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-        internal static extern ApiVideoStatus apivideo_error_status(ErrorHandle error);
-
-        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern IntPtr apivideo_error_message(ErrorHandle error);
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]

@@ -55,9 +55,10 @@ namespace LibApiVideo.Native
             if (value != null)
             {
                 byte[] text = Utf8.Encode(value, option);
-                Check(option, setter(config, text, out ErrorHandle error), error);
+                ApiVideoStatus status = setter(config, text, out ErrorHandle error);
                 // A proxy's may hold a password.
                 Array.Clear(text, 0, text.Length);
+                Check(option, status, error);
             }
         }
 

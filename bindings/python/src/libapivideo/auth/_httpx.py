@@ -43,7 +43,7 @@ def _can_be_sent_again(request: httpx.Request) -> bool:
     if isinstance(request.stream, httpx.ByteStream):
         return True
     # A multipart form goes back to the start of its files by itself.
-    fields = getattr(request.stream, "fields", None)
+    fields: Any = getattr(request.stream, "fields", [])
     return bool(fields) and all(_can_be_read_again(getattr(field, "file", b"")) for field in fields)
 
 

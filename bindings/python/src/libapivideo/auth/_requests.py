@@ -25,7 +25,8 @@ class RequestsAuth(AuthBase):
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         token = self._client.get_token()
         request.headers["Authorization"] = token.authorization
-        request.register_hook("response", partial(self._answered, token, _position(request.body)))
+        hook = partial(self._answered, token, _position(request.body))
+        request.register_hook("response", hook)  # type: ignore[no-untyped-call,unused-ignore]
         return request
 
     def _answered(self, token: Token, position: int | None, response: requests.Response, **sending: Any) -> requests.Response:

@@ -1,0 +1,72 @@
+using System;
+using System.Threading;
+
+namespace LibApiVideo.Tests
+{
+    /// <summary>What tests want done in a process of its own.</summary>
+    internal static class Child
+    {
+        internal static int Run(string what)
+        {
+            try
+            {
+                switch (what)
+                {
+                    case "load":
+                        using (ApiVideoClient client = Sandbox.Client())
+                        {
+                            Console.WriteLine(client.GetToken().TokenType);
+                        }
+                        return 0;
+                    case "exit-while-waiting":
+                        return ExitWhileWaiting();
+                    case "exit-with-clients":
+                        return ExitWithClients();
+                    default:
+                        Console.WriteLine("What?");
+                        return 2;
+                }
+            }
+            catch (Exception e)
+            {
+                Console.WriteLine($"{e.GetType().Name}: {e.Message}");
+                return 3;
+            }
+        }
+
+        private static int ExitWhileWaiting()
+        {
+            // Whoever waited for any of this would wait for a minute.
+            var minute = TimeSpan.FromMinutes(1);
+            ApiVideoClient client = Sandbox.Client(o =>
+            {
+                o.AttemptTimeout = minute;
+                o.WaitTimeout = minute;
+                o.Log = (_, __) => { };
+                o.LogLevel = ApiVideoLogLevel.Debug;
+                o.StateChanged = _ => { };
+            });
+            _ = client.GetTokenAsync();
+            _ = client.AuthenticateAsync();
+            new Thread(() => client.GetToken()) { IsBackground = true }.Start();
+            Assert.Eventually(() => client.GetStatistics().ExchangesInFlight == 1, "an exchange is under way");
+            Assert.Eventually(() => client.GetStatistics().Waiters == 3, "three wait");
+            Console.WriteLine("waiting");
+            return 0;
+        }
+
+        private static int ExitWithClients()
+        {
+            for (int i = 0; i < 100; i++)
+            {
+                Sandbox.Client(o =>
+                {
+                    o.KeepFresh = true;
+                    o.Log = (_, __) => GC.Collect(0);
+                }).GetToken();
+            }
+            Console.WriteLine("done");
+            return 0;
+        }
+    }
+}

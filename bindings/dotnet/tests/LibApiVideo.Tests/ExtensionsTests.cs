@@ -1,0 +1,150 @@
+using System;
+using System.Collections.Concurrent;
+using System.Linq;
+using System.Net;
+using System.Net.Http;
+using System.Reflection;
+using System.Threading.Tasks;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace LibApiVideo.Tests
+{
+    public class ExtensionsTests
+    {
+        private static HttpStatusCode Get(IServiceProvider services, string name) =>
+            services.GetRequiredService<IHttpClientFactory>().CreateClient(name).GetAsync(Sandbox.Url + "/videos").GetAwaiter().GetResult().StatusCode;
+
+        [Test]
+        public void AClientOfItsOwn()
+        {
+            var services = new ServiceCollection();
+            int configured = 0;
+            services.AddHttpClient("videos").AddApiVideoAuthentication(Sandbox.Key, options =>
+            {
+                configured++;
+                options.BaseUrl = Sandbox.Url;
+            });
+            using (ServiceProvider provider = services.BuildServiceProvider())
+            {
+                Assert.Equal(HttpStatusCode.OK, Get(provider, "videos"));
+                Sandbox.Revoke("access");
+                Assert.Equal(HttpStatusCode.OK, Get(provider, "videos"));
+            }
+            Assert.Equal(1, configured, "the number of clients");
+            Assert.Equal(2, Sandbox.Requests("api_key"), "tokens got");
+        }
+
+        [Test]
+        public void TwoKeysInOneProgram()
+        {
+            var services = new ServiceCollection();
+            services.AddHttpClient("good").AddApiVideoAuthentication(Sandbox.Key, options => options.BaseUrl = Sandbox.Url);
+            services.AddHttpClient("bad").AddApiVideoAuthentication("wrong-key", options => options.BaseUrl = Sandbox.Url);
+            using (ServiceProvider provider = services.BuildServiceProvider())
+            {
+                Assert.Equal(HttpStatusCode.OK, Get(provider, "good"));
+                Assert.Throws<ApiVideoKeyRejectedException>(() => Get(provider, "bad"));
+            }
+        }
+
+        [Test]
+        public void OneClientForSeveralHttpClients()
+        {
+            var services = new ServiceCollection();
+            services.AddSingleton(_ => Sandbox.Client());
+            services.AddHttpClient("one").AddApiVideoAuthentication();
+            services.AddHttpClient("two").AddApiVideoAuthentication(provider => provider.GetRequiredService<ApiVideoClient>());
+            ApiVideoClient client;
+            using (ServiceProvider provider = services.BuildServiceProvider())
+            {
+                client = provider.GetRequiredService<ApiVideoClient>();
+                Assert.Equal(HttpStatusCode.OK, Get(provider, "one"));
+                Assert.Equal(HttpStatusCode.OK, Get(provider, "two"));
+                Assert.Equal(1, Sandbox.Requests("api_key"), "tokens got");
+            }
+            Assert.Throws<ObjectDisposedException>(() => client.GetToken());
+        }
+
+        [Test]
+        public void SixtyFourTasksAcrossExpiries()
+        {
+            Sandbox.Settings("{\"expires_in\":1}");
+            var services = new ServiceCollection();
+            services.AddSingleton(_ => Sandbox.Client());
+            services.AddHttpClient("videos").AddApiVideoAuthentication();
+            using (ServiceProvider provider = services.BuildServiceProvider())
+            {
+                var client = provider.GetRequiredService<ApiVideoClient>();
+                var statuses = new ConcurrentBag<HttpStatusCode>();
+                Task.WhenAll(Enumerable.Range(0, 64).Select(_ => Task.Run(async () =>
+                {
+                    HttpClient http = provider.GetRequiredService<IHttpClientFactory>().CreateClient("videos");
+                    while (client.GetStatistics().TokensGranted < 4)
+                    {
+                        using (HttpResponseMessage reply = await http.GetAsync(Sandbox.Url + "/videos").ConfigureAwait(false))
+                        {
+                            statuses.Add(reply.StatusCode);
+                        }
+                    }
+                }))).GetAwaiter().GetResult();
+                Assert.True(statuses.All(s => s == HttpStatusCode.OK), "every request went through");
+                Assert.Equal(0L, client.GetStatistics().Failures, "failures");
+            }
+        }
+
+        [Test]
+        public void TheLogIsTheApplicationsAndHoldsNoSecret()
+        {
+            var lines = new ConcurrentQueue<string>();
+            var services = new ServiceCollection();
+            services.AddLogging(logging => logging.SetMinimumLevel(LogLevel.Debug).AddProvider(new Lines(lines)));
+            services.AddHttpClient("videos").AddApiVideoAuthentication(Sandbox.Key, options => options.BaseUrl = Sandbox.Url);
+            using (ServiceProvider provider = services.BuildServiceProvider())
+            {
+                Assert.Equal(HttpStatusCode.OK, Get(provider, "videos"));
+                Assert.Eventually(() => lines.Any(l => l.StartsWith("LibApiVideo Information New token", StringComparison.Ordinal)), "the token is told");
+            }
+            string all = string.Join("\n", lines);
+            Assert.Lacks("eyJ", all, "the log");
+            Assert.Lacks(Sandbox.Key, all, "the log");
+        }
+
+        /// <summary>As Microsoft.Extensions.Http has it from 5.0 on.</summary>
+        private sealed class NewerOptions
+        {
+            public Func<string, bool> ShouldRedactHeaderValue { get; set; } = header => header == "X-Mine";
+        }
+
+        [Test]
+        public void TheHeaderIsLeftOutOfTheFactorysLogWhereThatCanBeAskedFor()
+        {
+            var options = new NewerOptions();
+            typeof(ApiVideoHttpClientBuilderExtensions).GetMethod("KeepTokenOutOfLog", BindingFlags.Static | BindingFlags.NonPublic)!
+                .Invoke(null, new object[] { options });
+            Assert.True(options.ShouldRedactHeaderValue("authorization"), "the token is left out");
+            Assert.True(options.ShouldRedactHeaderValue("X-Mine") && !options.ShouldRedactHeaderValue("Accept"), "the rest is as it was");
+        }
+
+        private sealed class Lines : ILoggerProvider, ILogger
+        {
+            private readonly ConcurrentQueue<string> _lines;
+            private readonly string _category;
+
+            internal Lines(ConcurrentQueue<string> lines, string category = "") => (_lines, _category) = (lines, category);
+
+            public ILogger CreateLogger(string categoryName) => new Lines(_lines, categoryName);
+
+            public IDisposable BeginScope<TState>(TState state) => this;
+
+            public bool IsEnabled(LogLevel logLevel) => true;
+
+            public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception exception, Func<TState, Exception, string> formatter) =>
+                _lines.Enqueue($"{_category} {logLevel} {formatter(state, exception)}");
+
+            public void Dispose()
+            {
+            }
+        }
+    }
+}

@@ -1,0 +1,68 @@
+"""What people copy: the examples and README's Python, run as they are."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+from support import KEY, ROOT, Sandbox, python
+
+EXAMPLES = ROOT / "examples" / "python"
+README = (ROOT / "bindings" / "python" / "README.md").read_text()
+
+
+def environment(sandbox: Sandbox) -> dict[str, str]:
+    return {**os.environ, "APIVIDEO_API_KEY": KEY, "APIVIDEO_BASE_URL": sandbox.url}
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("first_token.py", "The token is good for 3"),
+        ("requests_session.py", "videos"),
+        ("httpx_async.py", "20 requests, 1 authentication"),
+    ],
+)
+def test_examples(sandbox: Sandbox, name: str, says: str) -> None:
+    result = subprocess.run(
+        [sys.executable, "-W", "error", EXAMPLES / name],
+        env=environment(sandbox),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    assert says in result.stdout
+
+
+def test_first_token_says_what_is_wrong(sandbox: Sandbox) -> None:
+    result = subprocess.run(
+        [sys.executable, EXAMPLES / "first_token.py"],
+        env={**environment(sandbox), "APIVIDEO_API_KEY": "wrong"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert result.returncode == 1 and result.stderr.startswith("No token: api.video refused the API key")
+
+
+def test_every_example_is_tested() -> None:
+    assert {each.name for each in EXAMPLES.glob("*.py")} == {
+        "first_token.py",
+        "requests_session.py",
+        "httpx_async.py",
+        "gunicorn_app.py",
+    }
+
+
+def test_readme(sandbox: Sandbox) -> None:
+    """README's Python, from its first line to its last, as one program."""
+    program = "".join(re.findall(r"```python\n(.*?)```", README, flags=re.S))
+    program = program.replace("https://sandbox.api.video", sandbox.url)
+    program = program.replace('environment="sandbox"', f'base_url="{sandbox.url}"')
+    result = python(program, env=environment(sandbox))
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.count("200\n") == 2 and "libapivideo.Token, expires at" in result.stdout

@@ -1,0 +1,63 @@
+"""A user's program, for the type checkers: `mypy --strict` and pyright must know what everything is."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Optional
+
+import httpx
+import libapivideo
+import libapivideo.auth
+import requests
+
+if TYPE_CHECKING:
+    from typing_extensions import assert_type
+
+
+def sync(key: str) -> str:
+    with libapivideo.Client(
+        key,
+        environment="sandbox",
+        app_name="a",
+        app_version="1",
+        wait_timeout=timedelta(seconds=5),
+        connect_timeout=1,
+        keep_fresh=True,
+        on_state=lambda state: print(state.name),
+    ) as client:
+        token = client.get_token(min_validity=timedelta(minutes=5))
+        if TYPE_CHECKING:
+            assert_type(token, libapivideo.Token)
+            assert_type(token.expires_at, datetime)
+            assert_type(token.expires_in, timedelta)
+            assert_type(token.refresh_token, Optional[str])
+            assert_type(client.authorization(), str)
+            assert_type(client.stats().retry_in, float)
+            assert_type(client.authenticate(), libapivideo.Token)
+        session = requests.Session()
+        session.auth = libapivideo.auth.RequestsAuth(client)
+        httpx.get("https://sandbox.api.video/videos", auth=libapivideo.auth.HttpxAuth(client))
+        client.invalidate(token)
+        return token.authorization
+
+
+async def asynchronous(key: str) -> str:
+    async with libapivideo.AsyncClient(key) as client:
+        try:
+            token = await client.get_token()
+            if TYPE_CHECKING:
+                assert_type(token, libapivideo.Token)
+                assert_type(libapivideo.Client.sharing(client), libapivideo.Client)
+            return await client.authorization()
+        except libapivideo.ApiVideoError as error:
+            if TYPE_CHECKING:
+                assert_type(error.status, libapivideo.Status)
+                assert_type(error.http_status, Optional[int])
+                assert_type(error.retry_after, Optional[float])
+            raise
+
+
+if __name__ == "__main__":
+    sync("key")
+    asyncio.run(asynchronous("key"))

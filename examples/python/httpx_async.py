@@ -1,0 +1,26 @@
+"""Many requests at once with httpx and asyncio: one authentication, whatever their number.
+
+    APIVIDEO_API_KEY=… python httpx_async.py
+"""
+
+import asyncio
+import os
+
+import httpx
+import libapivideo
+import libapivideo.auth
+
+base_url = os.environ.get("APIVIDEO_BASE_URL", "https://sandbox.api.video")
+
+
+async def main() -> None:
+    async with libapivideo.AsyncClient(os.environ["APIVIDEO_API_KEY"], base_url=base_url) as client:
+        auth = libapivideo.auth.HttpxAuth(client)
+        async with httpx.AsyncClient(base_url=base_url, auth=auth) as http:
+            responses = await asyncio.gather(*(http.get("/videos") for _ in range(20)))
+        for response in responses:
+            response.raise_for_status()
+        print(f"{len(responses)} requests, {client.stats().authenticate_requests} authentication")
+
+
+asyncio.run(main())

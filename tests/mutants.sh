@@ -1,0 +1,64 @@
+#!/bin/sh
+# A test of the tests: each planted bug must be found by the simulations. `make mutants`.
+#
+# A mutant is a name, a file, and a sed command that plants it. Works on a copy in target/mutants.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+copy=$PWD/target/mutants
+found=0
+survived=0
+
+fresh_copy() {
+    mkdir -p "$copy" &&
+        cp -R Cargo.toml Cargo.lock build.rs cbindgen.toml "$copy" &&
+        mkdir -p "$copy/tests" && cp -R tests/sandbox "$copy/tests" &&
+        rm -rf "$copy/src" && cp -R src "$copy/src"
+}
+
+simulate() { (cd "$copy" && CARGO_TARGET_DIR=target cargo test --quiet --lib -- keeper:: token:: >"$copy/log" 2>&1); }
+
+mutant() {
+    name=$1 file=$2 bug=$3
+    fresh_copy || exit 1
+    sed -i.before "$bug" "$copy/$file"
+    if cmp -s "$copy/$file" "$copy/$file.before"; then
+        echo "error: the mutant «$name» changes nothing: mend its command" >&2
+        survived=$((survived + 1))
+    elif simulate; then
+        echo "SURVIVED  $name"
+        survived=$((survived + 1))
+    elif grep -q '^error' "$copy/log" && ! grep -q 'test result: FAILED' "$copy/log"; then
+        echo "error: the mutant «$name» does not compile" >&2
+        survived=$((survived + 1))
+    else
+        echo "found     $name, by $(sed -n 's/^---- \(.*\) stdout ----$/\1/p' "$copy/log" | head -n 1)"
+        found=$((found + 1))
+    fi
+}
+
+fresh_copy && simulate || { echo "error: the tests fail without a mutant; see $copy/log" >&2; exit 1; }
+
+state=src/keeper/state.rs
+mutant 'two flights at once' $state 's/if self.flight.is_none() \&\& !self.closed {/if !self.closed {/'
+mutant 'the answers of a flight are forgotten' $state '/fn land(/,/^    }/s/self.effects.answers.extend(answers);/drop(answers);/'
+mutant 'a refresh token is sent again' $state '/Spent before it is sent/,+1s/self.may_refresh = false;//'
+mutant 'a refresh token whose reply was lost is kept' $state 's/if !spent {/if true {/'
+mutant 'a failure displaces a valid token' $state '/fn fail(/,/^    }/s/let retry_in_ms/self.effects.publish = Some(None); let retry_in_ms/'
+mutant 'a success leaves the backoff' $state '/fn adopt(/,/^    }/s/self.failure = None;//'
+mutant 'no backoff' $state '/fn retry_at(/,/^    }/s/failure.calm_retry_at/i64::MIN/'
+mutant 'no urgency without a token' $state '/fn retry_at(/,/^    }/s/failure.urgent_retry_at/failure.calm_retry_at/'
+mutant 'a late 401 displaces a newer token' $state 's/is_some_and(|grant| Arc::ptr_eq(grant, rejected))/is_some()/'
+mutant 'an always-401 API gets token after token' $state '/fn trial_left(/,/^    }/s/(now.mono_ms < over)/false/'
+mutant 'contention is never noticed' src/keeper/policy.rs 's/CONTENTION_REJECTIONS: u32 = 2/CONTENTION_REJECTIONS: u32 = 1_000_000/'
+mutant 'a reply after closing is published' $state '/fn came_back(/,/^    }/s/if self.closed {/if false {/'
+mutant 'a child has its parents refresh token' $state '/pub(crate) fn new(/,/^    }/s/may_refresh: false/may_refresh: inherited.is_some()/'
+mutant 'a patient caller is sent away' $state '/fn waits_on(/,/^    }/s/mends \&\&/mends \&\& false \&\&/'
+mutant 'nobody is told that the time is up' $state '/pub(crate) fn wake(/,/^    }/s/take_late(now.mono_ms)/take_late(i64::MIN)/'
+mutant 'Retry-After is ignored' $state '/fn failed(/,/^    }/s/.max(asked.unwrap_or(0))//'
+mutant 'the wall clock is ignored' src/clock.rs 's/self.wall_ms >= moment.wall_ms ||/false ||/'
+mutant 'no margin before the end' src/token.rs 's/lifetime_ms - policy::margin(lifetime_ms)/lifetime_ms/'
+mutant 'expiry counts from the reply' src/keeper/state.rs '/fn came_back(/,/^    }/s/^                    sent,/                    now,/'
+mutant 'renewal a margin too late' src/keeper/policy.rs 's/0.70 + 0.10 \* draw/0.995/'
+
+echo "$found passed, $survived failed"
+[ "$survived" = 0 ]
