@@ -38,7 +38,7 @@ release = $(CARGO_TARGET_DIR)/$(if $(TARGET),$(TARGET)/)release
 stage   = $(CARGO_TARGET_DIR)/stage
 build   = $(CARGO) build --release $(CARGOFLAGS)$(if $(TARGET), --target $(TARGET))
 
-.PHONY: all demo test simulate model bench header install uninstall dist clean help FORCE
+.PHONY: all demo test simulate model mutants prove python-test dotnet-test bench-python bench-dotnet bench header install uninstall dist clean help FORCE
 
 all: $(stage)/lib/$(real) $(stage)/lib/libapivideo.a ## The shared and the static library, in target/stage/lib
 
@@ -61,7 +61,7 @@ demo: all ## A quarter of a minute in the life of a token, against a local api.v
 		-L$(stage)/lib -lapivideo -Wl,-rpath,'$(abspath $(stage)/lib)'
 	@sh examples/demo/run.sh $(stage)/demo $(release)/apivideo-sandbox
 
-test: all ## Every test
+test: ## Every test
 	sh tests/run.sh
 
 simulate: ## Client-years of chance in simulated time: YEARS=100
@@ -69,6 +69,22 @@ simulate: ## Client-years of chance in simulated time: YEARS=100
 
 model: ## Interleavings of the keeper's threads
 	RUSTFLAGS='--cfg shuttle' CARGO_TARGET_DIR=$(CARGO_TARGET_DIR)/shuttle $(CARGO) test --release $(CARGOFLAGS) --lib model
+
+python-test: ## The Python package
+	sh bindings/python/test.sh
+
+dotnet-test: ## The .NET package
+	sh bindings/dotnet/test.sh
+
+bench-python bench-dotnet: bench-%: ## Side by side with the official client: bench-python, bench-dotnet
+	sh bindings/$*/bench.sh
+
+mutants: ## Planted bugs, each of which the tests must find
+	sh tests/mutants.sh
+
+prove: ## All that looks for failures: the tests, and the long runs
+	sh tests/run.sh
+	$(MAKE) simulate YEARS=$(or $(YEARS),1000)
 
 bench: ## Nothing yet
 	@echo 'There are no benchmarks yet. They will be in benches/, with the numbers that they are to reach.'
@@ -120,4 +136,4 @@ clean: ## Removes everything that was built
 	$(CARGO) clean
 
 help: ## This list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12

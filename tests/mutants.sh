@@ -15,7 +15,10 @@ fresh_copy() {
         rm -rf "$copy/src" && cp -R src "$copy/src"
 }
 
-simulate() { (cd "$copy" && CARGO_TARGET_DIR=target cargo test --quiet --lib -- keeper:: token:: >"$copy/log" 2>&1); }
+# A bug may make a simulation go on for ever: that is found too.
+simulate() {
+    (cd "$copy" && CARGO_TARGET_DIR=target timeout 120 cargo test --quiet --lib -- keeper:: token:: >"$copy/log" 2>&1)
+}
 
 mutant() {
     name=$1 file=$2 bug=$3
@@ -31,7 +34,8 @@ mutant() {
         echo "error: the mutant «$name» does not compile" >&2
         survived=$((survived + 1))
     else
-        echo "found     $name, by $(sed -n 's/^---- \(.*\) stdout ----$/\1/p' "$copy/log" | head -n 1)"
+        by=$(sed -n 's/^---- \(.*\) stdout ----$/\1/p' "$copy/log" | head -n 1)
+        echo "found     $name, by ${by:-a simulation that does not end}"
         found=$((found + 1))
     fi
 }

@@ -6,7 +6,7 @@
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
-parts="tools format lint docs rust build c cpp abi examples readme install valgrind sanitizer"
+parts="tools format lint docs rust build c cpp abi examples readme install python dotnet model mutants valgrind sanitizer"
 build=target/c-tests
 sandbox_program=target/release/apivideo-sandbox
 library=target/release/libapivideo.so
@@ -166,10 +166,15 @@ part_examples() {
     done
 }
 
+part_python() { sh bindings/python/test.sh; }
+part_dotnet() { sh bindings/dotnet/test.sh; }
 part_readme() { need_sandbox && sh tests/readme.sh; }
 part_install() { need_sandbox && sh tests/install.sh; }
 
 # --- Looking for what goes wrong unseen ---
+
+part_model() { RUSTFLAGS="--cfg shuttle" CARGO_TARGET_DIR=target/shuttle cargo test --quiet --release --lib model; }
+part_mutants() { sh tests/mutants.sh; }
 
 part_valgrind() {
     need_sandbox || return 1

@@ -1,5 +1,7 @@
 //! Tests of the keeper itself, with a clock that stands still between its ticks.
 
+#![allow(clippy::unwrap_used)] // A test that panics has failed.
+
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};

@@ -443,7 +443,7 @@ static void a_callback_may_ask_for_a_token(void) {
     }
     CHECK(now_ms() - start < 5000);
     CHECK(asked_in_callback > 0);
-    CHECK(sandbox_count("api_key", "requests") + sandbox_count("refresh", "requests") == 3);
+    CHECK(sandbox_count("api_key", "ok") + sandbox_count("refresh", "ok") >= 3);
     apivideo_client_free(callbacks_client);
 }
 
