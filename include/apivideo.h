@@ -645,8 +645,8 @@ apivideo_status apivideo_config_set_ca_file(apivideo_config *config, const char 
  * Has `callback` called with each line of the log up to `level`, one of `apivideo_log_level`; NULL turns the log off, as by
  * default.
  *
- * It is called from any thread in a call of the client or the library's own, outside every lock; for one client one call at a time, in
- * the order in which things happened. It may call the client, and free it. It should not block for long. `user_data` must be usable so until
+ * It is called outside every lock, for one client one call at a time, in the order in which things happened: from a thread of the library
+ * at the end of an exchange, or from a thread that is in a call of the client. It may call the client, and free it. It should not block for long. `user_data` must be usable so until
  * `release` is called with it: once, when these settings and every client made with them are freed or have another callback, and
  * no call is running any more. `release` may be NULL; it is called before this returns if this fails. It must not use the settings that are being changed. No line holds a key or a token. `error_out`: may be NULL.
  *

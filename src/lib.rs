@@ -28,6 +28,9 @@ mod config;
 mod error;
 mod ffi;
 mod fork;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzz;
 mod http;
 mod keeper;
 mod sync;

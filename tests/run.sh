@@ -6,7 +6,7 @@
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
-parts="tools format lint docs rust build c cpp abi examples readme install python dotnet model mutants valgrind sanitizer"
+parts="tools format lint docs rust build c cpp abi examples readme install python dotnet model valgrind sanitizer"
 build=target/c-tests
 sandbox_program=target/release/apivideo-sandbox
 library=target/release/libapivideo.so

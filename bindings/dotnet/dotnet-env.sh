@@ -12,6 +12,8 @@ else
     export RestoreSources=$dotnet_root/feed ExtensionsFramework=netcoreapp3.1 DisableRarCache=true
     no_nuget=yes
 fi
-export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 DOTNET_SKIP_FIRST_TIME_EXPERIENCE=1 MSBUILDDISABLENODEREUSE=1
+# No build or compile server that stays behind.
+export UseSharedCompilation=false MSBUILDDISABLENODEREUSE=1
+export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 DOTNET_SKIP_FIRST_TIME_EXPERIENCE=1
 # Packages of this tree have one version number for many contents: they must not stay in the user's cache.
 export NUGET_PACKAGES=$PWD/target/dotnet/packages

@@ -7,6 +7,7 @@ cd "$(dirname "$0")/../.."
 work=$PWD/target/dotnet/test
 mkdir -p "$work"
 passed=0 failed=0
+unset LIBAPIVIDEO_PATH # Only where it is meant.
 
 note() { printf '\n== %s\n' "$*"; }
 build() { "$dotnet" build -c Release -v q -nologo "$@"; }
@@ -25,6 +26,9 @@ check() {
     fi
 }
 
+sandboxes=()
+trap '[ ${#sandboxes[@]} = 0 ] || kill "${sandboxes[@]}"' EXIT
+
 # sandbox NAME OPTION…: starts one that ends with this script; $url is its address.
 sandbox() {
     local name=$1 alive
@@ -32,6 +36,7 @@ sandbox() {
     rm -f "$work/$name.url" "$work/$name.alive"
     mkfifo "$work/$name.alive"
     target/release/apivideo-sandbox --ready-file "$work/$name.url" --exit-with-parent "$@" <"$work/$name.alive" >/dev/null &
+    sandboxes+=($!)
     exec {alive}>"$work/$name.alive"
     until [ -s "$work/$name.url" ]; do
         kill -0 $! || { echo "error: the sandbox did not start" >&2; exit 1; }
@@ -154,7 +159,6 @@ for number, code in enumerate(blocks):
     code = re.sub(r'Client\("sandbox-key"\)', 'Client("sandbox-key", new LibApiVideo.ApiVideoClientOptions {})', code)
     code = re.sub(r"ClientOptions\s*\{", f'ClientOptions {{ BaseUrl = "{url}", ', code)
     code = code.replace("https://ws.api.video", url)
-    usings = "".join(re.findall(r"^using [\w.= ]+;\n", code, re.M))
     body = re.sub(r"^using [\w.]+( = [\w.]+)?;\n", "", code, flags=re.M)
     usings = "".join(re.findall(r"^using [\w.]+(?: = [\w.]+)?;\n", code, re.M))
     os.makedirs(f"{out}/Readme{number}")

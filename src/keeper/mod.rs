@@ -99,7 +99,7 @@ enum Caller {
     Waits { until_ms: i64 },
     /// Must not be held up.
     MustNotWait,
-    /// Is making an exchange, so it must not be held up by a program's callback that waits for that very exchange.
+    /// Is making exchanges anyway.
     Flies,
 }
 
@@ -313,6 +313,8 @@ impl Keeper {
         }
         lock(&desk.news).events.extend(effects.events);
         let wake_at = state.next_wake(now);
+        // Whoever flies tells what has happened when it has landed: a program's callback may wait for that very flight.
+        let told_later = state.is_in_flight();
         drop(state);
         if let (Some(at), Some(me)) = (wake_at, self.me.upgrade()) {
             (self.world.alarm)(&me, Some(at));
@@ -323,7 +325,7 @@ impl Keeper {
         for (ticket, answer) in effects.answers {
             ticket.answer(answer);
         }
-        if caller != Caller::Flies {
+        if !told_later {
             self.tell(desk);
         }
     }

@@ -367,6 +367,11 @@ impl<T> State<T> {
         }
     }
 
+    /// Whether an exchange is made, or about to be.
+    pub(crate) fn is_in_flight(&self) -> bool {
+        self.flight.is_some()
+    }
+
     /// The next request of the flight under way. `None` if there is nothing to do any more.
     ///
     /// Whoever calls this flies: it makes the request, and tells [`State::came_back`].

@@ -1,0 +1,89 @@
+//! What the fuzz targets in `fuzz/` look at. cargo-fuzz alone compiles this.
+#![allow(missing_docs)]
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use crate::auth;
+use crate::capi::apivideo_token;
+use crate::clock::{Clock, SystemClock};
+use crate::config::Config;
+use crate::error::Error;
+use crate::http::{self, Reply};
+use crate::keeper::policy;
+use crate::keeper::state::{Outcome, Request};
+use crate::token::{Grant, Token};
+
+/// What was granted: the access token, the refresh token and the life.
+pub type Granted = (String, Option<String>, i64);
+
+fn grant(access_token: &str, refresh_token: &str) -> Arc<Grant> {
+    let now = SystemClock.now();
+    Arc::new(Grant::new(
+        access_token,
+        Some(refresh_token),
+        policy::DEFAULT_LIFETIME,
+        now,
+        0.5,
+    ))
+}
+
+/// What becomes of a reply: to an authentication with the first secret, a key, or to a refresh with the others, tokens.
+pub fn reply(
+    status: u16,
+    body: &[u8],
+    refresh: bool,
+    [key, access, refresh_token]: [&str; 3],
+) -> Result<Granted, Error> {
+    let held = grant(access, refresh_token);
+    let request = match refresh {
+        true => Request::Refresh(held),
+        false => Request::ApiKey { held: Some(held) },
+    };
+    let reply = Reply {
+        status,
+        retry_after_ms: None,
+        body: body.to_vec(),
+    };
+    match auth::read(&request, &reply, &[key, access, refresh_token]) {
+        Outcome::Granted {
+            access_token,
+            refresh_token,
+            lifetime_ms,
+        } => Ok((
+            access_token.as_str().to_owned(),
+            refresh_token.map(|token| token.as_str().to_owned()),
+            lifetime_ms,
+        )),
+        Outcome::Rejected(error) | Outcome::Failed { error, .. } => Err(error),
+    }
+}
+
+/// What a header asks for, and what that is taken for.
+pub fn retry_after(value: &str, now: SystemTime) -> Option<(u64, i64)> {
+    let asked = http::parse_retry_after(value, now)?;
+    let taken = policy::clamp_retry_after(i64::try_from(asked).unwrap_or(i64::MAX));
+    Some((asked, taken))
+}
+
+/// Settings as they are used: the base URL, the headers, and the proxy's host and port.
+pub struct Used {
+    pub base_url: String,
+    pub headers: Vec<(&'static str, String)>,
+    pub proxy: Option<(String, u16)>,
+}
+
+pub fn used(config: &Config) -> Result<Used, Error> {
+    let http = config.http()?;
+    Ok(Used {
+        base_url: http.base_url,
+        headers: http.headers,
+        proxy: http.proxy.map(|p| (p.host().to_owned(), p.port())),
+    })
+}
+
+/// A token that no client granted, as the C interface hands it out.
+pub fn token(access_token: &str, refresh_token: &str) -> *const apivideo_token {
+    let token = Token::new(grant(access_token, refresh_token), Arc::new(SystemClock));
+    Arc::into_raw(Arc::new(token)).cast()
+}

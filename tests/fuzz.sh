@@ -1,0 +1,60 @@
+#!/bin/sh
+# A short run of every fuzz target: `tests/fuzz.sh [SECONDS]`, 10 each by default. `tests/fuzz.sh 600 boundary` runs one for long.
+#
+# Needs a nightly Rust and cargo-fuzz. With CI=true the latter is built into target/tools when it is missing.
+# What is found on the way is kept in target/fuzz; fuzz/corpus has only the seeds. A finding is repeated with
+# `cargo +nightly fuzz run TARGET FILE`.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+seconds=${1:-10}
+[ $# -gt 0 ] && shift
+PATH=$PWD/target/tools/bin:$PATH
+work=$PWD/target/fuzz
+passed=0
+failed=0
+
+missing() {
+    if [ "${CI:-}" = true ]; then
+        echo "error: $1" >&2
+        exit 1
+    fi
+    printf '\n*** NOTHING WAS FUZZED ***\n%s\n\n' "$1"
+    echo "skipped: fuzzing"
+    exit 0
+}
+
+cargo +nightly --version >/dev/null 2>&1 ||
+    missing "Fuzzing needs a nightly Rust. Install it with: rustup toolchain install nightly"
+if ! command -v cargo-fuzz >/dev/null && [ "${CI:-}" = true ]; then
+    cargo install cargo-fuzz --locked --quiet --root target/tools
+fi
+command -v cargo-fuzz >/dev/null ||
+    missing "Fuzzing needs cargo-fuzz. Install it with: cargo install cargo-fuzz --locked --root target/tools"
+
+# Whatever proxy or sanitizer settings are about are not what is tested.
+unset HTTPS_PROXY https_proxy NO_PROXY no_proxy
+
+fuzz() {
+    subcommand=$1
+    shift
+    cargo +nightly fuzz "$subcommand" --target-dir "$work/build" "$@"
+}
+
+targets=${*:-$(cargo +nightly fuzz list)}
+[ -n "$targets" ] || { echo "error: there are no fuzz targets" >&2; exit 1; }
+mkdir -p "$work"
+fuzz build >"$work/build.log" 2>&1 || { cat "$work/build.log"; echo "error: the fuzz targets do not build" >&2; exit 1; }
+for target in $targets; do
+    mkdir -p "$work/corpus/$target" "$work/artifacts/$target"
+    if fuzz run "$target" "$work/corpus/$target" "fuzz/corpus/$target" -- -max_total_time="$seconds" -timeout=20 \
+        -print_final_stats=1 -artifact_prefix="$work/artifacts/$target/" >"$work/$target.log" 2>&1; then
+        echo "ok   $target: $(sed -n 's/^stat::number_of_executed_units: *//p' "$work/$target.log") executions"
+        passed=$((passed + 1))
+    else
+        tail -n 60 "$work/$target.log"
+        echo "FAIL $target: see $work/$target.log and $work/artifacts/$target"
+        failed=$((failed + 1))
+    fi
+done
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
