@@ -73,7 +73,7 @@ impl Endpoint for Auth {
 }
 
 /// What a reply means.
-fn read(request: &Request, reply: &Reply, secrets: &[&str]) -> Outcome {
+pub(crate) fn read(request: &Request, reply: &Reply, secrets: &[&str]) -> Outcome {
     match reply.status {
         200..=299 => match grant(&reply.body) {
             Ok(granted) => granted,
@@ -228,7 +228,11 @@ fn problem(body: &[u8], secrets: &[&str]) -> Problem {
 
 /// A server's text as one short line without secrets: those that are known, and any word that is as long as one.
 fn presentable(text: &str, secrets: &[&str]) -> String {
-    let mut text = text.to_owned();
+    // First of all: a line break in place of a key's space must not hide the key.
+    let mut text: String = text
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
     for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
         text = text.replace(secret, REDACTED);
     }
@@ -242,11 +246,7 @@ fn presentable(text: &str, secrets: &[&str]) -> String {
             }
         })
         .collect();
-    let line = words.concat();
-    line.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .take(LONGEST_TEXT)
-        .collect()
+    words.concat().chars().take(LONGEST_TEXT).collect()
 }
 
 #[cfg(test)]

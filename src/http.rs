@@ -234,7 +234,7 @@ fn retry_after_ms(headers: &HeaderMap, now: SystemTime) -> Option<u64> {
         .find_map(|value| parse_retry_after(value.trim(), now))
 }
 
-fn parse_retry_after(value: &str, now: SystemTime) -> Option<u64> {
+pub(crate) fn parse_retry_after(value: &str, now: SystemTime) -> Option<u64> {
     if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) {
         return Some(
             value

@@ -6,7 +6,7 @@
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
-parts="tools format lint docs rust build c cpp abi examples readme install python dotnet model valgrind sanitizer"
+parts="tools format lint docs rust build c cpp abi examples readme install python dotnet model valgrind sanitizer fuzz"
 build=target/c-tests
 sandbox_program=target/release/apivideo-sandbox
 library=target/release/libapivideo.so
@@ -107,12 +107,12 @@ part_c() {
             test_program $name $standard shared $shared || result=1
         done
     done
-    for name in process_test memory_test; do
+    for name in process_test memory_test coredump_test; do
         for standard in c99 c++11; do
             test_program $name $standard shared $shared || result=1
         done
     done
-    for name in abi_test token_test process_test memory_test; do
+    for name in abi_test token_test process_test memory_test coredump_test; do
         test_program $name c11 static $static || result=1
     done
     test_program dlopen_test c99 loaded -ldl -lpthread || result=1
@@ -175,6 +175,7 @@ part_install() { need_sandbox && sh tests/install.sh; }
 
 part_model() { RUSTFLAGS="--cfg shuttle" CARGO_TARGET_DIR=target/shuttle cargo test --quiet --release --lib model; }
 part_mutants() { sh tests/mutants.sh; }
+part_fuzz() { sh tests/fuzz.sh; }
 
 part_valgrind() {
     need_sandbox || return 1
