@@ -75,6 +75,7 @@ int main() {
     }
     try {
         apivideo::config settings;
+        settings.set_environment(apivideo::environment::sandbox);
         if (const char* const base_url = std::getenv("APIVIDEO_BASE_URL")) {
             settings.set_base_url(base_url);
         }

@@ -16,6 +16,7 @@ int main() {
     }
     try {
         apivideo::config settings;
+        settings.set_environment(apivideo::environment::sandbox);
         settings.set_app("first-token", "1.0");
         if (const char* const base_url = std::getenv("APIVIDEO_BASE_URL")) {
             settings.set_base_url(base_url);

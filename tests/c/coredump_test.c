@@ -1,4 +1,5 @@
 /* Core dumps: the keys and tokens that a client holds are in no memory that a dump would hold. */
+#include "needle.h"
 #include "support.h"
 
 #include <dirent.h>
@@ -7,37 +8,6 @@
 #include <sys/resource.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
-
-/* Secrets are kept inverted here, so that this program's own copy is never found. */
-typedef struct {
-    unsigned char inverted[64];
-    size_t length;
-} needle;
-
-/* Of the end of a text: tokens begin alike. */
-static needle needle_of(const char *text) {
-    needle n;
-    size_t i;
-    n.length = strlen(text) < 64 ? strlen(text) : 64;
-    text += strlen(text) - n.length;
-    for (i = 0; i < n.length; i++) n.inverted[i] = (unsigned char)~text[i];
-    return n;
-}
-
-static int matches(const unsigned char *at, const needle *n) {
-    size_t i;
-    for (i = 0; i < n->length; i++)
-        if ((at[i] ^ n->inverted[i]) != 0xff) return 0;
-    return 1;
-}
-
-static int count_in(const unsigned char *bytes, ssize_t length, const needle *n) {
-    int found = 0;
-    ssize_t i;
-    for (i = 0; i + (ssize_t)n->length <= length; i++)
-        if (matches(bytes + i, n)) found++;
-    return found;
-}
 
 /* What the child that dies tells the one that looks at its remains. */
 typedef struct {

@@ -1,6 +1,7 @@
 /* Memory: reads allocate nothing, and no key or token is left in it after the client is freed. */
 #include "time_travel.h"
 
+#include "needle.h"
 #include "support.h"
 
 #include <sys/uio.h>
@@ -103,29 +104,6 @@ static void an_error_nobody_wants_allocates_no_object(void) {
 
 /* --- Searching memory for secrets. --- */
 
-/* Secrets are kept inverted here, so that this program's own copy is never found. */
-typedef struct {
-    unsigned char inverted[64];
-    size_t length;
-} needle;
-
-/* Of the end of a text: tokens begin alike. */
-static needle needle_of(const char *text) {
-    needle n;
-    size_t i;
-    n.length = strlen(text) < 64 ? strlen(text) : 64;
-    text += strlen(text) - n.length;
-    for (i = 0; i < n.length; i++) n.inverted[i] = (unsigned char)~text[i];
-    return n;
-}
-
-static int matches(const unsigned char *at, const needle *n) {
-    size_t i;
-    for (i = 0; i < n->length; i++)
-        if ((at[i] ^ n->inverted[i]) != 0xff) return 0;
-    return 1;
-}
-
 static unsigned char window[1 << 20];
 
 /* How often the needle is in the writable memory of this process. */
@@ -141,14 +119,13 @@ static int count_in_memory(const needle *n) {
         if (mode[0] != 'r' || mode[1] != 'w' || strstr(line, "[v") != NULL) continue;
         for (at = from; at < to; at += sizeof window - 64) {
             struct iovec local, remote;
-            ssize_t got, i;
+            ssize_t got;
             if (at <= (uintptr_t)window + sizeof window && at + sizeof window > (uintptr_t)window) continue;
             local.iov_base = window;
             local.iov_len = remote.iov_len = to - at < sizeof window ? to - at : sizeof window;
             remote.iov_base = (void *)at;
             got = process_vm_readv(getpid(), &local, 1, &remote, 1, 0);
-            for (i = 0; i + (ssize_t)n->length <= got; i++)
-                if (matches(window + i, n)) found++;
+            found += count_in(window, got, n);
         }
     }
     fclose(maps);
