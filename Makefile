@@ -71,13 +71,13 @@ model: ## Interleavings of the keeper's threads
 	RUSTFLAGS='--cfg shuttle' CARGO_TARGET_DIR=$(CARGO_TARGET_DIR)/shuttle $(CARGO) test --release $(CARGOFLAGS) --lib model
 
 python-test: ## The Python package
-	sh bindings/python/test.sh
+	bash bindings/python/test.sh
 
 dotnet-test: ## The .NET package
-	sh bindings/dotnet/test.sh
+	bash bindings/dotnet/test.sh
 
 bench-python bench-dotnet: bench-%: ## Side by side with the official client: bench-python, bench-dotnet
-	sh bindings/$*/bench.sh
+	bash bindings/$*/bench.sh
 
 mutants: ## Planted bugs, each of which the tests must find
 	sh tests/mutants.sh

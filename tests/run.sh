@@ -166,8 +166,8 @@ part_examples() {
     done
 }
 
-part_python() { sh bindings/python/test.sh; }
-part_dotnet() { sh bindings/dotnet/test.sh; }
+part_python() { bash bindings/python/test.sh; }
+part_dotnet() { bash bindings/dotnet/test.sh; }
 part_readme() { need_sandbox && sh tests/readme.sh; }
 part_install() { need_sandbox && sh tests/install.sh; }
 
