@@ -17,7 +17,7 @@ fresh_copy() {
 
 # A bug may make a simulation go on for ever: that is found too.
 simulate() {
-    (cd "$copy" && CARGO_TARGET_DIR=target timeout 120 cargo test --quiet --lib -- keeper:: token:: >"$copy/log" 2>&1)
+    (cd "$copy" && CARGO_TARGET_DIR=target timeout 60 cargo test --quiet --lib -- keeper:: token:: >"$copy/log" 2>&1)
 }
 
 mutant() {
