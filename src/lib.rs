@@ -13,13 +13,15 @@
 //!
 //! # The map
 //!
-//! Each arrow is a dependency, and there are no others: `capi → client → keeper`, and the keeper's endpoint `auth → http`.
+//! A call goes one way: `capi → client → keeper`, and from the keeper's flight to its endpoint, `auth → http`. The keeper knows that
+//! endpoint, the clock and the timer only as what it is given.
 //!
 //! - `capi`: every exported C function, one file a noun; `ffi`: the boundary, and the only other `unsafe` code.
 //! - `client`: what a client is made of. `config`: its settings.
 //! - `keeper`: the life of a token, pure at heart: when it is renewed, by whom, and who waits.
 //! - `auth`: the two endpoints' wire format. `http`: deadlines, limits, TLS and proxies.
-//! - `token`, `error`, `clock`: what the names say. `fork`: what a child process gets anew. `timer`: the one timer thread.
+//! - `token`, `error`, `clock`: what the names say. `fork`: what a child process gets anew. `timer`: the one timer thread. `sync`: the
+//!   locks, which a model checker can replace.
 
 mod auth;
 mod client;
