@@ -640,7 +640,7 @@ public:
         return set(apivideo_config_set_keep_fresh, keep_fresh ? 1 : 0);
     }
 
-    /// The proxy: "http://[user:password@]host[:port]"; "" for none. Default: HTTPS_PROXY and
+    /// The proxy: "http://[user:password@]host[:port]", user and password percent-encoded; "" for none. Default: HTTPS_PROXY and
     /// NO_PROXY of the environment.
     config& set_proxy(const text& url) { return checked(try_set_proxy(url)); }
     result<void> try_set_proxy(const text& url) {

@@ -154,8 +154,9 @@ impl Config {
         self.keep_fresh = keep_fresh;
     }
 
-    /// `http://[user:password@]host[:port]`, or an empty text for no proxy. By default `HTTPS_PROXY` and `NO_PROXY` of
-    /// the environment count, as they are when the client is made. Loopback addresses never go through a proxy.
+    /// `http://[user:password@]host[:port]`, user and password percent-encoded, or an empty text for no proxy. By default
+    /// `HTTPS_PROXY` and `NO_PROXY` of the environment count, as they are when the client is made. Loopback addresses never
+    /// go through a proxy.
     pub fn set_proxy(&mut self, url: &str) -> Result<(), Error> {
         self.proxy = match url {
             "" => ProxyChoice::Direct,
@@ -381,8 +382,11 @@ fn origin(setting: &str, name: &str, version: &str) -> Result<String, Error> {
 }
 
 /// A proxy's URL may hold a password, so no message repeats it.
+///
+/// `http` drops what follows a `#`, and a password with one in it would leave half of itself as the host.
 fn checked_proxy(url: &str, setting: &str) -> Result<Proxy, Error> {
     let parsed: Uri = url.parse().unwrap_or_default();
+    let plain = url.bytes().all(|b| b.is_ascii_graphic() && b != b'#');
     let nothing_else = matches!(
         parsed.path_and_query().map(|p| p.as_str()),
         None | Some("/")
@@ -390,13 +394,14 @@ fn checked_proxy(url: &str, setting: &str) -> Result<Proxy, Error> {
     match Proxy::new(url) {
         Ok(proxy)
             if matches!(proxy.protocol(), ProxyProtocol::Http | ProxyProtocol::Https)
-                && checked_host(&parsed).is_some()
-                && nothing_else =>
+                && plain
+                && nothing_else
+                && checked_host(&parsed).is_some() =>
         {
             Ok(proxy)
         }
         _ => Err(Error::invalid(format!(
-            "{setting} must be http://[user:password@]host[:port]."
+            "{setting} must be http://[user:password@]host[:port], with special characters percent-encoded."
         ))),
     }
 }
@@ -596,6 +601,9 @@ mod tests {
             "http://user:hush@:80",
             "http://user:hush@proxy/path",
             "http://user:hush@proxy/?query",
+            "http://proxy#\u{2}hush",
+            "http://user:hu#sh@proxy:3128",
+            "http://user:hush@pr oxy",
         ] {
             let error = config.set_proxy(url).expect_err(url);
             assert!(!error.message.contains("hush"));

@@ -1,15 +1,23 @@
 #!/bin/sh
-# A short run of every fuzz target: `tests/fuzz.sh [SECONDS]`, 10 each by default. `tests/fuzz.sh 600 boundary` runs one for long.
+# `tests/fuzz.sh`: a short run of every fuzz target, always with the same inputs, so that a test which fails fails again.
+# `tests/fuzz.sh 600 boundary`: a search at random, for so many seconds, of this target or of all, going on from what was found.
 #
 # Needs a nightly Rust and cargo-fuzz. With CI=true the latter is built into target/tools when it is missing.
-# What is found on the way is kept in target/fuzz; fuzz/corpus has only the seeds. A finding is repeated with
+# What a search finds on its way is kept in target/fuzz; fuzz/corpus has only the seeds. A finding is repeated with
 # `cargo +nightly fuzz run TARGET FILE`.
 set -u
 cd "$(dirname "$0")/.." || exit 1
-seconds=${1:-10}
-[ $# -gt 0 ] && shift
 PATH=$PWD/target/tools/bin:$PATH
 work=$PWD/target/fuzz
+if [ $# -gt 0 ]; then
+    corpus=$work/corpus
+    limits="-max_total_time=$1"
+    shift
+else
+    corpus=$work/short
+    rm -rf "$corpus"
+    limits="-max_total_time=10 -seed=1 -runs=20000"
+fi
 passed=0
 failed=0
 
@@ -45,13 +53,13 @@ targets=${*:-$(cargo +nightly fuzz list)}
 mkdir -p "$work"
 fuzz build >"$work/build.log" 2>&1 || { cat "$work/build.log"; echo "error: the fuzz targets do not build" >&2; exit 1; }
 for target in $targets; do
-    mkdir -p "$work/corpus/$target" "$work/artifacts/$target"
-    if fuzz run "$target" "$work/corpus/$target" "fuzz/corpus/$target" -- -max_total_time="$seconds" -timeout=20 \
-        -print_final_stats=1 -artifact_prefix="$work/artifacts/$target/" >"$work/$target.log" 2>&1; then
+    mkdir -p "$corpus/$target" "$work/artifacts/$target"
+    if fuzz run "$target" "$corpus/$target" "fuzz/corpus/$target" -- $limits -timeout=20 -print_final_stats=1 \
+        -artifact_prefix="$work/artifacts/$target/" >"$work/$target.log" 2>&1; then
         echo "ok   $target: $(sed -n 's/^stat::number_of_executed_units: *//p' "$work/$target.log") executions"
         passed=$((passed + 1))
     else
-        tail -n 60 "$work/$target.log"
+        grep -a -A 1 -e ' panicked at ' -e 'ERROR: ' -e '^Base64: ' "$work/$target.log"
         echo "FAIL $target: see $work/$target.log and $work/artifacts/$target"
         failed=$((failed + 1))
     fi

@@ -228,8 +228,9 @@ pub unsafe extern "C" fn apivideo_config_set_keep_fresh(
     unsafe { set(config, error_out, change) }
 }
 
-/// The proxy: `http://[user:password@]host[:port]`, or `https://` where it speaks TLS itself; "" for none. Default: the environment's HTTPS_PROXY and NO_PROXY, as they are
-/// when the client is made. Loopback addresses never go through a proxy. `error_out`: may be NULL.
+/// The proxy: `http://[user:password@]host[:port]`, user and password percent-encoded, or `https://` where it speaks TLS
+/// itself; "" for none. Default: the environment's HTTPS_PROXY and NO_PROXY, as they are when the client is made. Loopback
+/// addresses never go through a proxy. `error_out`: may be NULL.
 ///
 /// Errors: NULL_ARGUMENT, INVALID_UTF8, INVALID_ARGUMENT.
 #[unsafe(no_mangle)]

@@ -55,7 +55,7 @@ namespace LibApiVideo
         public bool KeepFresh { get; set; }
 
         /// <summary>
-        /// The proxy: <c>http://[user:password@]host[:port]</c>; "" for none. Default: HTTPS_PROXY and NO_PROXY of the environment.
+        /// The proxy: <c>http://[user:password@]host[:port]</c>, user and password percent-encoded; "" for none. Default: HTTPS_PROXY and NO_PROXY of the environment.
         /// </summary>
         public string? Proxy { get; set; }
 
