@@ -71,7 +71,7 @@ part_rust() { cargo test --quiet --workspace; }
 # --- C and C++ ---
 
 part_build() {
-    cargo build --quiet --release --workspace || return 1
+    make --silent CARGOFLAGS='--locked --quiet' && cargo build --quiet --release --package apivideo-sandbox || return 1
     mkdir -p "$build"
     ln -sf "../release/libapivideo.so" "$build/libapivideo.so.0.1"
 }

@@ -5,7 +5,8 @@ cd "$(dirname "$0")/../.."
 . bindings/dotnet/dotnet-env.sh
 work=$PWD/target/dotnet/bench
 mkdir -p "$work"
-cargo build --quiet --release --workspace
+make --silent CARGOFLAGS='--locked --quiet'
+cargo build --quiet --release --package apivideo-sandbox
 rm -f "$work/url" "$work/alive"
 mkfifo "$work/alive"
 target/release/apivideo-sandbox --ready-file "$work/url" --exit-with-parent <"$work/alive" >/dev/null &

@@ -13,12 +13,12 @@ case $triple in
     aarch64-unknown-linux-gnu) rid=linux-arm64 ;;
     *) echo "error: pack.sh is for Linux; elsewhere use dotnet pack, as README.md says" >&2; exit 1 ;;
 esac
-if cargo zigbuild --help >/dev/null 2>&1; then
-    cargo zigbuild --quiet --release --lib --target "$triple.2.17"
+if command -v cargo-zigbuild >/dev/null; then
+    cargo-zigbuild rustc --quiet --locked --release --lib --crate-type cdylib --target "$triple.2.17"
     built=target/$triple/release/libapivideo.so
 else
     echo "note: no cargo-zigbuild; the library needs this machine's glibc or a newer one"
-    cargo build --quiet --release --lib
+    make --silent CARGOFLAGS='--locked --quiet'
     built=target/release/libapivideo.so
 fi
 mkdir -p "$libraries/$rid"

@@ -46,7 +46,8 @@ sandbox() {
 }
 
 note "native library and sandbox"
-cargo build --quiet --release --workspace
+make --silent CARGOFLAGS='--locked --quiet'
+cargo build --quiet --release --package apivideo-sandbox
 if [ -z "${APIVIDEO_TEST_URL:-}" ]; then
     sandbox plain
     export APIVIDEO_TEST_URL=$url

@@ -48,12 +48,12 @@ class CargoBuildHook(BuildHookInterface[Any]):
         if not shutil.which("cargo"):
             raise SystemExit("libapivideo: building from source needs Rust: cargo is not on PATH. See https://rustup.rs, or install a wheel.")
         target = Path(os.environ.get("CARGO_TARGET_DIR") or crate / "target")
-        command = ["cargo", "build", "--release", "--lib", "--locked", "--package", "apivideo"]
+        command = ["cargo", "rustc", "--release", "--lib", "--crate-type", "cdylib", "--locked", "--package", "apivideo"]
         environment = {**os.environ, "CARGO_TARGET_DIR": str(target)}
         built = target / "release" / FILE_NAME
         if MANYLINUX:
             triple = f"{platform.machine()}-unknown-linux-gnu"
-            command = [command[0], "zigbuild", *command[2:], "--target", f"{triple}.{MANYLINUX.replace('_', '.')}"]
+            command = ["cargo-zigbuild", *command[1:], "--target", f"{triple}.{MANYLINUX.replace('_', '.')}"]
             environment["CARGO_ZIGBUILD_PYTHON_PATH"] = sys.executable
             built = target / triple / "release" / FILE_NAME
         if sys.platform == "darwin":

@@ -306,22 +306,28 @@ fn a_busy_server_that_names_a_time_is_not_asked_with_the_key_before() {
 
 #[test]
 fn a_12_minute_outage_with_a_valid_token_fails_no_read_and_takes_at_most_50_attempts() {
+    const READS: usize = 12 * 60 * 4;
+    let mut attempts = Vec::new();
     for (seed, mode) in (0..200).flat_map(|s| [(s, Mode::Refused), (s, Mode::Broken)]) {
         let mut sim = Sim::new(seed, 1, false);
         sim.token(0);
         sim.pass(47 * MINUTE);
         sim.server.mode = mode;
         let before = sim.requests();
-        for _ in 0..12 * 60 * 4 {
+        for _ in 0..READS {
             sim.get(0).token();
             sim.pass(SECOND / 4);
         }
-        let attempts = sim.requests() - before;
-        assert!(
-            (20..=50).contains(&attempts),
-            "seed {seed}, {mode:?}: {attempts}"
-        );
+        let made = sim.requests() - before;
+        assert!((20..=50).contains(&made), "seed {seed}, {mode:?}: {made}");
+        attempts.push(made);
     }
+    let (least, most) = (
+        attempts.iter().min().unwrap(),
+        attempts.iter().max().unwrap(),
+    );
+    let reads = READS * attempts.len();
+    println!("{least} to {most} attempts, 0 of {reads} reads failed");
 }
 
 #[test]

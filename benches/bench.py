@@ -1,0 +1,383 @@
+"""Measures, prints one table, and names what has become slower than benches/results.json. `bench.sh` prepares what this needs.
+
+What is compared runs by turns, a round after the other, so that another program's load falls on both. A value is the median of the
+rounds with the quartiles; a ratio is that of the rounds' ratios.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import platform
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+WORK = ROOT / "target" / "bench"
+LIBRARY = ROOT / "target" / "stage" / "lib" / "libapivideo.so"
+RESULTS = ROOT / "benches" / "results.json"
+README = ROOT / "benches" / "README.md"
+CORES = os.cpu_count() or 1
+SYSTEM_ROOTS = "/etc/ssl/certs/ca-certificates.crt"
+
+sys.path[:0] = [str(ROOT / "bindings" / "python" / folder) for folder in ("tests", "benches")]
+from support import KEY, Sandbox, start_sandbox  # noqa: E402
+
+Rounds = list[float]
+
+
+def progress(what: str) -> None:
+    print(f"{time.strftime('%H:%M:%S')} {what} …", file=sys.stderr, flush=True)
+
+
+# --- Rows ---
+
+
+def quartiles(rounds: Rounds) -> tuple[float, float, float]:
+    if len(rounds) == 1:
+        return rounds[0], rounds[0], rounds[0]
+    low, middle, high = statistics.quantiles(rounds, n=4, method="inclusive")
+    return low, middle, high
+
+
+def shown(rounds: Rounds, unit: str) -> str:
+    low, middle, high = (f"{value:.3g}" if value < 1000 else f"{value:.0f}" for value in quartiles(rounds))
+    return f"{middle} {unit}" + ("" if low == high else f" ({low}–{high})")
+
+
+@dataclass
+class Row:
+    """What libapivideo needs for some work, and what its peer needs; less is better. `limit` is the target for a ratio, or else for a value."""
+
+    work: str
+    ours: Rounds
+    unit: str
+    peer: str = ""
+    theirs: Rounds | None = None
+    limit: float | None = None
+    limits_ratio: bool = False
+    # Whether the value is the same on every machine, so that it can be compared with an earlier run's.
+    exact: bool = False
+
+    @property
+    def ratios(self) -> Rounds:
+        return [mine / his for mine, his in zip(self.ours, self.theirs or []) if his]
+
+    @property
+    def comparable(self) -> Rounds:
+        return self.ours if self.exact else self.ratios
+
+    def verdict(self) -> str:
+        if self.limit is None:
+            return ""
+        reached = statistics.median(self.ratios if self.limits_ratio else self.ours)
+        target = f"≤ {self.limit:g}" + (" ×" if self.limits_ratio else f" {self.unit}")
+        return f"{target}: {'yes' if reached <= self.limit else '**no**'}"
+
+    def cells(self) -> list[str]:
+        theirs = f"{self.peer}: {shown(self.theirs, self.unit)}" if self.theirs else ""
+        ratio = f"{statistics.median(self.ratios):.2f}" if self.ratios else ""
+        return [self.work, shown(self.ours, self.unit), theirs, ratio, self.verdict()]
+
+
+rows: list[Row] = []
+floors: list[str] = []
+
+
+def numbers(*command: object, **environment: str) -> list[float]:
+    """What a program prints."""
+    output = subprocess.run(
+        [str(word) for word in command], env={**os.environ, **environment}, stdout=subprocess.PIPE, text=True, check=True
+    ).stdout
+    return [float(word) for word in output.split()]
+
+
+def by_turns(count: int, **programs: Callable[[], float]) -> dict[str, Rounds]:
+    results: dict[str, Rounds] = {name: [] for name in programs}
+    for _ in range(count):
+        for name, program in programs.items():
+            results[name].append(program())
+    return results
+
+
+# --- Reads of a valid token ---
+
+
+def reads() -> None:
+    def read(work: str, threads: int) -> Callable[[], float]:
+        return lambda: numbers(WORK / "read", work, threads, 250)[0]
+
+    def peer(*command: object) -> Callable[[], float]:
+        return lambda: numbers(*command)[0]
+
+    one: Rounds = []
+    for threads, name in ((1, "1 thread"), (CORES, f"{CORES} threads on {CORES} cores"), (8 * CORES, f"{8 * CORES} threads")):
+        progress(f"reads, {name}")
+        result = by_turns(
+            9,
+            ours=read("token", threads),
+            one=read("token", 1),
+            go=peer(WORK / "read_go", "read", threads, 250),
+            rust=peer(WORK / "read_rs", threads, 250),
+        )
+        work = f"get, use and free a valid token, {name}"
+        if threads == 1:
+            one = result["ours"]
+            rows.append(Row(work, one, "ns", limit=35))
+        else:
+            rows.append(Row(work, result["ours"], "ns", "itself with 1 thread", result["one"], 1.3, limits_ratio=True))
+        rows.append(Row(work, result["ours"], "ns", "Go, oauth2's algorithm", result["go"], 0.6, limits_ratio=True))
+        rows.append(Row(work, result["ours"], "ns", "Rust, Mutex<Arc>", result["rust"]))
+
+    progress("floors under a read")
+    result = by_turns(9, call=read("call", 1), clocks=read("clocks", 1), increment=read("increment", 1))
+    for what, name in (("call", "an empty call into the library"), ("clocks", "two coarse clocks"), ("increment", "an atomic increment")):
+        floors.append(f"{name} {shown(result[what], 'ns')}")
+
+    def instructions(count: int) -> int:
+        command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", WORK / "read", "token", "1", f"={count}"]
+        output = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=True).stderr
+        return int(re.findall(r"Collected : (\d+)", output)[0])
+
+    progress("instructions of a read")
+    each = (instructions(210_000) - instructions(10_000)) / 200_000
+    rows.append(Row("instructions of get, use and free", [round(each)], "", exact=True))
+
+
+# --- Python ---
+
+
+def python_headers(sandbox: Sandbox) -> None:
+    import datetime as dt
+    import timeit
+
+    import bench as side_by_side  # type: ignore[import-not-found]
+    import botocore.credentials  # type: ignore[import-not-found]
+    import google.oauth2.credentials  # type: ignore[import-not-found]
+
+    progress("Python: the header of a valid token")
+    ours, official = side_by_side.our_client(sandbox), side_by_side.official_client(sandbox)
+    ours.authorization()
+    official.connect()
+    in_an_hour = dt.datetime.now(dt.timezone.utc) + dt.timedelta(hours=1)
+    google_token = google.oauth2.credentials.Credentials("a token", expiry=in_an_hour.replace(tzinfo=None))
+    boto = botocore.credentials.RefreshableCredentials("key", "secret", "a token", in_an_hour, refresh_using=dict, method="none")
+
+    def per_call(call: Callable[[], object]) -> Callable[[], float]:
+        return lambda: min(timeit.repeat(call, number=2_000, repeat=10)) / 2_000 * 1e9
+
+    result = by_turns(
+        9,
+        ours=per_call(ours.authorization),
+        official=per_call(lambda: side_by_side.official_header(official)),
+        google=per_call(lambda: google_token.before_request(None, "GET", sandbox.url, {})),
+        boto=per_call(boto.get_frozen_credentials),
+    )
+    work = "Python: the header of a valid token"
+    rows.append(Row(work, result["ours"], "ns", "official client, which checks no expiry", result["official"]))
+    rows.append(Row(work, result["ours"], "ns", "google-auth", result["google"], 1_000))
+    rows.append(Row(work, result["ours"], "ns", "botocore, no header built", result["boto"]))
+    official.close()
+    ours.close()
+
+    progress("Python: import and first token")
+    start: dict[str, list[list[float]]] = {"ours": [], "official": []}
+    for _ in range(15):
+        for who, measured in start.items():
+            measured.append(numbers(sys.executable, "-I", "-c", side_by_side.START, who, KEY, sandbox.url))
+    wall = {who: [imported + token for imported, token, _ in measured] for who, measured in start.items()}
+    peak = {who: [mib for _, _, mib in measured] for who, measured in start.items()}
+    rows.append(Row("Python: import and first token", wall["ours"], "ms", "official client", wall["official"], 60))
+    rows.append(Row("Python: peak RSS of that", peak["ours"], "MiB", "official client", peak["official"], 16))
+
+    progress("Python: 50 threads' first requests")
+    calls = {who: [float(count)] for who, count in side_by_side.cold_calls(sandbox).items()}
+    rows.append(Row("auth calls for 50 threads' first requests", calls["ours"], "calls", "official client", calls["official"], 1, exact=True))
+
+
+# --- A program's first token ---
+
+
+def first_tokens(folder: Path) -> None:
+    """Both trust the system's certificates and the sandbox's own, in one file: nobody has fewer."""
+    ca = folder / "ca.pem"
+    process, url = start_sandbox(folder, "--tls", "--ca-file", str(ca))
+    bundle = folder / "bundle.pem"
+    bundle.write_text(Path(SYSTEM_ROOTS).read_text() + ca.read_text())
+    programs = {"ours": [WORK / "first_token", url], "curl": [WORK / "first_token_curl", url, bundle]}
+    environment = {"SSL_CERT_FILE": str(bundle)}
+
+    progress("a program's first token over TLS")
+    wall: dict[str, Rounds] = {"ours": [], "curl": []}
+    inside: dict[str, list[list[float]]] = {"ours": [], "curl": []}
+    for _ in range(25):
+        for who, command in programs.items():
+            began = time.perf_counter()
+            inside[who].append(numbers(*command, **environment))
+            wall[who].append((time.perf_counter() - began) * 1e3)
+
+    def row(work: str, values: dict[str, Rounds], unit: str, exact: bool = False) -> None:
+        rows.append(Row(work, values["ours"], unit, "libcurl, OpenSSL", values["curl"], exact=exact))
+
+    def column(index: int) -> dict[str, Rounds]:
+        return {who: [line[index] for line in lines] for who, lines in inside.items()}
+
+    row("from main() to the first token over TLS", column(0), "ms")
+    row("a refresh after it (a new connection here, an open one there)", column(1), "ms")
+    row("the whole process: start, token, refresh, end", wall, "ms")
+    row("peak RSS of that process", column(2), "MiB")
+
+    calls: dict[str, Rounds] = {}
+    for who, command in programs.items():
+        summary = folder / "strace"
+        subprocess.run(
+            ["strace", "-f", "-c", "-o", summary, *map(str, command)], env={**os.environ, **environment}, stdout=subprocess.DEVNULL, check=True
+        )
+        calls[who] = [float(summary.read_text().splitlines()[-1].split()[2])]
+    row("system calls of that process", calls, "calls")
+    process.kill()
+
+
+# --- Renewals, herds, outages ---
+
+
+def renewals() -> None:
+    """Longest and p99.9 wait of 16 threads that read each millisecond."""
+    ours, go = {}, {}
+    for name, seconds, ms in (("no renewal", 8, 0), ("a renewal of 500 ms", 8, 500), ("a renewal that hangs 30 s", 33, 30_000)):
+        progress(f"16 readers during {name}")
+        ours[name] = numbers(WORK / "renewal", seconds, ms)
+        assert (ours[name][2] > 0) == (ms > 0), "the token was renewed, or not, as planned"
+        if ms <= 500:
+            go[name] = numbers(WORK / "read_go", "renewal", seconds, ms)
+    quiet = ours["no renewal"]
+    for name in list(ours)[1:]:
+        rows.append(Row(f"p99.9 wait of 16 readers during {name}", [ours[name][1]], "µs", "without", [quiet[1]]))
+        if name in go:
+            rows.append(Row(f"p99.9 wait of 16 readers during {name}", [ours[name][1]], "µs", "Go, oauth2's algorithm", [go[name][1]]))
+        rows.append(Row(f"longest wait of 16 readers during {name}", [ours[name][0]], "µs", "without", [quiet[0]]))
+        if name in go:
+            rows.append(Row(f"longest wait of 16 readers during {name}", [ours[name][0]], "µs", "Go, oauth2's algorithm", [go[name][0]]))
+
+
+def herds() -> None:
+    progress("10,000 cold callers")
+    many, one = [], []
+    for _ in range(5):
+        many.append(numbers(WORK / "herd", 10_000))
+        one.append(numbers(WORK / "herd", 1))
+    rows.append(Row("exchanges for 10,000 callers at once", [max(made for _, made in many)], "", limit=1, exact=True))
+    rows.append(
+        Row("until the last of 10,000 has its token", [ms for ms, _ in many], "ms", "1 caller, 100 ms exchange", [ms for ms, _ in one])
+    )
+
+
+def outages() -> None:
+    progress("12-minute outages, in simulated time")
+    command = ["cargo", "test", "--quiet", "--locked", "--lib", "a_12_minute_outage", "--", "--nocapture"]
+    output = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout
+    least, most = re.findall(r"(\d+) to (\d+) attempts, 0 of \d+ reads failed", output)[0]
+    rows.append(Row("most auth calls in one of 400 outages of 12 minutes, 0 failed reads", [float(most)], "calls", limit=50, exact=True))
+
+
+# --- Size ---
+
+
+def size() -> None:
+    progress("size")
+
+    def text(*command: object) -> str:
+        return subprocess.run([str(word) for word in command], stdout=subprocess.PIPE, text=True, check=True).stdout
+
+    needed = re.findall(r"NEEDED.*\[(.*)\]", text("readelf", "-d", LIBRARY))
+    curl = next(line.split()[2] for line in text("ldd", WORK / "first_token_curl").splitlines() if "libcurl" in line)
+    loaded = {who: len(text("ldd", file).splitlines()) for who, file in (("ours", LIBRARY), ("curl", curl))}
+    symbols = len(text("nm", "-D", "--defined-only", LIBRARY).splitlines())
+    rows.append(Row("stripped shared object", [LIBRARY.stat().st_size / 1e6], "MB", limit=2.2, exact=True))
+    rows.append(Row("exported symbols, all apivideo_*", [symbols], "", exact=True))
+    rows.append(Row("objects that ldd lists", [loaded["ours"]], "", "libcurl, OpenSSL", [loaded["curl"]], exact=True))
+    result = by_turns(15, ours=lambda: numbers(WORK / "load", LIBRARY)[0], curl=lambda: numbers(WORK / "load", curl)[0])
+    rows.append(Row("dlopen()", result["ours"], "µs", "libcurl, OpenSSL", result["curl"]))
+    floors.append(f"the library itself needs only {', '.join(needed)}")
+
+
+# --- What comes of it ---
+
+
+def table() -> str:
+    head = ["work", "libapivideo", "beside", "ratio", "target"]
+    lines = [head, ["---"] * len(head), *(row.cells() for row in rows)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def machine() -> str:
+    model = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), platform.machine())
+    versions = [
+        subprocess.run(command, stdout=subprocess.PIPE, text=True).stdout.split("\n")[0].replace(" linux/amd64", "")
+        for command in (["rustc", "--version"], ["cc", "--version"], ["go", "version"])
+    ]
+    return f"{datetime.date.today()}, {CORES} × {model}, Linux {platform.release()}, Python {platform.python_version()}, " + ", ".join(versions)
+
+
+def kept() -> dict[str, dict[str, float]]:
+    """What a later run can be held against."""
+    result = {}
+    for row in rows:
+        if row.comparable:
+            low, middle, high = quartiles(row.comparable)
+            result[f"{row.work} | {row.peer}"] = {"low": low, "median": middle, "high": high}
+    return result
+
+
+def regressions() -> list[str]:
+    """Rows whose quartiles lie above the committed ones, by more than a tenth. One measurement has no quartiles: it may double."""
+    before = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    worse = []
+    for row in rows:
+        old = before.get(f"{row.work} | {row.peer}")
+        if old is None or not row.comparable:
+            continue
+        low, middle, _ = quartiles(row.comparable)
+        noise = 1.0 if row.exact else 1.1 if len(row.comparable) > 1 else 2.0
+        if low > old["high"] and middle > old["median"] * noise:
+            worse.append(f"{row.work}, beside {row.peer or 'itself'}: {middle:.3g}, was {old['median']:.3g}")
+    return worse
+
+
+def save(text: str) -> None:
+    RESULTS.write_text(json.dumps(kept(), indent=1, ensure_ascii=False) + "\n")
+    before, rest = README.read_text().split("<!-- last run -->\n")
+    _, after = rest.split("<!-- end of last run -->\n")
+    README.write_text(f"{before}<!-- last run -->\n{text}\n<!-- end of last run -->\n{after}")
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "plain").mkdir()
+        (folder / "tls").mkdir()
+        process, url = start_sandbox(folder / "plain")
+        os.environ["APIVIDEO_TEST_URL"] = url
+        sandbox = Sandbox(url)
+        for measure in (reads, lambda: python_headers(sandbox), sandbox.reset, lambda: first_tokens(folder / "tls"), renewals, herds, outages, size):
+            measure()
+        process.kill()
+    text = f"{machine()}.\n\n{table()}\n\nFloors, and what else there is: {'; '.join(floors)}."
+    print(text)
+    worse = regressions()
+    print("\nWorse than the committed run: " + ("; ".join(worse) if worse else "nothing") + ".")
+    if "--save" in sys.argv:
+        save(text)
+        print(f"Kept in {RESULTS.relative_to(ROOT)} and {README.relative_to(ROOT)}.")
+
+
+if __name__ == "__main__":
+    main()
