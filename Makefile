@@ -85,6 +85,7 @@ mutants: ## Planted bugs, each of which the tests must find
 
 prove: ## All that looks for failures: the tests, and the long runs
 	sh tests/run.sh
+	sh tests/run.sh race
 	sh tests/mutants.sh
 	sh tests/fuzz.sh 300
 	$(MAKE) simulate YEARS=$(or $(YEARS),1000)

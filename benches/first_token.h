@@ -4,19 +4,19 @@
 #include <string.h>
 #include <time.h>
 
-static double ms_now(void) {
+static inline double ms_now(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
 }
 
-static void must(int ok, const char *what) {
+static inline void must(int ok, const char *what) {
     if (ok) return;
     fprintf(stderr, "failed: %s\n", what);
     exit(1);
 }
 
-static double peak_rss_mib(void) {
+static inline double peak_rss_mib(void) {
     char line[256];
     double kib = 0;
     FILE *status = fopen("/proc/self/status", "r");
@@ -27,6 +27,6 @@ static double peak_rss_mib(void) {
     return kib / 1024;
 }
 
-static void report(double first_ms, double second_ms) {
+static inline void report(double first_ms, double second_ms) {
     printf("%.3f %.3f %.2f\n", first_ms, second_ms, peak_rss_mib());
 }

@@ -13,7 +13,7 @@ struct Token {
 }
 
 fn read(published: &Mutex<Arc<Token>>) -> Option<Arc<Token>> {
-    let token = Arc::clone(&published.lock().ok()?);
+    let token = Arc::clone(&*published.lock().ok()?);
     (Instant::now() < token.expires).then_some(token)
 }
 

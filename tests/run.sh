@@ -1,7 +1,7 @@
 #!/bin/sh
 # Every suite of every language: `make test`. Each part can be run by itself: `tests/run.sh rust`, `tests/run.sh c` …
 #
-# Prints a line for each part and says at the end which failed. Needs Rust, a C and a C++ compiler, and for the last parts
+# By themselves only: race, mutants. Prints a line for each part and says at the end which failed. Needs Rust, a C and a C++ compiler, and for the last parts
 # pkg-config, CMake, valgrind and libcurl's headers; what is missing is named, and installed when CI=true on Debian as root.
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -205,6 +205,29 @@ part_sanitizer() {
             -o "$build/$name-asan" -L"$asan" -lapivideo -Wl,-rpath,"$PWD/$asan" -lpthread -ldl || return 1
         echo "-- $name under AddressSanitizer"
         "$build/$name-asan" || return 1
+    done
+}
+
+# std's locks must be instrumented too, or each would be taken for a race.
+part_race() {
+    if [ ! -d "$(rustc +nightly --print sysroot 2>/dev/null)/lib/rustlib/src/rust" ]; then
+        complain "ThreadSanitizer needs a nightly Rust and its sources: rustup toolchain install nightly --component rust-src"
+        return 1
+    fi
+    need_sandbox || return 1
+    target=$(rustc -vV | sed -n 's/^host: //p')
+    RUSTFLAGS="-Zsanitizer=thread" CARGO_TARGET_DIR=target/tsan \
+        cargo +nightly rustc -Zbuild-std --quiet --lib --crate-type cdylib --target "$target" || return 1
+    tsan=target/tsan/$target/debug
+    runtime=$(rustc +nightly --print sysroot)/lib/rustlib/$target/lib/librustc-nightly_rt.tsan.a
+    ln -sf libapivideo.so "$tsan/libapivideo.so.0.1"
+    for name in abi_test token_test; do
+        # gcc's runtime lacks what Rust's code calls, so the program gets Rust's.
+        cc_ -std=c11 -D_GNU_SOURCE -g -fsanitize=thread $strict -Iinclude -Itests/c -c "tests/c/$name.c" -o "$build/$name-tsan.o" &&
+            cc_ "$build/$name-tsan.o" -o "$build/$name-tsan" -Wl,--whole-archive "$runtime" -Wl,--no-whole-archive -rdynamic \
+                -L"$tsan" -lapivideo -Wl,-rpath,"$PWD/$tsan" -lstdc++ -lpthread -ldl -lm || return 1
+        echo "-- $name under ThreadSanitizer"
+        "$build/$name-tsan" || return 1
     done
 }
 

@@ -13,7 +13,7 @@
 typedef int (*clock_gettime_function)(clockid_t, struct timespec *);
 
 static clock_gettime_function real_clock_gettime;
-static volatile int64_t wall_offset_s, boot_offset_s;
+static int64_t wall_offset_s, boot_offset_s; /* Atomic: the library's threads read them. */
 
 #ifdef __cplusplus
 extern "C"
@@ -25,21 +25,23 @@ int clock_gettime(clockid_t id, struct timespec *t)
 #endif
 #endif
 {
+    clock_gettime_function real = __atomic_load_n(&real_clock_gettime, __ATOMIC_RELAXED);
     int result;
-    if (real_clock_gettime == NULL) {
+    if (real == NULL) {
         void *found = dlsym(RTLD_NEXT, "clock_gettime");
-        memcpy(&real_clock_gettime, &found, sizeof found);
+        memcpy(&real, &found, sizeof found);
+        __atomic_store_n(&real_clock_gettime, real, __ATOMIC_RELAXED);
     }
-    result = real_clock_gettime(id, t);
-    if (id == CLOCK_REALTIME || id == CLOCK_REALTIME_COARSE) t->tv_sec += (time_t)wall_offset_s;
-    if (id == CLOCK_BOOTTIME) t->tv_sec += (time_t)boot_offset_s;
+    result = real(id, t);
+    if (id == CLOCK_REALTIME || id == CLOCK_REALTIME_COARSE) t->tv_sec += (time_t)__atomic_load_n(&wall_offset_s, __ATOMIC_RELAXED);
+    if (id == CLOCK_BOOTTIME) t->tv_sec += (time_t)__atomic_load_n(&boot_offset_s, __ATOMIC_RELAXED);
     return result;
 }
 
 /* Time passes for the library. */
 static inline void travel_s(int64_t seconds) {
-    wall_offset_s += seconds;
-    boot_offset_s += seconds;
+    __atomic_fetch_add(&wall_offset_s, seconds, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&boot_offset_s, seconds, __ATOMIC_RELAXED);
 }
 
 #endif
