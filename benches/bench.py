@@ -138,8 +138,8 @@ def reads() -> None:
         rows.append(Row(work, result["ours"], "ns", "Rust, Mutex<Arc>", result["rust"]))
 
     progress("floors under a read")
-    result = by_turns(9, call=read("call", 1), clocks=read("clocks", 1), increment=read("increment", 1))
-    for what, name in (("call", "an empty call into the library"), ("clocks", "two coarse clocks"), ("increment", "an atomic increment")):
+    result = by_turns(9, call=read("call", 1), clock=read("clock", 1), increment=read("increment", 1))
+    for what, name in (("call", "an empty call into the library"), ("clock", "the coarse clock"), ("increment", "an atomic increment")):
         floors.append(f"{name} {shown(result[what], 'ns')}")
 
     def instructions(count: int) -> int:
