@@ -21,7 +21,6 @@ use crate::ffi::sys;
 
 /// No reply of the auth endpoints is larger.
 const LARGEST_BODY: u64 = 64 * 1024;
-
 /// Where to send requests and how, checked.
 pub(crate) struct Http {
     pub(crate) base_url: String,
@@ -85,7 +84,8 @@ impl Http {
         let (head, body) = request.send(json)?.into_parts();
         let mut bytes = Vec::new();
         body.into_with_config()
-            .limit(LARGEST_BODY)
+            // ureq refuses a body that reaches its limit.
+            .limit(LARGEST_BODY + 1)
             .reader()
             .read_to_end(&mut bytes)?;
         Ok(Reply {
