@@ -21,6 +21,9 @@ use crate::ffi::sys;
 
 /// No reply of the auth endpoints is larger.
 const LARGEST_BODY: u64 = 64 * 1024;
+/// Larger than any head of a request.
+const SMALL_BUFFER: usize = 16 * 1024;
+
 /// Where to send requests and how, checked.
 pub(crate) struct Http {
     pub(crate) base_url: String,
@@ -107,6 +110,9 @@ impl Http {
             .http_status_as_error(false)
             .max_idle_connections(0)
             .max_response_header_size(LARGEST_BODY as usize)
+            // A head that is larger than allowed must fit, to be seen to be.
+            .input_buffer_size(LARGEST_BODY as usize + SMALL_BUFFER)
+            .output_buffer_size(SMALL_BUFFER)
             .user_agent(concat!("libapivideo/", env!("CARGO_PKG_VERSION")))
             .accept("application/json, application/problem+json")
             .build()
