@@ -2,82 +2,42 @@
 
 #![allow(clippy::unwrap_used)] // A test that panics has failed.
 
-use std::fs;
+mod common;
+#[path = "common/names.rs"]
+mod names;
+
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{IpAddr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
-use std::path::PathBuf;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use apivideo::{Client, Config, Error, Status};
+use apivideo::{Config, Error, Status};
 use apivideo_sandbox::{Options, Sandbox};
 
-const KEY: &str = "sandbox-key";
-/// A name that no resolver knows and no loopback rule covers.
+use common::door::{Door, pass};
+use common::{client_with, config_for, tls_sandbox, tls_sandbox_with};
+
+/// A name that only a proxy knows.
 const NAME: &str = "api.video.invalid";
 
-fn tls_sandbox() -> Sandbox {
-    tls_sandbox_with(Options::default())
-}
-
-fn tls_sandbox_with(options: Options) -> Sandbox {
-    Sandbox::start(Options {
-        tls: true,
-        ..options
-    })
-    .unwrap()
-}
-
-/// The sandbox's CA in a file of the test's own.
-fn ca_file(sandbox: &Sandbox, test: &str) -> PathBuf {
-    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{test}.pem"));
-    fs::write(&path, sandbox.ca_pem().unwrap()).unwrap();
-    path
-}
-
-fn config(url: &str, ca: Option<&PathBuf>) -> Config {
+fn config(url: &str) -> Config {
     let mut config = Config::default();
     config.set_base_url(url).unwrap();
-    if let Some(ca) = ca {
-        config.set_ca_file(ca.to_str().unwrap()).unwrap();
-    }
     config
 }
 
 fn first_token(config: &Config) -> Result<(), Error> {
-    Client::new(KEY, config).unwrap().get_token().map(drop)
-}
-
-/// Passes connections to `local` on to the sandbox.
-fn forwarder(local: IpAddr, sandbox: &Sandbox) -> SocketAddr {
-    let listener = TcpListener::bind((local, 0)).unwrap();
-    let (address, target) = (listener.local_addr().unwrap(), sandbox.address());
-    thread::spawn(move || {
-        while let Ok((client, _)) = listener.accept() {
-            pipe(client, TcpStream::connect(target).unwrap());
-        }
-    });
-    address
-}
-
-fn pipe(a: TcpStream, b: TcpStream) {
-    for (mut from, mut to) in [(a.try_clone().unwrap(), b.try_clone().unwrap()), (b, a)] {
-        thread::spawn(move || {
-            let _ = std::io::copy(&mut from, &mut to);
-            let _ = to.shutdown(Shutdown::Both);
-        });
-    }
+    client_with(config).get_token().map(drop)
 }
 
 #[test]
 fn a_private_ca_is_trusted_when_it_is_added_and_only_then() {
     let sandbox = tls_sandbox();
-    let ca = ca_file(&sandbox, "private_ca");
-    first_token(&config(sandbox.base_url(), Some(&ca))).unwrap();
+    first_token(&config_for(sandbox.base_url(), &sandbox)).unwrap();
     let by_name = sandbox.base_url().replace("127.0.0.1", "localhost");
-    first_token(&config(&by_name, Some(&ca))).unwrap();
-    let error = first_token(&config(sandbox.base_url(), None)).unwrap_err();
+    first_token(&config_for(&by_name, &sandbox)).unwrap();
+    let error = first_token(&config(sandbox.base_url())).unwrap_err();
     assert_eq!(error.status, Status::TlsError, "{error}");
     assert_eq!(
         sandbox.counters().requests,
@@ -89,9 +49,8 @@ fn a_private_ca_is_trusted_when_it_is_added_and_only_then() {
 #[test]
 fn a_certificate_for_another_host_is_refused() {
     let sandbox = tls_sandbox();
-    let ca = ca_file(&sandbox, "other_host");
-    let address = forwarder([127, 0, 0, 2].into(), &sandbox);
-    let error = first_token(&config(&format!("https://{address}"), Some(&ca))).unwrap_err();
+    let address = Door::at([127, 0, 0, 2].into(), sandbox.address()).address();
+    let error = first_token(&config_for(&format!("https://{address}"), &sandbox)).unwrap_err();
     assert_eq!(error.status, Status::TlsError, "{error}");
 }
 
@@ -101,8 +60,7 @@ fn an_expired_certificate_is_refused() {
         tls_expired: true,
         ..Options::default()
     });
-    let ca = ca_file(&sandbox, "expired");
-    let error = first_token(&config(sandbox.base_url(), Some(&ca))).unwrap_err();
+    let error = first_token(&config_for(sandbox.base_url(), &sandbox)).unwrap_err();
     assert_eq!(error.status, Status::TlsError, "{error}");
 }
 
@@ -125,7 +83,6 @@ fn crude_server(reply: Option<&'static [u8]>) -> SocketAddr {
 #[test]
 fn a_handshake_that_is_cut_garbled_or_never_answered_is_an_error_in_time() {
     let sandbox = tls_sandbox();
-    let ca = ca_file(&sandbox, "handshake");
     for (server, statuses) in [
         (
             crude_server(Some(b"")),
@@ -141,7 +98,7 @@ fn a_handshake_that_is_cut_garbled_or_never_answered_is_an_error_in_time() {
         ),
         (crude_server(None), [Status::Timeout; 2]),
     ] {
-        let mut config = config(&format!("https://{server}"), Some(&ca));
+        let mut config = config_for(&format!("https://{server}"), &sandbox);
         config.set_connect_timeout_ms(500).unwrap();
         let start = Instant::now();
         let error = first_token(&config).unwrap_err();
@@ -155,37 +112,62 @@ fn a_handshake_that_is_cut_garbled_or_never_answered_is_an_error_in_time() {
 }
 
 #[test]
-fn a_name_that_does_not_resolve_and_a_port_nobody_listens_on_are_network_errors() {
-    let error = first_token(&config(&format!("https://{NAME}"), None)).unwrap_err();
-    assert!(
-        matches!(error.status, Status::NetworkError | Status::Timeout),
-        "{error}"
-    );
-    let closed = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
-    let error = first_token(&config(&format!("http://{closed}"), None)).unwrap_err();
-    assert_eq!(error.status, Status::NetworkError, "{error}");
+fn a_name_that_does_not_resolve_is_a_network_error_and_one_that_takes_long_a_timeout() {
+    for (name, status) in [
+        (names::UNKNOWN, Status::NetworkError),
+        (names::FAILING, Status::NetworkError),
+        (names::SILENT, Status::Timeout),
+    ] {
+        let mut config = config(&format!("https://{name}"));
+        config.set_proxy("").unwrap();
+        config.set_connect_timeout_ms(500).unwrap();
+        let start = Instant::now();
+        let error = first_token(&config).unwrap_err();
+        assert_eq!(error.status, status, "{name}: {error}");
+        assert!(start.elapsed() < Duration::from_secs(3), "{name}");
+    }
 }
 
 #[test]
-fn ipv6_and_a_name_with_addresses_of_both_kinds_work() {
-    let sandbox = Sandbox::start(Options {
-        host: Ipv6Addr::LOCALHOST.into(),
-        ..Options::default()
-    })
-    .unwrap();
-    first_token(&config(sandbox.base_url(), None)).unwrap();
-    let four = Sandbox::start(Options::default()).unwrap();
-    for sandbox in [&sandbox, &four] {
-        let port = sandbox.address().port();
-        let addresses: Vec<_> = ("localhost", port).to_socket_addrs().unwrap().collect();
-        // Where the name has both addresses, one of them is refused first.
-        if addresses.contains(&sandbox.address()) {
-            first_token(&config(&format!("http://localhost:{port}"), None)).unwrap();
+fn a_server_is_reached_at_whichever_of_its_names_addresses_it_listens() {
+    let every = [names::SIX, names::SIX_AND_FOUR, names::FOUR_AND_SIX];
+    for (host, names) in [
+        (IpAddr::V6(Ipv6Addr::LOCALHOST), &every[..]),
+        (IpAddr::V4(Ipv4Addr::LOCALHOST), &every[1..]),
+    ] {
+        let sandbox = tls_sandbox_with(Options {
+            host,
+            tls_names: every.map(str::to_owned).to_vec(),
+            ..Options::default()
+        });
+        first_token(&config_for(sandbox.base_url(), &sandbox)).unwrap();
+        for name in names {
+            let url = format!("https://{name}:{}", sandbox.address().port());
+            let mut config = config_for(&url, &sandbox);
+            config.set_proxy("").unwrap();
+            let token = first_token(&config);
+            assert!(token.is_ok(), "{name}, server at {host}: {token:?}");
         }
     }
+}
+
+#[test]
+fn a_name_none_of_whose_addresses_answers_is_a_network_error() {
+    let closed = closed_port();
+    let mut config = config(&format!(
+        "https://{}:{}",
+        names::SIX_AND_FOUR,
+        closed.port()
+    ));
+    config.set_proxy("").unwrap();
+    let error = first_token(&config).unwrap_err();
+    assert_eq!(error.status, Status::NetworkError, "{error}");
+}
+
+/// An address at which nobody listens.
+fn closed_port() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap()
 }
 
 /// A CONNECT proxy: keeps the heads of its requests, and answers with `reply` before it passes anything on.
@@ -208,7 +190,7 @@ impl ConnectProxy {
                 let reply = *says.lock().unwrap();
                 client.write_all(reply.as_bytes()).unwrap();
                 if reply.contains(" 200 ") {
-                    pipe(client, TcpStream::connect(target).unwrap());
+                    thread::spawn(move || pass(&client, &TcpStream::connect(target)?, u64::MAX));
                 }
             }
         });
@@ -242,9 +224,8 @@ fn a_proxy_gets_the_hosts_name_and_its_password_and_nothing_of_the_exchange() {
         tls_names: vec![NAME.to_owned()],
         ..Options::default()
     });
-    let ca = ca_file(&sandbox, "proxy");
     let proxy = ConnectProxy::start("HTTP/1.1 200 OK\r\n\r\n", sandbox.address());
-    let mut config = config(&format!("https://{NAME}"), Some(&ca));
+    let mut config = config_for(&format!("https://{NAME}"), &sandbox);
     config
         .set_proxy(&format!("http://user:pass@{}", proxy.address))
         .unwrap();
@@ -265,13 +246,12 @@ fn a_proxy_that_refuses_spends_no_refresh_token() {
         tls_names: vec![NAME.to_owned()],
         ..Options::default()
     });
-    let ca = ca_file(&sandbox, "refusing_proxy");
     let proxy = ConnectProxy::start("HTTP/1.1 200 OK\r\n\r\n", sandbox.address());
-    let mut config = config(&format!("https://{NAME}"), Some(&ca));
+    let mut config = config_for(&format!("https://{NAME}"), &sandbox);
     config
         .set_proxy(&format!("http://{}", proxy.address))
         .unwrap();
-    let client = Client::new(KEY, &config).unwrap();
+    let client = client_with(&config);
     client.get_token().unwrap();
     proxy.answer("HTTP/1.1 403 Forbidden\r\n\r\n");
     let error = client.refresh().unwrap_err();
@@ -284,11 +264,8 @@ fn a_proxy_that_refuses_spends_no_refresh_token() {
 
 #[test]
 fn a_proxy_that_is_not_there_is_a_network_error() {
-    let closed = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
-    let mut config = config(&format!("https://{NAME}"), None);
+    let closed = closed_port();
+    let mut config = config(&format!("https://{NAME}"));
     config.set_proxy(&format!("http://{closed}")).unwrap();
     let error = first_token(&config).unwrap_err();
     assert_eq!(error.status, Status::NetworkError, "{error}");
@@ -297,7 +274,7 @@ fn a_proxy_that_is_not_there_is_a_network_error() {
 #[test]
 fn loopback_is_reached_directly_whatever_proxy_is_set() {
     let sandbox = Sandbox::start(Options::default()).unwrap();
-    let mut config = config(sandbox.base_url(), None);
+    let mut config = config(sandbox.base_url());
     config.set_proxy("http://127.0.0.1:9").unwrap();
     first_token(&config).unwrap();
 }

@@ -108,7 +108,7 @@ fn go(way: Way, client: &TcpStream) -> io::Result<Carried> {
 }
 
 /// Passes everything on, and so many bytes of the reply at most.
-fn pass(client: &TcpStream, server: &TcpStream, most: u64) -> io::Result<Carried> {
+pub fn pass(client: &TcpStream, server: &TcpStream, most: u64) -> io::Result<Carried> {
     // Small writes must not wait for one another.
     client.set_nodelay(true)?;
     server.set_nodelay(true)?;
