@@ -37,8 +37,6 @@ enum Trouble {
     Slammed,
     /// The client speaks TLS, and the server does not.
     HttpForTls,
-    /// The server speaks TLS, and the client does not.
-    TlsForHttp,
 }
 
 /// How an exchange that is struck ends.
@@ -75,7 +73,7 @@ struct Row {
 
 const AT_ONCE: Duration = Duration::ZERO;
 /// The attempt timeout of the rows that wait for it. The others have the default of 10 s, so that they are seen not to.
-const TIMEOUT: Duration = Duration::from_millis(400);
+const TIMEOUT: Duration = Duration::from_millis(500);
 /// A moment, on a machine that has other things to do.
 const MOMENT: Duration = Duration::from_secs(2);
 /// No exchange needs more, in KiB, whatever the server sends: its own buffers are part of it.
@@ -96,6 +94,7 @@ fn asked(seconds: u64) -> RangeInclusive<u64> {
 
 const FAR_DATE: &str = "Fri, 31 Dec 9999 23:59:59 GMT";
 const PAST_DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
+const TLS_ALERT: &str = "\x15\x03\x03\0\x02\x02\x16";
 const CLOSED_AFTER_401: &str = "HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\n{}";
 
 fn long_header() -> String {
@@ -107,7 +106,7 @@ fn table() -> Vec<Row> {
     use End::{Fails, Token};
     use Status::{KeyRejected, NetworkError, ProtocolError, RateLimited, ServerError, Timeout, TlsError};
     use Then::{Key, LaterKey, LaterRefresh, Nothing};
-    use Trouble::{HttpForTls, Refused, Slammed, TlsForHttp};
+    use Trouble::{HttpForTls, Refused, Slammed};
     vec![
         // what goes wrong                                                                  ends with                   next try    after refresh takes
         row("400",                              problem(400),                               Fails(KeyRejected, 400),    PROBE,      Key,          AT_ONCE),
@@ -169,7 +168,7 @@ fn table() -> Vec<Row> {
         row("hangs, but carried out",           Fault::Hang { handled: true },              Fails(Timeout, 0),          SOON,       Key,          TIMEOUT),
         row("drips",                            Fault::Drip { interval_ms: 20 },            Fails(Timeout, 0),          SOON,       Key,          TIMEOUT),
         row("closed before the request",        Slammed,                                    Fails(NetworkError, 0),     SOON,       Key,          AT_ONCE),
-        row("TLS where HTTP is expected",       TlsForHttp,                                 Fails(ProtocolError, 0),    SOON,       Key,          AT_ONCE),
+        row("TLS where HTTP is expected",       raw(TLS_ALERT),                             Fails(ProtocolError, 0),    SOON,       Key,          AT_ONCE),
         row("HTTP where TLS is expected",       HttpForTls,                                 Fails(TlsError, 0),         SOON,       LaterRefresh, AT_ONCE),
         row("refused",                          Refused,                                    Fails(NetworkError, 0),     SOON,       LaterRefresh, AT_ONCE),
     ]
@@ -290,7 +289,7 @@ fn expect(row: &Row, struck: Struck) -> Expected {
     }
 }
 
-/// The servers, and the door before one of them.
+/// The servers, and the doors before them.
 struct Stage {
     plain: Sandbox,
     secure: Sandbox,
@@ -320,9 +319,7 @@ impl Stage {
         let server = self.server(&row.trouble);
         let url = match row.trouble {
             Trouble::Server(_) | Trouble::Refused => server.base_url().to_owned(),
-            Trouble::Slammed | Trouble::TlsForHttp => {
-                format!("http://{}", self.door_to_plain.address())
-            }
+            Trouble::Slammed => format!("http://{}", self.door_to_plain.address()),
             Trouble::HttpForTls => format!("https://{}", self.door_to_secure.address()),
         };
         let mut config = config_for(&url, server);
@@ -358,10 +355,6 @@ impl Stage {
             }
             Trouble::Refused => self.plain.stop_listening().unwrap(),
             Trouble::Slammed => self.door_to_plain.strike(Way::CutRequest(0), times),
-            Trouble::TlsForHttp => {
-                let way = Way::To(self.secure.address());
-                self.door_to_plain.strike(way, times);
-            }
             Trouble::HttpForTls => {
                 let way = Way::To(self.plain.address());
                 self.door_to_secure.strike(way, times);
@@ -397,7 +390,7 @@ impl Cell<'_> {
         let server = self.stage.server(&self.row.trouble);
         server.reset();
         let client = self.stage.client(self.row);
-        let held = (self.stage).hold(self.row, &client, self.held, self.struck);
+        let held = self.stage.hold(self.row, &client, self.held, self.struck);
         let before = requests(&client);
 
         self.stage.strike(&self.row.trouble, self.struck);

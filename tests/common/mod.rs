@@ -42,6 +42,7 @@ pub fn config_for(url: &str, sandbox: &Sandbox) -> Config {
         let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         std::fs::write(&path, pem).unwrap();
         config.set_ca_file(path.to_str().unwrap()).unwrap();
+        std::fs::remove_file(&path).unwrap();
     }
     config
 }
