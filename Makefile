@@ -84,7 +84,7 @@ mutants: ## Planted bugs, each of which the tests must find
 	sh tests/mutants.sh
 
 prove: ## All that looks for failures: the tests, and the long runs
-	sh tests/run.sh
+	APIVIDEO_TEST_FORKS=1000 sh tests/run.sh
 	sh tests/run.sh race
 	sh tests/mutants.sh
 	sh tests/fuzz.sh 300

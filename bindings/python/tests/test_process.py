@@ -9,18 +9,23 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from typing import Any
+from contextlib import contextmanager
 
 import libapivideo
 import pytest
 from support import KEY, Sandbox, python, run, wait_until
 
+FORKS = int(os.environ.get("APIVIDEO_TEST_FORKS", "300"))
+DEADLINE = 20.0
+"""Seconds until a child counts as hung."""
+
 SETUP = "import libapivideo, sys, threading, time; client = libapivideo.Client('sandbox-key', base_url=sys.argv[1]"
 
 
-def in_child(function: Any) -> int:
-    """What `function` returns in a forked child, as its exit code."""
+def in_child(function: Callable[[], int]) -> int:
+    """What `function` returns in a forked child, as its exit code. A child that hangs is killed."""
     pid = os.fork()
     if pid == 0:
         code = 99
@@ -32,7 +37,14 @@ def in_child(function: Any) -> int:
             traceback.print_exc()
         finally:
             os._exit(code)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    until = time.monotonic() + DEADLINE
+    while True:
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if ended:
+            return os.waitstatus_to_exitcode(status)
+        if time.monotonic() > until:
+            os.kill(pid, signal.SIGKILL)
+        time.sleep(0.001)
 
 
 def test_a_forked_child_keeps_the_token_and_gets_its_own(client: libapivideo.Client, sandbox: Sandbox) -> None:
@@ -76,8 +88,13 @@ def test_a_fork_while_calls_wait(sandbox: Sandbox) -> None:
                 each.result(5)
 
 
-def test_many_forks_in_the_middle_of_renewals(sandbox: Sandbox) -> None:
-    sandbox.settings(expires_in=2)
+@contextmanager
+def renewing(sandbox: Sandbox, expires_in: int) -> Iterator[libapivideo.Client]:
+    """A client with 8 threads that read and one that renews, so that there is nearly always an exchange in flight.
+
+    Afterwards: no refresh token came twice, and none came from another process.
+    """
+    sandbox.settings(expires_in=expires_in, latency_ms=50)
     client = libapivideo.Client(KEY, base_url=sandbox.url)
     client.authorization()
     done = threading.Event()
@@ -86,21 +103,78 @@ def test_many_forks_in_the_middle_of_renewals(sandbox: Sandbox) -> None:
         while not done.is_set():
             client.authorization()
 
-    def child() -> int:
-        client.authorization()
-        return 7
+    def renew() -> None:
+        while not done.is_set():
+            try:
+                client.refresh()
+            except (libapivideo.RefreshRejectedError, libapivideo.NoRefreshTokenError):
+                client.authenticate()  # A child has authenticated, which retires this process's refresh token.
 
-    with ThreadPoolExecutor(3) as pool:
-        readers = [pool.submit(read) for _ in range(3)]
-        try:
-            for _ in range(60):
-                assert in_child(child) == 7
-        finally:
-            done.set()
-        for each in readers:
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(interval / 50)  # Else whoever forks waits for nine other threads' turns.
+    try:
+        with ThreadPoolExecutor(9) as pool:
+            threads = [pool.submit(each) for each in [renew] + [read] * 8]
+            try:
+                yield client
+            finally:
+                done.set()
+        for each in threads:
             each.result()
-    client.close()
+    finally:
+        sys.setswitchinterval(interval)
+    wait_until(lambda: not client.stats().exchanges_in_flight, "the last exchange ends")
+    refreshes = [entry["refresh_token_id"] for entry in sandbox.log() if entry["path"] == "/auth/refresh"]
+    assert len(refreshes) == len(set(refreshes)) == client.stats().refresh_requests > 0
     assert sandbox.counters()["refresh"]["replayed"] == 0
+    client.close()
+
+
+def test_many_forks_in_the_middle_of_renewals(sandbox: Sandbox) -> None:
+    in_flight = 0
+    with renewing(sandbox, expires_in=60) as client:
+        for number in range(FORKS):
+
+            def child(renews: bool = number % 20 == 0) -> int:
+                header = client.authorization()
+                with pytest.raises(libapivideo.NoRefreshTokenError):
+                    client.refresh()
+                if renews:
+                    client.invalidate(client.get_token())
+                    assert client.authorization() != header
+                assert client.stats().refresh_requests == 0
+                return 7
+
+            in_flight += client.stats().exchanges_in_flight
+            assert in_child(child) == 7
+    assert in_flight > FORKS / 4, "the forks were not in the middle of renewals"
+
+
+inherited: libapivideo.Client
+
+
+def inherit(client: libapivideo.Client) -> None:
+    global inherited
+    inherited = client
+
+
+def work(number: int) -> int:
+    header = inherited.authorization()
+    if number % 10 == 0:
+        wait_until(lambda: inherited.authorization() != header, "the child renews what expires")
+        assert inherited.stats().authenticate_requests > 0
+    assert inherited.stats().refresh_requests == 0
+    return os.getpid()
+
+
+def test_a_pool_of_many_processes_in_the_middle_of_renewals(sandbox: Sandbox) -> None:
+    """A process for each task; they run two at a time, and are forked by the pool's own thread."""
+    processes = FORKS // 4
+    with renewing(sandbox, expires_in=1) as client:
+        context = multiprocessing.get_context("fork")
+        with context.Pool(2, inherit, (client,), maxtasksperchild=1) as pool:
+            pids = pool.map_async(work, range(processes), chunksize=1).get(DEADLINE + processes)
+    assert len(set(pids)) == processes
 
 
 def test_async_in_a_forked_child(sandbox: Sandbox) -> None:
