@@ -13,6 +13,11 @@ failed=""
 
 note() { printf '\n== Python: %s\n' "$*"; }
 fail() { echo "error: $*" >&2; failed="$failed; $*"; }
+# What cannot run here is a failure in CI, and hard to miss elsewhere.
+skip() {
+    [ "${CI:-}" != true ] || { fail "$*"; return; }
+    printf '\n*** SKIPPED ***\n%s\n\n' "$*"
+}
 die() { echo "error: $*" >&2; exit 1; }
 pip_of() { env=$1; shift; "$env/bin/python" -m pip --quiet --disable-pip-version-check "$@"; }
 make_env() { rm -rf "$2"; "$1" -m venv "$2" || die "$1 cannot make a virtual environment (Debian: apt-get install python3-venv)"; }
@@ -70,7 +75,7 @@ pip_of "$work/types" install --requirement "$here/tests/requirements.txt" --requ
 if command -v node >/dev/null; then
     (cd "$here" && PYRIGHT_PYTHON_IGNORE_WARNINGS=1 "$work/types/bin/pyright" --pythonpath "$work/types/bin/python") || fail "pyright"
 else
-    echo "!!!! SKIPPED: pyright needs Node.js, and there is no node on PATH. Only mypy has checked the types."
+    skip "pyright needs Node.js, and there is no node on PATH. Only mypy has checked the types."
 fi
 
 code=0

@@ -5,13 +5,23 @@ from __future__ import annotations
 import gc
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import libapivideo
 import pytest
 from libapivideo import _core
 from support import KEY, Sandbox, start_sandbox
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """In CI a test that cannot run is a failure."""
+    report = yield
+    if report.skipped and os.environ.get("CI") == "true":
+        report.outcome = "failed"
+        report.longrepr = f"skipped, which is a failure in CI: {report.longreprtext}"
+    return report
 
 
 @pytest.fixture(scope="session")
