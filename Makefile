@@ -38,7 +38,7 @@ release = $(CARGO_TARGET_DIR)/$(if $(TARGET),$(TARGET)/)release
 stage   = $(CARGO_TARGET_DIR)/stage
 flags   = --release $(CARGOFLAGS)$(if $(TARGET), --target $(TARGET))
 
-.PHONY: all demo test simulate model mutants prove python-test dotnet-test bench-python bench-dotnet bench bench-save header install uninstall dist clean help FORCE
+.PHONY: all demo test simulate model mutants prove python-test dotnet-test bench-python bench-dotnet bench bench-save header licenses install uninstall dist clean help FORCE
 
 all: $(stage)/lib/$(real) $(stage)/lib/libapivideo.a ## The shared and the static library, in target/stage/lib
 
@@ -128,14 +128,18 @@ uninstall: ## Removes what install put there, given the same variables
 	rm -f '$(lib)/cmake/apivideo/apivideoConfig.cmake' '$(lib)/cmake/apivideo/apivideoConfigVersion.cmake'
 	-rmdir '$(lib)/cmake/apivideo'
 
+licenses: ## The licences of what is linked in, target/THIRD-PARTY-LICENSES.txt
+	@mkdir -p '$(CARGO_TARGET_DIR)'
+	sh licenses.sh $(TARGET) > '$(CARGO_TARGET_DIR)/THIRD-PARTY-LICENSES.txt'
+
 package = libapivideo-$(VERSION)-$(or $(TARGET),$(shell rustc -vV | sed -n 's/^host: //p'))
 dist    = $(CARGO_TARGET_DIR)/dist
-dist: all ## An archive that works wherever it is unpacked, in target/dist
+dist: all licenses ## An archive that works wherever it is unpacked, in target/dist
 	rm -rf '$(dist)'
 	$(MAKE) --no-print-directory install DESTDIR='$(dist)/$(package)' PREFIX= libdir=/lib includedir=/include
 	mkdir '$(dist)/$(package)/examples'
 	cp $(wildcard examples/*.c examples/*.cpp examples/README.md) '$(dist)/$(package)/examples'
-	cp LICENSE $(wildcard README.md CHANGELOG.md) '$(dist)/$(package)'
+	cp LICENSE '$(CARGO_TARGET_DIR)/THIRD-PARTY-LICENSES.txt' $(wildcard README.md CHANGELOG.md) '$(dist)/$(package)'
 	tar -C '$(dist)' $(by_nobody) -cf - $(package) | gzip -9n > '$(dist)/$(package).tar.gz'
 	rm -r '$(dist)/$(package)'
 

@@ -221,5 +221,38 @@ for file in LICENSE README.md CHANGELOG.md examples/first_token.c include/apivid
 done
 consumers 'archive' "$unpacked"
 
+# --- The licences of what is linked in ---
+
+notices=$unpacked/THIRD-PARTY-LICENSES.txt
+# "NAME VERSION" of every crate: as cargo has it, and as the library itself says in its messages of panics.
+linked_crates() {
+    cargo tree --locked --edges normal,no-proc-macro --prefix none --format '{p}' | sed -e 1d -e 's/ v\([^ ]*\).*/ \1/'
+    grep -aoE 'registry/src/[^/]*/[^/]*/src' "$unpacked/lib/$soname" | sed -e 's|/src$||' -e 's|.*/||' -e 's/-\([0-9][0-9.]*\)/ \1/'
+}
+all_are_named() {
+    linked_crates | sort -u > "$work/linked"
+    [ -s "$work/linked" ] || return 1
+    sed -n 's/^=* //p' "$notices" | sort -u | comm -23 "$work/linked" - > "$work/unnamed"
+    same "$(cat "$work/unnamed")" ''
+}
+check 'every linked crate is in THIRD-PARTY-LICENSES.txt' all_are_named
+check 'so is the standard library' grep -q '^=* The Rust standard library' "$notices"
+check 'and the text of its licence' grep -q 'Permission is hereby granted, free of charge' "$notices"
+check 'no path of this machine is there' fails grep -F -e "$HOME/" -e "$PWD" "$notices"
+
+crate() { # FOLDER NAME DEPENDENCY: a crate that has no text of its licence
+    mkdir -p "$1/src"
+    touch "$1/src/lib.rs"
+    printf '[package]\nname = "%s"\nversion = "1.2.3"\nedition = "2021"\nlicense = "0BSD"\n[dependencies]\n%s\n' "$2" "$3" > "$1/Cargo.toml"
+}
+crate "$work/crate" top 'bare = { path = "bare" }'
+crate "$work/crate/bare" bare ''
+script=$PWD/licenses.sh
+without_a_text() {
+    (cd "$work/crate" && cargo generate-lockfile --offline && sh "$script" > notices) || return 1
+    grep -A1 '^=* bare 1.2.3$' "$work/crate/notices" | grep -qx 'Licence: 0BSD'
+}
+check 'a crate without a text is there with the name of its licence' without_a_text
+
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -26,6 +26,7 @@ cp "$built" "$libraries/$rid/libapivideo.so"
 strip --strip-unneeded "$libraries/$rid/libapivideo.so"
 echo "$rid: glibc $(readelf -V --wide "$libraries/$rid/libapivideo.so" | grep -o 'GLIBC_2[0-9.]*' | sort -uV | tail -1 | sed 's/GLIBC_//') or newer, $(stat -c %s "$libraries/$rid/libapivideo.so") bytes"
 
+sh licenses.sh "$triple" >target/THIRD-PARTY-LICENSES.txt
 rm -rf target/dotnet/feed
 for package in LibApiVideo LibApiVideo.Extensions.Http; do
     "$dotnet" pack -v q -nologo -c Release "bindings/dotnet/src/$package" -o target/dotnet/feed "-p:NativeLibraries=$libraries"

@@ -100,7 +100,7 @@ has() {
 }
 
 package_is_complete() {
-    has "$feed/LibApiVideo.0.1.0.nupkg" lib/netstandard2.0/LibApiVideo.dll lib/netstandard2.0/LibApiVideo.xml README.md LICENSE \
+    has "$feed/LibApiVideo.0.1.0.nupkg" lib/netstandard2.0/LibApiVideo.dll lib/netstandard2.0/LibApiVideo.xml README.md LICENSE THIRD-PARTY-LICENSES.txt \
         "runtimes/linux-$(uname -m | sed 's/x86_64/x64/;s/aarch64/arm64/')/native/libapivideo.so" &&
         has "$feed/LibApiVideo.0.1.0.snupkg" lib/netstandard2.0/LibApiVideo.pdb &&
         has "$feed/LibApiVideo.Extensions.Http.0.1.0.nupkg" "lib/${ExtensionsFramework:-netstandard2.0}/LibApiVideo.Extensions.Http.xml"

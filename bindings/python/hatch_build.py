@@ -1,4 +1,4 @@
-"""Builds the Rust library into the wheel, and its source into the sdist.
+"""Builds the Rust library and the licences of what it contains into the wheel, and its source into the sdist.
 
 LIBAPIVIDEO_MANYLINUX, such as 2_17: link against that old a glibc, with zig's linker, for a wheel that runs on any Linux
 distribution with the same or a newer one. The linker comes from PyPI.
@@ -17,8 +17,9 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-SOURCES = ["Cargo.toml", "Cargo.lock", "LICENSE", "build.rs", "src", "tests/sandbox/Cargo.toml", "tests/sandbox/src"]
+SOURCES = ["Cargo.toml", "Cargo.lock", "LICENSE", "build.rs", "licenses.sh", "src", "tests/sandbox/Cargo.toml", "tests/sandbox/src"]
 FILE_NAME = {"darwin": "libapivideo.dylib", "win32": "apivideo.dll"}.get(sys.platform, "libapivideo.so")
+NOTICES = "THIRD-PARTY-LICENSES.txt"
 MANYLINUX = os.environ.get("LIBAPIVIDEO_MANYLINUX")
 
 
@@ -43,6 +44,8 @@ class CargoBuildHook(BuildHookInterface[Any]):
         build_data["pure_python"] = False
         build_data["tag"] = f"py3-none-{platform_tag()}"
         build_data["force_include"][str(library)] = f"libapivideo/{FILE_NAME}"
+        metadata = f"libapivideo-{self.metadata.version}.dist-info"
+        build_data["force_include"][str(self.licenses(crate.resolve()))] = f"{metadata}/licenses/{NOTICES}"
 
     def build(self, crate: Path) -> Path:
         if not shutil.which("cargo"):
@@ -74,8 +77,15 @@ class CargoBuildHook(BuildHookInterface[Any]):
             subprocess.run([strip, "-x" if sys.platform == "darwin" else "--strip-unneeded", str(copy)], check=True)
         return copy
 
+    def licenses(self, crate: Path) -> Path:
+        notices = Path(self.directory, NOTICES)
+        with notices.open("wb") as file:
+            subprocess.run(["sh", "licenses.sh"], cwd=crate, stdout=file, check=True)
+        return notices
+
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
-        Path(self.directory, FILE_NAME).unlink(missing_ok=True)
+        for name in (FILE_NAME, NOTICES):
+            Path(self.directory, name).unlink(missing_ok=True)
 
 
 def platform_tag() -> str:

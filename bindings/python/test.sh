@@ -58,6 +58,8 @@ if [ "$(uname -s)" = Linux ]; then
     "$work/build/bin/auditwheel" show "$wheel" >"$work/audit.log" 2>&1
     grep -q 'platform tag: "manylinux_2_17_' "$work/audit.log" || { cat "$work/audit.log"; fail "the wheel is not manylinux_2_17"; }
 fi
+"$work/build/bin/python" -m zipfile -l "$wheel" | grep -q '\.dist-info/licenses/THIRD-PARTY-LICENSES\.txt ' ||
+    fail "the wheel lacks the licences of what the library contains"
 echo "$(basename "$wheel"), $(wc -c <"$wheel") bytes"
 
 note "pip install ./bindings/python, in a fresh virtual environment"
