@@ -34,7 +34,8 @@ await() {
     <"$work/alive" >/dev/null &
 exec 9>"$work/alive" # What reads from there ends when this script does.
 await "$work/url"
-python3 tests/connect_proxy.py "$(sed 's/.*://' "$work/url")" "$work/port" <"$work/alive" &
+# Without 9, which it would keep open for both.
+python3 tests/connect_proxy.py "$(sed 's/.*://' "$work/url")" "$work/port" <"$work/alive" 9>&- &
 await "$work/port"
 
 run() {
