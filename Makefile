@@ -88,7 +88,7 @@ prove: ## All that looks for failures: the tests, and the long runs
 	sh tests/run.sh race
 	sh tests/mutants.sh
 	sh tests/fuzz.sh 300
-	$(MAKE) simulate YEARS=$(or $(YEARS),1000)
+	$(MAKE) simulate
 
 bench: ## Side by side with what else there is, in about six minutes
 	sh benches/bench.sh
