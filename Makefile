@@ -85,7 +85,7 @@ mutants: ## Planted bugs, each of which the tests must find
 
 prove: ## All that looks for failures: the tests, and the long runs
 	APIVIDEO_TEST_FORKS=1000 sh tests/run.sh
-	sh tests/run.sh race
+	sh tests/run.sh race leaks
 	sh tests/mutants.sh
 	sh tests/fuzz.sh 300
 	$(MAKE) simulate

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Every suite of every language: `make test`. Each part can be run by itself: `tests/run.sh rust`, `tests/run.sh c` …
 #
-# By themselves only: race, mutants. Prints a line for each part and says at the end which failed. Needs Rust, a C and a C++ compiler, and for the last parts
+# By themselves only: race, leaks, mutants. Prints a line for each part and says at the end which failed. Needs Rust, a C and a C++ compiler, and for the last parts
 # pkg-config, CMake, valgrind and libcurl's headers; what is missing is named, and installed when CI=true on Debian as root.
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -211,6 +211,12 @@ part_sanitizer() {
         echo "-- $name under AddressSanitizer"
         "$build/$name-asan" || return 1
     done
+}
+
+# Each row of the fault matrix, and each lost connection.
+part_leaks() {
+    RUSTFLAGS="-Zsanitizer=leak -Cforce-frame-pointers=yes" CARGO_TARGET_DIR=target/lsan cargo +nightly test --quiet \
+        --target "$(rustc -vV | sed -n 's/^host: //p')" --test matrix --test cuts --test transport --test faults
 }
 
 # std's locks must be instrumented too, or each would be taken for a race.
