@@ -251,7 +251,16 @@ fn presentable(text: &str, secrets: &[&str]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::clock::Now;
+    use crate::config::Config;
+    use crate::token::Grant;
+
+    fn auth() -> Auth {
+        Auth::new(Config::default().http().unwrap(), "the key")
+    }
 
     fn reply(status: u16, body: &str) -> Reply {
         Reply {
@@ -265,11 +274,35 @@ mod tests {
         Request::ApiKey { held: None }
     }
 
+    fn refresh_request() -> Request {
+        let sent = Now {
+            wall_ms: 0,
+            mono_ms: 0,
+        };
+        let grant = Grant::new("access", Some("refresh"), 3_600_000, sent, 0.5);
+        Request::Refresh(Arc::new(grant))
+    }
+
     fn lifetime(body: &str) -> Option<i64> {
         match grant(body.as_bytes()) {
             Ok(Outcome::Granted { lifetime_ms, .. }) => Some(lifetime_ms),
             _ => None,
         }
+    }
+
+    #[test]
+    fn each_request_has_the_documented_path_and_body() {
+        let (key, refresh) = (key_request(), refresh_request());
+        assert_eq!(key.path(), "/auth/api-key");
+        assert_eq!(auth().body(&key), r#"{"apiKey":"the key"}"#);
+        assert_eq!(refresh.path(), "/auth/refresh");
+        assert_eq!(auth().body(&refresh), r#"{"refreshToken":"refresh"}"#);
+    }
+
+    #[test]
+    fn the_key_and_both_tokens_are_kept_out_of_messages() {
+        let (auth, request) = (auth(), refresh_request());
+        assert_eq!(auth.secrets(&request), ["the key", "access", "refresh"]);
     }
 
     #[test]
@@ -335,23 +368,46 @@ mod tests {
     }
 
     #[test]
+    fn a_token_in_a_200_is_granted() {
+        let reply = reply(200, r#"{"access_token":"a"}"#);
+        let outcome = read(&key_request(), &reply, &[]);
+        assert!(matches!(outcome, Outcome::Granted { .. }), "{outcome:?}");
+    }
+
+    #[test]
     fn each_status_has_its_meaning() {
-        for (code, rejected, spent) in [
-            (302, false, true),
-            (400, true, false),
-            (401, true, false),
-            (403, true, false),
-            (404, true, false),
-            (408, false, true),
-            (429, false, false),
-            (500, false, true),
-            (503, false, true),
+        for (code, status, spent) in [
+            (200, Status::ProtocolError, true),
+            (302, Status::ProtocolError, true),
+            (400, Status::KeyRejected, false),
+            (401, Status::KeyRejected, false),
+            (403, Status::KeyRejected, false),
+            (404, Status::KeyRejected, false),
+            (408, Status::ServerError, true),
+            (429, Status::RateLimited, false),
+            (500, Status::ServerError, true),
+            (503, Status::ServerError, true),
         ] {
-            match read(&key_request(), &reply(code, "{}"), &[]) {
-                Outcome::Rejected(e) => assert!(rejected && e.http_status == Some(code), "{code}"),
-                Outcome::Failed { spent: s, .. } => assert!(!rejected && s == spent, "{code}"),
+            let (error, s) = match read(&key_request(), &reply(code, "{}"), &[]) {
+                Outcome::Rejected(error) => (error, false),
+                Outcome::Failed { error, spent } => (error, spent),
                 Outcome::Granted { .. } => panic!("{code}"),
-            }
+            };
+            assert_eq!((error.status, s), (status, spent), "{code}");
+            assert_eq!(error.http_status, Some(code));
+        }
+    }
+
+    #[test]
+    fn each_refusal_says_what_it_is_and_what_to_do() {
+        for (status, says) in [
+            (Status::KeyRejected, "refused the API key; check it"),
+            (Status::RefreshRejected, "refresh token; authenticate again"),
+            (Status::RateLimited, "asks to slow down"),
+            (Status::ServerError, "has a problem"),
+        ] {
+            let error = refusal(status, &reply(400, "{}"), &key_request(), &[]);
+            assert!(error.message.contains(says), "{error}");
         }
     }
 
@@ -370,6 +426,8 @@ mod tests {
 
     #[test]
     fn a_word_as_long_as_a_token_is_not_passed_on() {
+        let word = "x".repeat(40);
+        assert_eq!(presentable(&word, &[]), word);
         let token = "x".repeat(41);
         assert_eq!(
             presentable(&format!("is {token} yours"), &[]),
