@@ -135,3 +135,39 @@ pub(crate) fn tell(observer: &dyn Observer, event: &Event) {
         observer.state_changed(*state);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_number_finds_its_level_and_no_other_does() {
+        for number in 0..=4 {
+            let level = LogLevel::from_number(number);
+            assert_eq!(level.map(|level| level as i32), Some(number));
+        }
+        assert_eq!(LogLevel::from_number(-1), None);
+        assert_eq!(LogLevel::from_number(5), None);
+    }
+
+    #[test]
+    fn only_a_refused_key_needs_somebodys_attention() {
+        let level = |status| {
+            let error = Error::new(status, "no");
+            let retry_in_ms = 0;
+            Event::Failed { error, retry_in_ms }.level()
+        };
+        assert_eq!(level(Status::KeyRejected), LogLevel::Error);
+        assert_eq!(level(Status::NetworkError), LogLevel::Warning);
+    }
+
+    #[test]
+    fn a_failure_is_told_with_the_time_of_the_next_try() {
+        let failed = Event::Failed {
+            error: Error::new(Status::NetworkError, "No connection."),
+            retry_in_ms: 1_500,
+        };
+        let told = "No new token. No connection. Next try in 1.5 s.";
+        assert_eq!(failed.to_string(), told);
+    }
+}

@@ -61,3 +61,32 @@ fn thread_number() -> usize {
         number.get()
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+    use crate::clock::SystemClock;
+
+    #[test]
+    fn every_thread_reads_what_was_published() {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let grant = Arc::new(Grant::new("access", None, 3_600_000, clock.now(), 0.5));
+        let published = Published::new();
+        published.publish(Some(grant), &clock);
+        thread::scope(|threads| {
+            for _ in 0..2 * published.slots.len() {
+                threads.spawn(|| published.read().unwrap());
+            }
+        });
+    }
+
+    #[test]
+    fn each_thread_has_a_number_of_its_own_and_keeps_it() {
+        let here = thread_number();
+        let there = thread::spawn(thread_number).join().unwrap();
+        assert_eq!(thread_number(), here);
+        assert_ne!(there, here);
+    }
+}

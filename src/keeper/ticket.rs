@@ -112,3 +112,55 @@ impl Ticket {
 fn call(callback: Callback) {
     let _ = catch_unwind(AssertUnwindSafe(callback));
 }
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use super::*;
+
+    fn answer() -> Answer {
+        Err(Error::new(Status::Closed, "an answer"))
+    }
+
+    #[test]
+    fn a_callback_is_called_when_the_answer_comes() {
+        let (call, calls) = channel();
+        let ticket = Ticket::new();
+        ticket
+            .on_answer(Box::new(move || call.send(()).unwrap()))
+            .unwrap();
+        calls.try_recv().unwrap_err();
+        ticket.answer(answer());
+        calls.try_recv().unwrap();
+    }
+
+    #[test]
+    fn a_callback_for_an_answer_that_is_there_is_called_at_once() {
+        let (call, calls) = channel();
+        let ticket = Ticket::new();
+        ticket.answer(answer());
+        ticket
+            .on_answer(Box::new(move || call.send(()).unwrap()))
+            .unwrap();
+        calls.try_recv().unwrap();
+    }
+
+    #[test]
+    fn a_second_callback_is_an_error() {
+        let ticket = Ticket::new();
+        ticket.on_answer(Box::new(|| {})).unwrap();
+        let error = ticket.on_answer(Box::new(|| {})).unwrap_err();
+        assert_eq!(error.status, Status::InvalidArgument);
+    }
+
+    #[test]
+    fn a_parents_ticket_is_cancelled() {
+        let parents = Ticket {
+            process: fork::generation().wrapping_sub(1),
+            ..Ticket::new()
+        };
+        let error = parents.wait(Duration::MAX).unwrap().unwrap_err();
+        assert_eq!(error.status, Status::Cancelled);
+    }
+}
