@@ -199,6 +199,26 @@ fn whoever_reads_a_fresh_token_leaves_its_timer_alone() {
 }
 
 #[test]
+fn whoever_reads_while_a_renewal_is_under_way_has_nothing_to_carry_out() {
+    let (gate, clock) = (Arc::default(), Arc::default());
+    let keeper = keeper_behind(&gate, &clock);
+    get(&keeper).unwrap();
+    let _renewal = gate.lock();
+    clock.set(HOUR * 8 / 10);
+    keeper.read().unwrap();
+    let timed = Want {
+        timed: true,
+        min_validity_ms: HOUR / 2,
+        ..want(&keeper)
+    };
+    keeper.start(timed, &Arc::new(Ticket::new()));
+    clock.set(HOUR * 8 / 10 + 1);
+    let before = ALARMS.get();
+    keeper.read().unwrap();
+    assert_eq!(ALARMS.get(), before);
+}
+
+#[test]
 fn a_rejected_token_is_not_read_again() {
     let keeper = keeper(&Arc::default());
     let rejected = get(&keeper).unwrap();

@@ -17,6 +17,8 @@ pub(super) const SECOND: i64 = 1_000;
 pub(super) const MINUTE: i64 = 60 * SECOND;
 pub(super) const HOUR: i64 = 60 * MINUTE;
 const ATTEMPT_TIMEOUT: i64 = 10 * SECOND;
+/// So much happens in no time of a test's.
+const HOT_LOOP: usize = 100_000;
 
 /// A small generator of numbers that look random: splitmix64.
 pub(super) struct Dice(u64);
@@ -322,9 +324,12 @@ impl Sim {
     /// Lets `ms` pass, and everything that happens meanwhile happen.
     pub(super) fn pass(&mut self, ms: i64) {
         let end = self.now.mono_ms + ms;
+        let mut events = 0;
         while let Some((at, c)) = self.next_event().filter(|(at, _)| *at <= end) {
             self.move_to(at.max(self.now.mono_ms));
             self.happen(c);
+            events += 1;
+            assert!(events < HOT_LOOP, "a hot loop");
         }
         self.move_to(end);
     }

@@ -555,9 +555,8 @@ impl<T> State<T> {
         self.refresh_rejections += 1;
         let contended = self.refresh_rejections >= policy::CONTENTION_REJECTIONS;
         if contended {
+            // When that time is over, one rejection more is enough: only a success is counted from anew.
             self.contended_until = now.mono_ms.saturating_add(policy::CONTENTION);
-            // When that time is over, one rejection more is enough.
-            self.refresh_rejections = policy::CONTENTION_REJECTIONS - 1;
         }
         self.effects
             .events
