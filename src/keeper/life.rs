@@ -383,6 +383,21 @@ fn after_an_outage_of_hours_a_token_comes_within_5_seconds() {
 }
 
 #[test]
+fn without_a_token_a_try_is_made_each_2_and_a_half_to_5_seconds() {
+    let mut sim = Sim::new(1, 1, false);
+    sim.server.mode = Mode::Refused;
+    for _ in 0..36_000 {
+        sim.get(0);
+        sim.pass(SECOND / 10);
+    }
+    assert!(
+        (720..=1_450).contains(&sim.requests()),
+        "{}",
+        sim.requests()
+    );
+}
+
+#[test]
 fn without_a_valid_token_the_last_error_comes_at_once_and_says_when_to_retry() {
     let mut sim = Sim::new(1, 1, false);
     sim.server.mode = Mode::Broken;

@@ -494,8 +494,7 @@ impl<T> State<T> {
         let mut waiters = std::mem::replace(&mut self.waiters, Waiters::new());
         let answers = waiters.answer(|want| match &result {
             _ if want.purpose != purpose && want.purpose != Purpose::Token => None,
-            Ok(grant) if want.purpose == Purpose::Token => Some(fresh_enough(grant, want, now)),
-            Ok(grant) => Some(Ok(Arc::clone(grant))),
+            Ok(grant) => Some(fresh_enough(grant, want, now)),
             Err(_) if want.purpose != purpose => None,
             Err(_) if self.waits_on(want, now) => None,
             Err(error) => Some(Err(error.clone())),
@@ -555,7 +554,7 @@ impl<T> State<T> {
         self.refresh_rejections += 1;
         let contended = self.refresh_rejections >= policy::CONTENTION_REJECTIONS;
         if contended {
-            // When that time is over, one rejection more is enough: only a success is counted from anew.
+            // Only a success resets the count: when this time is over, one rejection more is enough.
             self.contended_until = now.mono_ms.saturating_add(policy::CONTENTION);
         }
         self.effects
