@@ -38,7 +38,7 @@ release = $(CARGO_TARGET_DIR)/$(if $(TARGET),$(TARGET)/)release
 stage   = $(CARGO_TARGET_DIR)/stage
 flags   = --release $(CARGOFLAGS)$(if $(TARGET), --target $(TARGET))
 
-.PHONY: all demo test simulate model mutants prove python-test dotnet-test bench-python bench-dotnet bench bench-save header licenses install uninstall dist clean help FORCE
+.PHONY: all demo test simulate model mutants cargo-mutants prove python-test dotnet-test bench-python bench-dotnet bench bench-save header licenses install uninstall dist clean help FORCE
 
 all: $(stage)/lib/$(real) $(stage)/lib/libapivideo.a ## The shared and the static library, in target/stage/lib
 
@@ -83,10 +83,14 @@ bench-python bench-dotnet: bench-%: ## Side by side with the official client: be
 mutants: ## Planted bugs, each of which the tests must find
 	sh tests/mutants.sh
 
+cargo-mutants: ## Every change that cargo-mutants can make to a token's life, each of which the tests must notice
+	sh tests/cargo-mutants.sh
+
 prove: ## All that looks for failures: the tests, and the long runs
 	APIVIDEO_TEST_FORKS=1000 sh tests/run.sh
 	sh tests/run.sh race leaks
 	sh tests/mutants.sh
+	sh tests/cargo-mutants.sh
 	sh tests/fuzz.sh 300
 	$(MAKE) simulate
 
@@ -147,4 +151,4 @@ clean: ## Removes everything that was built
 	$(CARGO) clean
 
 help: ## This list
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
