@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)] // A test that panics has failed.
 
 use std::cell::Cell;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -60,11 +60,12 @@ impl<F: Fn() + Send + Sync> Endpoint for Granting<F> {
     }
 }
 
-/// Notes the states; calls the keeper back at each.
+/// Notes the states, counts the lines; calls the keeper back at each.
 #[derive(Default)]
 struct Inquisitive {
     keeper: Mutex<Option<Arc<Keeper>>>,
     states: Mutex<Vec<TokenState>>,
+    lines: AtomicUsize,
 }
 
 impl Observer for Arc<Inquisitive> {
@@ -73,6 +74,7 @@ impl Observer for Arc<Inquisitive> {
     }
 
     fn log(&self, _: LogLevel, _: &str) {
+        self.lines.fetch_add(1, Ordering::SeqCst);
         self.call_back();
     }
 
@@ -299,6 +301,37 @@ fn where_there_is_no_thread_a_caller_that_does_not_wait_is_told() {
 fn a_bug_in_an_exchange_is_an_error_of_its_callers() {
     let keeper = keeper_that(|| panic!("a bug"));
     assert_eq!(get(&keeper).unwrap_err().status, Status::Internal);
+}
+
+// --- News ---
+
+#[test]
+fn nothing_is_told_while_an_exchange_is_made() {
+    let observer: Arc<Inquisitive> = Arc::default();
+    let told = Arc::clone(&observer);
+    let world = World {
+        endpoint: Box::new(Granting(move || {
+            assert_eq!(told.lines.load(Ordering::SeqCst), 0);
+        })),
+        observer: Box::new(observer),
+        ..world(&Arc::default())
+    };
+    get(&Keeper::new(world, false)).unwrap();
+}
+
+#[test]
+fn what_happens_between_exchanges_is_told_too() {
+    let observer: Arc<Inquisitive> = Arc::default();
+    let world = World {
+        observer: Box::new(Arc::clone(&observer)),
+        ..world(&Arc::default())
+    };
+    let keeper = Keeper::new(world, false);
+    let token = get(&keeper).unwrap();
+    keeper.invalidate(token.grant()).unwrap();
+    eventually("told", || {
+        *observer.states.lock().unwrap() == [TokenState::Valid, TokenState::Rejected]
+    });
 }
 
 #[test]
