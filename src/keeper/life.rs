@@ -187,9 +187,14 @@ fn all_callers_share_a_flights_error() {
 #[test]
 fn explicit_calls_take_turns_with_the_flight_and_join_their_own_kind() {
     let mut sim = with_token();
-    let refresh = sim.ask(0, sim.want(Purpose::Refresh)).ticket();
-    let authenticate = sim.ask(0, sim.want(Purpose::Authenticate)).ticket();
-    let joined = sim.ask(0, sim.want(Purpose::Authenticate)).ticket();
+    // No alarm starts the next flight: that is for the one before it to do.
+    let untimed = |sim: &Sim, purpose| Want {
+        timed: false,
+        ..sim.want(purpose)
+    };
+    let refresh = sim.ask(0, untimed(&sim, Purpose::Refresh)).ticket();
+    let authenticate = sim.ask(0, untimed(&sim, Purpose::Authenticate)).ticket();
+    let joined = sim.ask(0, untimed(&sim, Purpose::Authenticate)).ticket();
     sim.pass(SECOND);
     let first = sim.answer(0, refresh).unwrap().unwrap();
     let second = sim.answer(0, authenticate).unwrap().unwrap();
@@ -624,6 +629,23 @@ fn minimum_validity_renews_and_too_much_is_refused() {
     assert_eq!(error.status, Status::InvalidArgument);
     assert!(error.message.contains("min_validity_ms"));
     assert_eq!(sim.requests(), 2);
+}
+
+#[test]
+fn a_minimum_validity_that_cannot_be_had_now_is_not_asked_for_again_at_once() {
+    let mut sim = with_token();
+    sim.pass(10 * MINUTE);
+    sim.server.mode = Mode::Refused;
+    let longer = |sim: &Sim| Want {
+        min_validity_ms: 55 * MINUTE,
+        ..sim.want(Purpose::Token)
+    };
+    sim.ask(0, longer(&sim)).ticket();
+    sim.pass(0);
+    assert_eq!(
+        sim.ask(0, longer(&sim)).error().status,
+        Status::NetworkError
+    );
 }
 
 #[test]
