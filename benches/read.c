@@ -14,7 +14,7 @@ typedef void (*batch_function)(long);
 
 static const apivideo_client *client;
 static atomic_bool over;
-static volatile char used;
+static _Thread_local volatile char used; /* Shared, it would be what is measured. */
 static pthread_barrier_t start;
 
 static void tokens(long count) {

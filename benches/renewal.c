@@ -54,6 +54,7 @@ int main(int argc, char **argv) {
     REQUIRE(argc == 3);
     seconds = atoi(argv[1]);
     renewal_ms = atoi(argv[2]);
+    sandbox("/_sandbox/reset", "{}");
     REQUIRE(apivideo_config_set_attempt_timeout_ms(config, 60000, NULL) == APIVIDEO_STATUS_OK);
     made = client_with(config);
     client = made;

@@ -1,8 +1,8 @@
 //! The token as readers see it: taken without a lock, without an allocation, and without sharing a cache line.
 
-use std::cell::Cell;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::cell::{Cell, RefCell};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
 use std::thread::available_parallelism;
 
 use arc_swap::ArcSwapOption;
@@ -17,7 +17,15 @@ struct Slot(ArcSwapOption<Token>);
 /// One handle to the same grant for each of many slots: threads that read at the same time count references in
 /// different places.
 pub(crate) struct Published {
+    /// Changes with each publication; no other `Published` has the same.
+    edition: AtomicU64,
     slots: Box<[Slot]>,
+}
+
+thread_local! {
+    /// What the calling thread read last, and its edition: to count one reference is half the work of finding the slot's. Weak, so
+    /// that a thread that reads no more does not keep a secret.
+    static LAST_READ: RefCell<(u64, Weak<Token>)> = const { RefCell::new((0, Weak::new())) };
 }
 
 impl Published {
@@ -25,12 +33,22 @@ impl Published {
         let cores = available_parallelism().map_or(1, |n| n.get());
         let count = (cores * 4).next_power_of_two().clamp(8, 256);
         Published {
+            edition: AtomicU64::new(0),
             slots: (0..count).map(|_| Slot(ArcSwapOption::empty())).collect(),
         }
     }
 
     /// The published token, for the calling thread.
     pub(crate) fn read(&self) -> Option<Arc<Token>> {
+        let edition = self.edition.load(Ordering::Acquire);
+        last_read(edition).or_else(|| {
+            let token = self.read_slot()?;
+            remember(edition, &token);
+            Some(token)
+        })
+    }
+
+    fn read_slot(&self) -> Option<Arc<Token>> {
         self.slots[thread_number() & (self.slots.len() - 1)]
             .0
             .load_full()
@@ -38,6 +56,7 @@ impl Published {
 
     /// What readers get from now on.
     pub(crate) fn publish(&self, grant: Option<Arc<Grant>>, clock: &Arc<dyn Clock>) {
+        static NEXT_EDITION: AtomicU64 = AtomicU64::new(1);
         for slot in &self.slots {
             slot.0.store(
                 grant
@@ -45,7 +64,25 @@ impl Published {
                     .map(|grant| Arc::new(Token::new(Arc::clone(grant), Arc::clone(clock)))),
             );
         }
+        // Last: who sees this edition finds it, or a newer one, in the slots.
+        let edition = NEXT_EDITION.fetch_add(1, Ordering::Relaxed);
+        self.edition.store(edition, Ordering::Release);
     }
+}
+
+/// What the calling thread remembers of an edition. Nothing while the thread ends.
+fn last_read(edition: u64) -> Option<Arc<Token>> {
+    LAST_READ
+        .try_with(|last| match &*last.borrow() {
+            (of, token) if *of == edition => token.upgrade(),
+            _ => None,
+        })
+        .ok()
+        .flatten()
+}
+
+fn remember(edition: u64, token: &Arc<Token>) {
+    let _ = LAST_READ.try_with(|last| last.replace((edition, Arc::downgrade(token))));
 }
 
 /// A small number for the calling thread. Threads started one after another have different ones.
@@ -80,6 +117,46 @@ mod tests {
                 threads.spawn(|| published.read().unwrap());
             }
         });
+    }
+
+    #[test]
+    fn a_thread_remembers_what_it_has_read_until_something_else_is_published() {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let [first, second] = ["first", "second"].map(|access| {
+            Some(Arc::new(Grant::new(
+                access,
+                None,
+                3_600_000,
+                clock.now(),
+                0.5,
+            )))
+        });
+        let [published, other] = [Published::new(), Published::new()];
+        let read = |from: &Published| Some(from.read()?.access_token().to_owned());
+        assert_eq!(read(&published), None);
+        published.publish(first.clone(), &clock);
+        let held = published.read().unwrap();
+        for slot in &published.slots {
+            slot.0.store(None);
+        }
+        assert!(Arc::ptr_eq(&published.read().unwrap(), &held));
+        other.publish(second.clone(), &clock);
+        assert_eq!(read(&other).as_deref(), Some("second"));
+        published.publish(second, &clock);
+        assert_eq!(read(&published).as_deref(), Some("second"));
+        published.publish(None, &clock);
+        assert_eq!(read(&published), None);
+    }
+
+    #[test]
+    fn a_thread_that_reads_no_more_keeps_no_token() {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let grant = Arc::new(Grant::new("access", None, 3_600_000, clock.now(), 0.5));
+        let published = Published::new();
+        published.publish(Some(Arc::clone(&grant)), &clock);
+        drop(published.read());
+        drop(published);
+        assert_eq!(Arc::strong_count(&grant), 1);
     }
 
     #[test]

@@ -21,14 +21,16 @@
 
 #define KEY "sandbox-key"
 
-static int passed_checks;
+static int passed_checks; /* Atomic: callbacks check too, on the library's threads. */
 static int failed_checks;
+
+static inline void count_check(int *counter) { __atomic_fetch_add(counter, 1, __ATOMIC_RELAXED); }
 
 /* Notes a failure and goes on. */
 #define CHECK(condition)                                                                \
-    ((condition) ? (void)passed_checks++                                                \
-                 : (void)(failed_checks++,                                              \
-                          fprintf(stderr, "%s:%d: failed: %s\n", __FILE__, __LINE__, #condition)))
+    ((condition) ? count_check(&passed_checks)                                          \
+                 : (count_check(&failed_checks),                                        \
+                    (void)fprintf(stderr, "%s:%d: failed: %s\n", __FILE__, __LINE__, #condition)))
 
 /* Notes a failure and ends the program: nothing after it would make sense. */
 #define REQUIRE(condition)                                                              \
