@@ -26,7 +26,7 @@ LIBRARY = ROOT / "target" / "stage" / "lib" / "libapivideo.so"
 RESULTS = ROOT / "benches" / "results.json"
 README = ROOT / "benches" / "README.md"
 CORES = os.cpu_count() or 1
-SYSTEM_ROOTS = "/etc/ssl/certs/ca-certificates.crt"
+SYSTEM_ROOTS = Path("/etc/ssl/certs")
 
 sys.path[:0] = [str(ROOT / "bindings" / "python" / folder) for folder in ("tests", "benches")]
 from support import KEY, Sandbox, start_sandbox  # noqa: E402
@@ -211,9 +211,10 @@ def first_tokens(folder: Path) -> None:
     ca = folder / "ca.pem"
     process, url = start_sandbox(folder, "--tls", "--ca-file", str(ca))
     bundle = folder / "bundle.pem"
-    bundle.write_text(Path(SYSTEM_ROOTS).read_text() + ca.read_text())
+    bundle.write_text((SYSTEM_ROOTS / "ca-certificates.crt").read_text() + ca.read_text())
     programs = {"ours": [WORK / "first_token", url], "curl": [WORK / "first_token_curl", url, bundle]}
-    environment = {"SSL_CERT_FILE": str(bundle)}
+    # Without these, the platform's verifier takes the bundle and the folder too.
+    environment = {"SSL_CERT_FILE": str(bundle), "SSL_CERT_DIR": str(SYSTEM_ROOTS)}
 
     progress("a program's first token over TLS")
     wall: dict[str, Rounds] = {"ours": [], "curl": []}
