@@ -2,11 +2,32 @@
  * Many callers, no token: herd CALLERS. Each is a thread, and none begins before the last is there.
  *
  * Prints the milliseconds until the last has its token, and the exchanges that were made. The sandbox takes 100 ms for one.
+ * What is due to the threads alone is seen with herd CALLERS plain: they wait for a plain condition, which is true after 100 ms.
  */
 #include "support.h"
 
 static const apivideo_client *client;
 static pthread_barrier_t gate;
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+static int is_there;
+
+static void *wait_plainly(void *unused) {
+    pthread_barrier_wait(&gate);
+    pthread_mutex_lock(&lock);
+    while (!is_there) pthread_cond_wait(&changed, &lock);
+    pthread_mutex_unlock(&lock);
+    return unused;
+}
+
+static void end_plain_wait(void) {
+    sleep_ms(100);
+    pthread_mutex_lock(&lock);
+    is_there = 1;
+    pthread_cond_broadcast(&changed);
+    pthread_mutex_unlock(&lock);
+}
 
 static void *call(void *unused) {
     const apivideo_token *token;
@@ -17,7 +38,7 @@ static void *call(void *unused) {
 }
 
 int main(int argc, char **argv) {
-    int callers = argc == 2 ? atoi(argv[1]) : 0, i;
+    int callers = argc >= 2 ? atoi(argv[1]) : 0, plain = argc == 3, i;
     pthread_t *threads = calloc((size_t)callers, sizeof *threads);
     pthread_attr_t small;
     apivideo_client *made = client_with(test_config());
@@ -29,9 +50,10 @@ int main(int argc, char **argv) {
     pthread_barrier_init(&gate, NULL, (unsigned)callers + 1);
     pthread_attr_init(&small);
     pthread_attr_setstacksize(&small, 128 * 1024);
-    for (i = 0; i < callers; i++) REQUIRE(pthread_create(&threads[i], &small, call, NULL) == 0);
+    for (i = 0; i < callers; i++) REQUIRE(pthread_create(&threads[i], &small, plain ? wait_plainly : call, NULL) == 0);
     pthread_barrier_wait(&gate);
     began = now_ms();
+    if (plain) end_plain_wait();
     for (i = 0; i < callers; i++) pthread_join(threads[i], NULL);
     printf("%ld %ld\n", (long)(now_ms() - began), sandbox_count("api_key", "requests") + sandbox_count("refresh", "requests"));
     free(threads);

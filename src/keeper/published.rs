@@ -17,7 +17,7 @@ struct Slot(ArcSwapOption<Token>);
 /// One handle to the same grant for each of many slots: threads that read at the same time count references in
 /// different places.
 pub(crate) struct Published {
-    /// Changes with each publication; no other `Published` has the same.
+    /// Changes with each publication, and no other `Published` has the same; 0: there is no token.
     edition: AtomicU64,
     slots: Box<[Slot]>,
 }
@@ -41,6 +41,9 @@ impl Published {
     /// The published token, for the calling thread.
     pub(crate) fn read(&self) -> Option<Arc<Token>> {
         let edition = self.edition.load(Ordering::Acquire);
+        if edition == 0 {
+            return None;
+        }
         last_read(edition).or_else(|| {
             let token = self.read_slot()?;
             remember(edition, &token);
@@ -57,6 +60,10 @@ impl Published {
     /// What readers get from now on.
     pub(crate) fn publish(&self, grant: Option<Arc<Grant>>, clock: &Arc<dyn Clock>) {
         static NEXT_EDITION: AtomicU64 = AtomicU64::new(1);
+        let edition = match &grant {
+            Some(_) => NEXT_EDITION.fetch_add(1, Ordering::Relaxed),
+            None => 0,
+        };
         for slot in &self.slots {
             slot.0.store(
                 grant
@@ -65,7 +72,6 @@ impl Published {
             );
         }
         // Last: who sees this edition finds it, or a newer one, in the slots.
-        let edition = NEXT_EDITION.fetch_add(1, Ordering::Relaxed);
         self.edition.store(edition, Ordering::Release);
     }
 }

@@ -132,6 +132,7 @@ static void a_parents_operation_is_cancelled_in_the_child(void) {
     client = test_client();
     sandbox_fault("{\"on\": \"api-key\", \"fault\": {\"kind\": \"hang\"}}");
     REQUIRE(apivideo_get_token_start(client, 0, &operation, NULL) == APIVIDEO_STATUS_OK);
+    await_request("api_key");
     CHECK(in_child(look_at_parents_operation) == 0);
     apivideo_operation_free(operation);
     apivideo_client_free(client);
@@ -140,12 +141,10 @@ static void a_parents_operation_is_cancelled_in_the_child(void) {
 static int exit_while_an_exchange_hangs(void) {
     apivideo_config *config = test_config();
     apivideo_operation *pending = NULL;
-    int64_t start = now_ms();
     apivideo_config_set_attempt_timeout_ms(config, 60000, NULL);
     client = client_with(config);
     if (apivideo_get_token_start(client, 0, &pending, NULL) != APIVIDEO_STATUS_OK) return 1;
-    while (sandbox_count("api_key", "requests") < 1)
-        if (now_ms() - start > 10000) return 2;
+    await_request("api_key");
     exit(0); /* With its atexit handlers, unlike _exit(). */
 }
 

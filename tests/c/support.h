@@ -128,6 +128,12 @@ static inline long sandbox_count(const char *section, const char *field) {
     return value;
 }
 
+/* Waits until a request is there: later, it would meet the fault that is meant for the next test. */
+static inline void await_request(const char *section) {
+    int64_t start = now_ms();
+    while (sandbox_count(section, "requests") < 1) REQUIRE(now_ms() - start < 20000);
+}
+
 /* Runs one test of a program against a sandbox like new, and names it. */
 #define RUN(test)                                                                       \
     do {                                                                                \

@@ -299,6 +299,7 @@ static void who_cancels_waits_no_more(void) {
     apivideo_operation *operation = NULL;
     sandbox_fault("{\"on\": \"api-key\", \"fault\": {\"kind\": \"hang\"}}");
     REQUIRE(apivideo_get_token_start(client, 0, &operation, NULL) == APIVIDEO_STATUS_OK);
+    await_request("api_key");
     CHECK(client_count(client, APIVIDEO_STATISTIC_WAITERS) == 1);
     apivideo_operation_cancel(operation);
     CHECK(client_count(client, APIVIDEO_STATISTIC_WAITERS) == 0);
@@ -318,6 +319,7 @@ static void an_operation_ends_at_its_deadline_without_anybody_waiting(void) {
     client = client_with(config);
     sandbox_fault("{\"on\": \"api-key\", \"fault\": {\"kind\": \"hang\"}}");
     REQUIRE(apivideo_get_token_start(client, 0, &operation, NULL) == APIVIDEO_STATUS_OK);
+    await_request("api_key");
     REQUIRE(apivideo_operation_on_complete(operation, count_completion, &one, NULL) == APIVIDEO_STATUS_OK);
     await_completions(1);
     CHECK(apivideo_operation_wait(operation, 0, &token, NULL) == APIVIDEO_STATUS_TIMEOUT);
@@ -400,6 +402,7 @@ static void freeing_a_client_ends_the_waits_at_once(void) {
     for (i = 0; i < WAITERS; i++) REQUIRE(pthread_create(&threads[i], NULL, wait_for_token, client) == 0);
     start = now_ms();
     while (client_count(client, APIVIDEO_STATISTIC_WAITERS) < WAITERS) REQUIRE(now_ms() - start < 20000);
+    await_request("api_key");
     start = now_ms();
     apivideo_client_free(client);
     CHECK(now_ms() - start < 100);
