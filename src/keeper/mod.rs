@@ -286,9 +286,10 @@ impl Keeper {
     /// What a forked child starts with: the parent's access token, and nothing else of it.
     fn childs_desk(&self) -> Desk {
         let inherited = self.published.read().map(|token| Arc::clone(token.grant()));
-        // The fork may have come in the middle of publishing it.
-        self.published.publish(inherited.clone(), &self.world.clock);
-        Desk::new(self.keep_fresh, inherited)
+        let desk = Desk::new(self.keep_fresh, inherited);
+        // The fork may have come in the middle of publishing it. Not here: another thread's desk may be the one that is taken.
+        lock(&desk.state).publish_again();
+        desk
     }
 
     /// Changes the state under its lock, and carries out what follows.

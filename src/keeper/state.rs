@@ -172,6 +172,11 @@ impl<T> State<T> {
         }
     }
 
+    /// Has readers get what is known here, with the next effects.
+    pub(crate) fn publish_again(&mut self) {
+        self.effects.publish = Some(self.grant.clone());
+    }
+
     /// What has to be carried out since the last call.
     pub(crate) fn take_effects(&mut self, now: Now) -> Effects<T> {
         let state = self.token_state(now);

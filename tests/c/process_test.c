@@ -111,6 +111,49 @@ static void forks_in_the_middle_of_renewals(void) {
     apivideo_client_free(client);
 }
 
+static const apivideo_token *rejected;
+static pthread_barrier_t step;
+
+static void *withdraw_and_look(void *unused) {
+    const apivideo_token *token = NULL;
+    intptr_t wrong = 0;
+    (void)unused;
+    pthread_barrier_wait(&step);
+    if (apivideo_invalidate_token(client, rejected, NULL) != APIVIDEO_STATUS_OK) wrong = 1;
+    pthread_barrier_wait(&step);
+    if (apivideo_get_token(client, &token, NULL) == APIVIDEO_STATUS_OK &&
+        apivideo_token_id(token) == apivideo_token_id(rejected))
+        wrong = 1;
+    apivideo_token_free(token);
+    return (void *)wrong;
+}
+
+/* The first calls in a child, by several threads at once. */
+static int withdraw_by_all_threads(void) {
+    enum { THREADS = 8 };
+    pthread_t threads[THREADS];
+    void *wrong;
+    int i, failed = 0;
+    pthread_barrier_init(&step, NULL, THREADS);
+    for (i = 0; i < THREADS; i++)
+        if (pthread_create(&threads[i], NULL, withdraw_and_look, NULL) != 0) return 2;
+    for (i = 0; i < THREADS; i++) {
+        pthread_join(threads[i], &wrong);
+        if (wrong != NULL) failed = 1;
+    }
+    return failed;
+}
+
+static void a_childs_threads_withdraw_a_token_for_good(void) {
+    int i, failed = 0;
+    client = test_client();
+    REQUIRE(apivideo_get_token(client, &rejected, NULL) == APIVIDEO_STATUS_OK);
+    for (i = 0; i < FORKS; i++) failed += in_child(withdraw_by_all_threads) != 0;
+    CHECK(failed == 0);
+    apivideo_token_free(rejected);
+    apivideo_client_free(client);
+}
+
 static apivideo_operation *operation;
 
 static int look_at_parents_operation(void) {
@@ -369,6 +412,7 @@ static void a_read_makes_no_system_call_while_a_renewal_hangs(void) {
 
 int main(void) {
     RUN(forks_in_the_middle_of_renewals);
+    RUN(a_childs_threads_withdraw_a_token_for_good);
     RUN(a_parents_operation_is_cancelled_in_the_child);
     RUN(exit_is_not_delayed_by_a_hung_exchange);
     RUN(a_lost_connection_raises_no_sigpipe);
