@@ -17,22 +17,30 @@ struct Slot(ArcSwapOption<Token>);
 /// One handle to the same grant for each of many slots: threads that read at the same time count references in
 /// different places.
 pub(crate) struct Published {
+    /// Where a thread remembers what it read here.
+    place: usize,
     /// Changes with each publication, and no other `Published` has the same; 0: there is no token.
     edition: AtomicU64,
     slots: Box<[Slot]>,
 }
 
+/// Of how many clients a thread remembers what it read.
+const PLACES: usize = 4;
+
 thread_local! {
     /// What the calling thread read last, and its edition: to count one reference is half the work of finding the slot's. Weak, so
     /// that a thread that reads no more does not keep a secret.
-    static LAST_READ: RefCell<(u64, Weak<Token>)> = const { RefCell::new((0, Weak::new())) };
+    static LAST_READ: [RefCell<(u64, Weak<Token>)>; PLACES] =
+        const { [const { RefCell::new((0, Weak::new())) }; PLACES] };
 }
 
 impl Published {
     pub(crate) fn new() -> Published {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
         let cores = available_parallelism().map_or(1, |n| n.get());
         let count = (cores * 4).next_power_of_two().clamp(8, 256);
         Published {
+            place: NEXT.fetch_add(1, Ordering::Relaxed) % PLACES,
             edition: AtomicU64::new(0),
             slots: (0..count).map(|_| Slot(ArcSwapOption::empty())).collect(),
         }
@@ -44,11 +52,27 @@ impl Published {
         if edition == 0 {
             return None;
         }
-        last_read(edition).or_else(|| {
+        self.last_read(edition).or_else(|| {
             let token = self.read_slot()?;
-            remember(edition, &token);
+            self.remember(edition, &token);
             Some(token)
         })
+    }
+
+    /// What the calling thread remembers of an edition. Nothing while the thread ends.
+    fn last_read(&self, edition: u64) -> Option<Arc<Token>> {
+        LAST_READ
+            .try_with(|last| match &*last[self.place].borrow() {
+                (of, token) if *of == edition => token.upgrade(),
+                _ => None,
+            })
+            .ok()
+            .flatten()
+    }
+
+    fn remember(&self, edition: u64, token: &Arc<Token>) {
+        let read = (edition, Arc::downgrade(token));
+        let _ = LAST_READ.try_with(|last| last[self.place].replace(read));
     }
 
     fn read_slot(&self) -> Option<Arc<Token>> {
@@ -71,24 +95,10 @@ impl Published {
                     .map(|grant| Arc::new(Token::new(Arc::clone(grant), Arc::clone(clock)))),
             );
         }
-        // Last: who sees this edition finds it, or a newer one, in the slots.
+        // Last: who sees this edition finds it, or a newer one, in the slots. Until then some threads get the new token and others the
+        // old; `invalidate` and those who wait return afterwards.
         self.edition.store(edition, Ordering::Release);
     }
-}
-
-/// What the calling thread remembers of an edition. Nothing while the thread ends.
-fn last_read(edition: u64) -> Option<Arc<Token>> {
-    LAST_READ
-        .try_with(|last| match &*last.borrow() {
-            (of, token) if *of == edition => token.upgrade(),
-            _ => None,
-        })
-        .ok()
-        .flatten()
-}
-
-fn remember(edition: u64, token: &Arc<Token>) {
-    let _ = LAST_READ.try_with(|last| last.replace((edition, Arc::downgrade(token))));
 }
 
 /// A small number for the calling thread. Threads started one after another have different ones.
