@@ -1,5 +1,5 @@
 /*
- * What a read of a valid token costs: read WORK THREADS MILLISECONDS, or read WORK 1 =COUNT for exactly so many.
+ * What a read of a valid token costs: read WORK THREADS MILLISECONDS CORES, or read WORK 1 =COUNT 1 for exactly so many.
  *
  * Prints nanoseconds for one operation on one core. WORK is `token` (get, use, free), or a floor under it: `call`, an empty call into
  * a shared library; `clock`, the coarse clock that says whether time has passed; `increment`, one atomic increment.
@@ -72,9 +72,9 @@ static double seconds_now(void) {
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-static double ns_per_operation(batch_function batch, int threads, int ms) {
+static double ns_per_operation(batch_function batch, int threads, int ms, int cores) {
     struct worker *workers = calloc((size_t)threads, sizeof *workers);
-    long cores = sysconf(_SC_NPROCESSORS_ONLN), done = 0;
+    long done = 0;
     double began, took;
     int i;
     REQUIRE(workers != NULL);
@@ -96,14 +96,14 @@ static double ns_per_operation(batch_function batch, int threads, int ms) {
 
 int main(int argc, char **argv) {
     apivideo_client *made;
-    REQUIRE(argc == 4);
+    REQUIRE(argc == 5);
     made = client_with(test_config());
     client = made;
     tokens(1);
     if (argv[3][0] == '=') {
         work_called(argv[1])(atol(argv[3] + 1));
     } else {
-        printf("%.2f\n", ns_per_operation(work_called(argv[1]), atoi(argv[2]), atoi(argv[3])));
+        printf("%.2f\n", ns_per_operation(work_called(argv[1]), atoi(argv[2]), atoi(argv[3]), atoi(argv[4])));
     }
     apivideo_client_free(made);
     return 0;

@@ -1,14 +1,13 @@
 // The peer that Go programs use, golang.org/x/oauth2's ReuseTokenSource, written anew as that package documents it: a mutex around the
 // token and its expiry check, held while a new one is fetched. The module itself cannot be had without a network.
 //
-//	peer read THREADS MILLISECONDS       nanoseconds for one Token() on one core
-//	peer renewal SECONDS RENEWAL_MS      longest and p99.9 wait in microseconds, of 16 readers, while the token expires once
+//	peer read GOROUTINES MILLISECONDS CORES   nanoseconds for one Token() on one core
+//	peer renewal SECONDS RENEWAL_MS           longest and p99.9 wait in microseconds, of 16 readers, while the token expires once
 package main
 
 import (
 	"fmt"
 	"os"
-	"runtime"
 	"sort"
 	"strconv"
 	"sync"
@@ -49,7 +48,7 @@ func living(life time.Duration) *token {
 
 var used uint64
 
-func nsPerRead(source *reusingSource, threads int, span time.Duration) float64 {
+func nsPerRead(source *reusingSource, threads int, span time.Duration, cores int) float64 {
 	var over atomic.Bool
 	var done int64
 	var running sync.WaitGroup
@@ -73,14 +72,14 @@ func nsPerRead(source *reusingSource, threads int, span time.Duration) float64 {
 	time.Sleep(span)
 	over.Store(true)
 	running.Wait()
-	cores := threads
-	if runtime.NumCPU() < cores {
-		cores = runtime.NumCPU()
+	if threads < cores {
+		cores = threads
 	}
 	return float64(time.Since(began).Nanoseconds()) * float64(cores) / float64(done)
 }
 
-// Each reader reads every millisecond. After a second the token has expired.
+// Each reader reads every millisecond. After a second the token has expired. A reader that was kept waiting has missed reads: each
+// would have waited until the same moment, and counts.
 func waits(renewal, span time.Duration) []float64 {
 	source := &reusingSource{last: living(expiryDelta + time.Second)}
 	source.fetch = func() *token {
@@ -99,7 +98,12 @@ func waits(renewal, span time.Duration) []float64 {
 			for time.Now().Before(end) {
 				began := time.Now()
 				source.token()
-				mine = append(mine, float64(time.Since(began).Nanoseconds())/1e3)
+				wait := float64(time.Since(began).Nanoseconds()) / 1e3
+				mine = append(mine, wait)
+				for wait > 1000 {
+					wait -= 1000
+					mine = append(mine, wait)
+				}
 				time.Sleep(time.Millisecond)
 			}
 			lock.Lock()
@@ -124,7 +128,7 @@ func main() {
 	first, second := number(os.Args[2]), number(os.Args[3])
 	if os.Args[1] == "read" {
 		source := &reusingSource{last: living(time.Hour)}
-		fmt.Printf("%.2f\n", nsPerRead(source, first, time.Duration(second)*time.Millisecond))
+		fmt.Printf("%.2f\n", nsPerRead(source, first, time.Duration(second)*time.Millisecond, number(os.Args[4])))
 	} else {
 		all := waits(time.Duration(second)*time.Millisecond, time.Duration(first)*time.Second)
 		fmt.Printf("%.1f %.1f\n", all[len(all)-1], all[len(all)*999/1000])

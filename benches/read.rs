@@ -1,4 +1,4 @@
-//! The plain Rust peer: `Mutex<Arc<Token>>` and one look at the clock. `read_rs THREADS MILLISECONDS` prints nanoseconds for one read on
+//! The plain Rust peer: `Mutex<Arc<Token>>` and one look at the clock. `read_rs THREADS MILLISECONDS CORES` prints nanoseconds for one read on
 //! one core.
 
 use std::hint::black_box;
@@ -17,16 +17,13 @@ fn read(published: &Mutex<Arc<Token>>) -> Option<Arc<Token>> {
     (Instant::now() < token.expires).then_some(token)
 }
 
-fn ns_per_read(threads: usize, span: Duration) -> f64 {
+fn ns_per_read(threads: usize, span: Duration, cores: usize) -> f64 {
     let published = Mutex::new(Arc::new(Token {
         authorization: "Bearer of an access token".to_owned(),
         expires: Instant::now() + Duration::from_secs(3_600),
     }));
     let over = AtomicBool::new(false);
     let start = Barrier::new(threads + 1);
-    let cores = thread::available_parallelism()
-        .map_or(1, usize::from)
-        .min(threads);
     thread::scope(|scope| {
         let readers: Vec<_> = (0..threads)
             .map(|_| {
@@ -52,7 +49,7 @@ fn ns_per_read(threads: usize, span: Duration) -> f64 {
             .into_iter()
             .map(|r| r.join().expect("a reader"))
             .sum();
-        began.elapsed().as_nanos() as f64 * cores as f64 / done as f64
+        began.elapsed().as_nanos() as f64 * cores.min(threads) as f64 / done as f64
     })
 }
 
@@ -63,6 +60,10 @@ fn main() {
         .collect();
     println!(
         "{:.2}",
-        ns_per_read(numbers[0] as usize, Duration::from_millis(numbers[1]))
+        ns_per_read(
+            numbers[0] as usize,
+            Duration::from_millis(numbers[1]),
+            numbers[2] as usize
+        )
     );
 }

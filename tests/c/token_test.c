@@ -415,15 +415,20 @@ static void freeing_a_client_ends_the_waits_at_once(void) {
 
 /* --- Callbacks that use the client, and free it. --- */
 
+/* NULL before the client is there and when it is about to be freed: the lock keeps it from that during a callback. */
 static apivideo_client *callbacks_client;
+static pthread_mutex_t callbacks_lock = PTHREAD_MUTEX_INITIALIZER;
 static int asked_in_callback;
 
 static void ask_on_state(int32_t state, void *unused) {
     (void)state;
     (void)unused;
-    if (callbacks_client == NULL) return;
-    __atomic_fetch_add(&asked_in_callback, 1, __ATOMIC_RELAXED);
-    free(access_token_of(callbacks_client));
+    pthread_mutex_lock(&callbacks_lock);
+    if (callbacks_client != NULL) {
+        free(access_token_of(callbacks_client));
+        asked_in_callback++;
+    }
+    pthread_mutex_unlock(&callbacks_lock);
 }
 
 static void ask_on_log(int32_t level, const char *message, void *unused) {
@@ -433,21 +438,28 @@ static void ask_on_log(int32_t level, const char *message, void *unused) {
 
 static void a_callback_may_ask_for_a_token(void) {
     apivideo_config *config = test_config();
+    apivideo_client *client;
     int64_t start;
     int i;
     REQUIRE(apivideo_config_set_on_state(config, ask_on_state, NULL, NULL, NULL) == APIVIDEO_STATUS_OK);
     REQUIRE(apivideo_config_set_log(config, APIVIDEO_LOG_LEVEL_DEBUG, ask_on_log, NULL, NULL, NULL) ==
             APIVIDEO_STATUS_OK);
-    callbacks_client = client_with(config);
+    client = client_with(config);
+    pthread_mutex_lock(&callbacks_lock);
+    callbacks_client = client;
+    pthread_mutex_unlock(&callbacks_lock);
     start = now_ms();
     for (i = 0; i < 3; i++) {
         if (i > 0) travel_s(7200);
-        free(access_token_of(callbacks_client));
+        free(access_token_of(client));
     }
     CHECK(now_ms() - start < 5000);
-    CHECK(__atomic_load_n(&asked_in_callback, __ATOMIC_RELAXED) > 0);
     CHECK(sandbox_count("api_key", "ok") + sandbox_count("refresh", "ok") >= 3);
-    apivideo_client_free(callbacks_client);
+    pthread_mutex_lock(&callbacks_lock);
+    callbacks_client = NULL;
+    CHECK(asked_in_callback > 0);
+    pthread_mutex_unlock(&callbacks_lock);
+    apivideo_client_free(client);
 }
 
 static pthread_barrier_t in_callback;
