@@ -90,11 +90,11 @@ prove: ## All that looks for failures: the tests, and the long runs
 	APIVIDEO_TEST_FORKS=1000 sh tests/run.sh
 	sh tests/run.sh race leaks
 	sh tests/mutants.sh
-	sh tests/cargo-mutants.sh
-	sh tests/fuzz.sh 300
+	CI=true sh tests/cargo-mutants.sh
+	CI=true sh tests/fuzz.sh 300
 	$(MAKE) simulate
 
-bench: ## Side by side with what else there is, in about six minutes
+bench: ## Side by side with what else there is, in about three minutes
 	sh benches/bench.sh
 
 bench-save: ## The same, kept in benches/results.json and benches/README.md
@@ -134,7 +134,7 @@ uninstall: ## Removes what install put there, given the same variables
 
 licenses: ## The licences of what is linked in, target/THIRD-PARTY-LICENSES.txt
 	@mkdir -p '$(CARGO_TARGET_DIR)'
-	sh licenses.sh $(TARGET) > '$(CARGO_TARGET_DIR)/THIRD-PARTY-LICENSES.txt'
+	sh licenses.sh $(TARGET) > '$(CARGO_TARGET_DIR)/licenses' && mv '$(CARGO_TARGET_DIR)/licenses' '$(CARGO_TARGET_DIR)/THIRD-PARTY-LICENSES.txt'
 
 package = libapivideo-$(VERSION)-$(or $(TARGET),$(shell rustc -vV | sed -n 's/^host: //p'))
 dist    = $(CARGO_TARGET_DIR)/dist

@@ -407,6 +407,9 @@ public:
                 milliseconds(apivideo_token_expires_at_ms(native_handle()))));
     }
 
+    /// A number that no other token of this process has: two snapshots of one token have the same.
+    [[nodiscard]] std::uint64_t id() const noexcept { return apivideo_token_id(native_handle()); }
+
     /// The life that api.video gave it.
     [[nodiscard]] milliseconds lifetime() const noexcept {
         return milliseconds(apivideo_token_lifetime_ms(native_handle()));
@@ -884,6 +887,9 @@ public:
     token refresh() const { return try_refresh().value(); }
     /// As above, without throwing.
     result<token> try_refresh() const { return ask(apivideo_refresh); }
+
+    /// The id of the token that get_token() would give at once; 0 if it would have to wait. Never blocks.
+    [[nodiscard]] std::uint64_t token_id() const noexcept { return apivideo_client_token_id(native_handle()); }
 
     /// Tells that the API answered 401 to a request with this token: the next get_token() gets
     /// another. Does nothing if the client has a newer one already, so every request that got a 401

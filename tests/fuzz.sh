@@ -1,5 +1,6 @@
 #!/bin/sh
-# `tests/fuzz.sh`: a short run of every fuzz target, always with the same inputs, so that a test which fails fails again.
+# `tests/fuzz.sh`: a short run of every fuzz target, with the same inputs each time, so that a test which fails fails again. A slow machine
+# gets through fewer of them.
 # `tests/fuzz.sh 600 boundary`: a search at random, for so many seconds, of this target or of all, going on from what was found.
 #
 # Needs a nightly Rust and cargo-fuzz. With CI=true the latter is built into target/tools when it is missing.

@@ -1,10 +1,12 @@
 #!/bin/sh
 # Every suite of every language: `make test`. Each part can be run by itself: `tests/run.sh rust`, `tests/run.sh c` …
 #
-# By themselves only: race, leaks, mutants. Prints a line for each part and says at the end which failed. Needs Rust, a C and a C++ compiler, and for the last parts
-# pkg-config, CMake, valgrind and libcurl's headers; what is missing is named, and installed when CI=true on Debian as root.
+# Prints a line for each part and says at the end which failed. Needs Rust, a C and a C++ compiler, and for the last parts
+# pkg-config, CMake, valgrind and libcurl's headers; what is missing of these is named, and installed when CI=true on Debian as
+# root. The parts race, leaks and mutants are run only when they are named.
 set -u
 cd "$(dirname "$0")/.." || exit 1
+unset CARGO_TARGET_DIR CARGO_BUILD_TARGET # Everything here is in target/.
 
 parts="tools format lint docs rust build c cpp abi examples readme install python dotnet model valgrind sanitizer fuzz"
 build=target/c-tests
@@ -92,7 +94,7 @@ compile() {
     esac || complain "$source does not compile as $standard"
 }
 
-shared="-Ltarget/release -lapivideo -Wl,-rpath,$PWD/$build -lpthread -ldl"
+shared='-Ltarget/release -lapivideo -Wl,-rpath,$ORIGIN -lpthread -ldl'
 static="target/release/libapivideo.a -Wl,--gc-sections $static_libs"
 
 # test_program NAME STANDARD KIND LINK…
@@ -215,6 +217,7 @@ part_sanitizer() {
 
 # Each row of the fault matrix, and each lost connection.
 part_leaks() {
+    cargo +nightly --version >/dev/null 2>&1 || complain "LeakSanitizer needs a nightly Rust: rustup toolchain install nightly" || return 1
     RUSTFLAGS="-Zsanitizer=leak -Cforce-frame-pointers=yes" CARGO_TARGET_DIR=target/lsan cargo +nightly test --quiet \
         --target "$(rustc -vV | sed -n 's/^host: //p')" --test matrix --test cuts --test transport --test faults
 }

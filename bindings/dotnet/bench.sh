@@ -2,6 +2,7 @@
 # What reads of a valid token cost: `make bench-dotnet`.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+unset CARGO_TARGET_DIR CARGO_BUILD_TARGET
 . bindings/dotnet/dotnet-env.sh
 work=$PWD/target/dotnet/bench
 mkdir -p "$work"

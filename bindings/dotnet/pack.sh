@@ -5,6 +5,7 @@
 # distribution since 2014; otherwise for the glibc of this machine.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+unset CARGO_TARGET_DIR CARGO_BUILD_TARGET
 . bindings/dotnet/dotnet-env.sh
 libraries=$PWD/target/dotnet/native
 triple=$(rustc -vV | sed -n 's/^host: //p')

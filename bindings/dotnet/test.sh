@@ -3,6 +3,7 @@
 # `test.sh NAME…` runs only the tests whose name contains one of these.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+unset CARGO_TARGET_DIR CARGO_BUILD_TARGET
 . bindings/dotnet/dotnet-env.sh
 work=$PWD/target/dotnet/test
 mkdir -p "$work"

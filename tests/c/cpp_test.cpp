@@ -171,9 +171,10 @@ void test_first_token() {
     CHECK(t.expires_in() > 59min && t.expires_in() <= 1h);
     const auto left = t.expires_at() - std::chrono::system_clock::now();
     CHECK(left > 59min && left <= 1h);
-    CHECK(c.get_token().native_handle() == t.native_handle());
-    CHECK(c.get_token(30min).native_handle() == t.native_handle());
-    CHECK(c.get_token(-5s).native_handle() == t.native_handle());
+    CHECK(c.get_token().id() == t.id());
+    CHECK(c.get_token(30min).id() == t.id());
+    CHECK(c.token_id() == t.id() && t.id() != 0);
+    CHECK(c.get_token(-5s).id() == t.id());
 }
 
 void test_token_owners() {
