@@ -23,6 +23,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 WORK = ROOT / "target" / "bench"
 LIBRARY = ROOT / "target" / "stage" / "lib" / "libapivideo.so"
+UNSTRIPPED = ROOT / "target" / "release" / "libapivideo.so"
 RESULTS = ROOT / "benches" / "results.json"
 README = ROOT / "benches" / "README.md"
 CORES = len(os.sched_getaffinity(0))
@@ -307,12 +308,25 @@ def outages() -> None:
 # --- Size ---
 
 
+def text(*command: object) -> str:
+    return subprocess.run([str(word) for word in command], stdout=subprocess.PIPE, text=True, check=True).stdout
+
+
+def parts() -> str:
+    """What the library is made of: the crates that most of its symbols' bytes come from. What is not Rust is ring's."""
+    bytes_of: dict[str, int] = {}
+    for line in text("nm", "-S", "--demangle", "--defined-only", UNSTRIPPED).splitlines():
+        symbol = re.match(r"\w+ (\w+) [a-zA-Z] (.*)", line)
+        if symbol:
+            name = re.match(r"[<&(*\[ ]*(?:dyn |mut |const )?(\w+)(?=::)", symbol[2])
+            crate = name[1] if name else "apivideo" if symbol[2].startswith("apivideo_") else "ring"
+            bytes_of[crate] = bytes_of.get(crate, 0) + int(symbol[1], 16)
+    largest = sorted(bytes_of.items(), key=lambda part: -part[1])[:7]
+    return ", ".join(f"{crate} {size / 1000:.0f} KB" for crate, size in largest)
+
+
 def size() -> None:
     progress("size")
-
-    def text(*command: object) -> str:
-        return subprocess.run([str(word) for word in command], stdout=subprocess.PIPE, text=True, check=True).stdout
-
     needed = re.findall(r"NEEDED.*\[(.*)\]", text("readelf", "-d", LIBRARY))
     curl = next(line.split()[2] for line in text("ldd", WORK / "first_token_curl").splitlines() if "libcurl" in line)
     loaded = {who: len(text("ldd", file).splitlines()) for who, file in (("ours", LIBRARY), ("curl", curl))}
@@ -322,6 +336,7 @@ def size() -> None:
     rows.append(Row("objects that ldd lists", [loaded["ours"]], "", "libcurl, OpenSSL", [loaded["curl"]]))
     result = by_turns(15, ours=lambda: numbers(WORK / "load", LIBRARY)[0], curl=lambda: numbers(WORK / "load", curl)[0])
     rows.append(Row("dlopen()", result["ours"], "µs", "libcurl, OpenSSL", result["curl"]))
+    floors.append(f"most of the library's code: {parts()}")
     floors.append(f"the library itself needs only {', '.join(needed)}")
 
 
