@@ -15,9 +15,12 @@ fresh_copy() {
         rm -rf "$copy/src" && cp -R src "$copy/src"
 }
 
-# A bug may make a simulation go on for ever: that is found too.
+# A bug may make a simulation go on for ever: that is found too. Building may take its time.
 simulate() {
-    (cd "$copy" && CARGO_TARGET_DIR=target timeout 60 cargo test --quiet --lib -- keeper:: token:: >"$copy/log" 2>&1)
+    (
+        cd "$copy" && export CARGO_TARGET_DIR=target && cargo test --quiet --lib --no-run &&
+            timeout 60 cargo test --quiet --lib -- keeper:: token::
+    ) >"$copy/log" 2>&1
 }
 
 mutant() {
