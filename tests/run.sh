@@ -26,6 +26,7 @@ skip() {
 }
 cc_() { ${CC:-cc} "$@"; }
 cxx_() { ${CXX:-c++} "$@"; }
+host() { rustc -vV | sed -n 's/^host: //p'; }
 
 # --- What the parts need ---
 
@@ -202,7 +203,7 @@ part_sanitizer() {
         return
     fi
     need_sandbox || return 1
-    target=$(rustc -vV | sed -n 's/^host: //p')
+    target=$(host)
     RUSTFLAGS="-Zsanitizer=address -Cforce-frame-pointers=yes" CARGO_TARGET_DIR=target/asan \
         cargo +nightly rustc --quiet --lib --crate-type cdylib --target "$target" || return 1
     asan=target/asan/$target/debug
@@ -219,7 +220,7 @@ part_sanitizer() {
 part_leaks() {
     cargo +nightly --version >/dev/null 2>&1 || complain "LeakSanitizer needs a nightly Rust: rustup toolchain install nightly" || return 1
     RUSTFLAGS="-Zsanitizer=leak -Cforce-frame-pointers=yes" CARGO_TARGET_DIR=target/lsan cargo +nightly test --quiet \
-        --target "$(rustc -vV | sed -n 's/^host: //p')" --test matrix --test cuts --test transport --test faults
+        --target "$(host)" --test matrix --test cuts --test transport --test faults
 }
 
 # std's locks must be instrumented too, or each would be taken for a race.
@@ -229,7 +230,7 @@ part_race() {
         return 1
     fi
     need_sandbox || return 1
-    target=$(rustc -vV | sed -n 's/^host: //p')
+    target=$(host)
     RUSTFLAGS="-Zsanitizer=thread" CARGO_TARGET_DIR=target/tsan \
         cargo +nightly rustc -Zbuild-std --quiet --lib --crate-type cdylib --target "$target" || return 1
     tsan=target/tsan/$target/debug

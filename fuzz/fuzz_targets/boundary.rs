@@ -186,6 +186,10 @@ impl<T> Default for Slots<T> {
 }
 
 impl<T> Slots<T> {
+    fn each(&self, act: impl Fn(*mut T)) {
+        self.0.into_iter().for_each(act);
+    }
+
     fn pick(&self, dice: &mut Dice) -> *mut T {
         self.0[usize::from(dice.byte()) % (SLOTS + 1)]
     }
@@ -443,26 +447,13 @@ impl Drop for Program {
     fn drop(&mut self) {
         // SAFETY: as above; each is freed once.
         unsafe {
-            self.configs
-                .0
-                .into_iter()
-                .for_each(|config| apivideo_config_free(config));
-            self.clients
-                .0
-                .into_iter()
-                .for_each(|client| apivideo_client_free(client));
+            self.configs.each(|config| apivideo_config_free(config));
+            self.clients.each(|client| apivideo_client_free(client));
             self.operations
-                .0
-                .into_iter()
-                .for_each(|operation| apivideo_operation_free(operation));
+                .each(|operation| apivideo_operation_free(operation));
             self.statistics
-                .0
-                .into_iter()
-                .for_each(|statistics| apivideo_statistics_free(statistics));
-            self.tokens
-                .0
-                .into_iter()
-                .for_each(|token| apivideo_token_free(token));
+                .each(|statistics| apivideo_statistics_free(statistics));
+            self.tokens.each(|token| apivideo_token_free(token));
         }
     }
 }

@@ -147,7 +147,8 @@ mod tests {
                 0.5,
             )))
         });
-        let [published, other] = [Published::new(), Published::new()];
+        let [mut published, mut other] = [Published::new(), Published::new()];
+        (published.place, other.place) = (0, 1);
         let read = |from: &Published| Some(from.read()?.access_token().to_owned());
         assert_eq!(read(&published), None);
         published.publish(first.clone(), &clock);
@@ -155,9 +156,13 @@ mod tests {
         for slot in &published.slots {
             slot.0.store(None);
         }
-        assert!(Arc::ptr_eq(&published.read().unwrap(), &held));
         other.publish(second.clone(), &clock);
         assert_eq!(read(&other).as_deref(), Some("second"));
+        assert!(Arc::ptr_eq(&published.read().unwrap(), &held));
+        // Another client that has the same place takes it, and no more.
+        other.place = 0;
+        assert_eq!(read(&other).as_deref(), Some("second"));
+        assert_eq!(read(&published), None);
         published.publish(second, &clock);
         assert_eq!(read(&published).as_deref(), Some("second"));
         published.publish(None, &clock);
