@@ -66,10 +66,10 @@ test: ## Every test
 	sh tests/run.sh
 
 simulate: ## Client-years of chance in simulated time: YEARS=100
-	APIVIDEO_SIMULATE_YEARS=$(or $(YEARS),100) $(CARGO) test --release $(CARGOFLAGS) --lib chance -- --nocapture
+	APIVIDEO_SIMULATE_YEARS=$(or $(YEARS),100) $(CARGO) test --release $(CARGOFLAGS) --lib randomized -- --nocapture
 
-model: ## Interleavings of the keeper's threads
-	RUSTFLAGS='--cfg shuttle' CARGO_TARGET_DIR=$(CARGO_TARGET_DIR)/shuttle $(CARGO) test --release $(CARGOFLAGS) --lib model
+model: ## Interleavings of the cache's threads
+	RUSTFLAGS='--cfg shuttle' CARGO_TARGET_DIR=$(CARGO_TARGET_DIR)/shuttle $(CARGO) test --release $(CARGOFLAGS) --lib interleavings
 
 python-test: ## The Python package
 	bash bindings/python/test.sh

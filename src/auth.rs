@@ -6,12 +6,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::cache::exchange::{Endpoint, Outcome, Request};
+use crate::cache::policy;
 use crate::error::{Error, Problem, Status};
 use crate::ffi::secret::Secret;
 use crate::http::{Http, Reply};
-use crate::keeper::Endpoint;
-use crate::keeper::policy;
-use crate::keeper::state::{Outcome, Request};
 
 /// The longest text of a server's that is passed on.
 const LONGEST_TEXT: usize = 300;
@@ -42,8 +41,8 @@ impl Auth {
         }
         let body = match request {
             Request::ApiKey { .. } => Body::ApiKey(self.api_key.as_str()),
-            Request::Refresh(grant) => {
-                Body::RefreshToken(grant.refresh_token().map_or("", Secret::as_str))
+            Request::Refresh(set) => {
+                Body::RefreshToken(set.refresh_token().map_or("", Secret::as_str))
             }
         };
         serde_json::to_string(&body).unwrap_or_default()
@@ -52,9 +51,9 @@ impl Auth {
     /// The secrets that a hostile server could send back for us to log.
     fn secrets<'a>(&'a self, request: &'a Request) -> Vec<&'a str> {
         let mut secrets = vec![self.api_key.as_str()];
-        if let Some(grant) = request.grant() {
-            secrets.push(grant.access_token());
-            secrets.extend(grant.refresh_token().map(Secret::as_str));
+        if let Some(set) = request.token_set() {
+            secrets.push(set.access_token());
+            secrets.extend(set.refresh_token().map(Secret::as_str));
         }
         secrets
     }
@@ -254,9 +253,8 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::clock::Now;
     use crate::config::Config;
-    use crate::token::Grant;
+    use crate::token::TokenSet;
 
     fn auth() -> Auth {
         Auth::new(Config::default().http().unwrap(), "the key")
@@ -275,12 +273,7 @@ mod tests {
     }
 
     fn refresh_request() -> Request {
-        let sent = Now {
-            wall_ms: 0,
-            mono_ms: 0,
-        };
-        let grant = Grant::new("access", Some("refresh"), 3_600_000, sent, 0.5);
-        Request::Refresh(Arc::new(grant))
+        Request::Refresh(Arc::new(TokenSet::for_an_hour("access", Some("refresh"))))
     }
 
     fn lifetime(body: &str) -> Option<i64> {

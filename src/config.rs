@@ -11,9 +11,9 @@ use ureq::ProxyProtocol;
 use ureq::http::Uri;
 use ureq::tls::{Certificate, PemItem, parse_pem};
 
+use crate::cache::events::{LogLevel, Observer, TokenState};
 use crate::error::Error;
 use crate::http::{Http, is_loopback};
-use crate::keeper::event::{LogLevel, Observer, TokenState};
 
 /// Which of api.video's two environments a key belongs to.
 #[repr(i32)]

@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 use apivideo::{Client, Error, Status, Token};
 use apivideo_sandbox::{Fault, FaultRule, On, Payload, Sandbox};
 
-use common::door::{Door, Way};
+use common::fault_proxy::{FaultProxy, Way};
 use common::{assert_no_refresh_token_came_twice, client_with, config_for, eventually};
 use time_travel::travel;
 
@@ -293,16 +293,16 @@ fn expect(row: &Row, struck: Struck) -> Expected {
 struct Stage {
     plain: Sandbox,
     secure: Sandbox,
-    door_to_plain: Door,
-    door_to_secure: Door,
+    door_to_plain: FaultProxy,
+    door_to_secure: FaultProxy,
 }
 
 impl Stage {
     fn new() -> Stage {
         let (plain, secure) = (common::sandbox(), common::tls_sandbox());
         Stage {
-            door_to_plain: Door::before(plain.address()),
-            door_to_secure: Door::before(secure.address()),
+            door_to_plain: FaultProxy::before(plain.address()),
+            door_to_secure: FaultProxy::before(secure.address()),
             plain,
             secure,
         }

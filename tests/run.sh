@@ -181,7 +181,7 @@ part_install() { need_sandbox && sh tests/install.sh; }
 
 # --- Looking for what goes wrong unseen ---
 
-part_model() { RUSTFLAGS="--cfg shuttle" CARGO_TARGET_DIR=target/shuttle cargo test --quiet --release --lib model; }
+part_model() { RUSTFLAGS="--cfg shuttle" CARGO_TARGET_DIR=target/shuttle cargo test --quiet --release --lib interleavings; }
 part_mutants() { sh tests/mutants.sh; }
 part_fuzz() { sh tests/fuzz.sh; }
 
@@ -220,7 +220,7 @@ part_sanitizer() {
 part_leaks() {
     cargo +nightly --version >/dev/null 2>&1 || complain "LeakSanitizer needs a nightly Rust: rustup toolchain install nightly" || return 1
     RUSTFLAGS="-Zsanitizer=leak -Cforce-frame-pointers=yes" CARGO_TARGET_DIR=target/lsan cargo +nightly test --quiet \
-        --target "$(host)" --test matrix --test cuts --test transport --test faults
+        --target "$(host)" --test matrix --test connection_loss --test transport --test faults
 }
 
 # std's locks must be instrumented too, or each would be taken for a race.

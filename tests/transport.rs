@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use apivideo::{Config, Error, Status};
 use apivideo_sandbox::{Options, Sandbox};
 
-use common::door::{Door, pass};
+use common::fault_proxy::{FaultProxy, pass};
 use common::{client_with, config_for, tls_sandbox, tls_sandbox_with};
 
 /// A name that only a proxy knows.
@@ -49,7 +49,7 @@ fn a_private_ca_is_trusted_when_it_is_added_and_only_then() {
 #[test]
 fn a_certificate_for_another_host_is_refused() {
     let sandbox = tls_sandbox();
-    let address = Door::at([127, 0, 0, 2].into(), sandbox.address()).address();
+    let address = FaultProxy::at([127, 0, 0, 2].into(), sandbox.address()).address();
     let error = first_token(&config_for(&format!("https://{address}"), &sandbox)).unwrap_err();
     assert_eq!(error.status, Status::TlsError, "{error}");
 }

@@ -1,4 +1,4 @@
-//! The keeper's threads, interleaved by a model checker: `make model`.
+//! The cache's threads, interleaved by a model checker: `make model`.
 //!
 //! shuttle runs each scenario with many thousands of schedules; one in which a thread waits for ever is a deadlock, and is
 //! reported with the schedule that leads to it. Time does not pass unless a scenario says so, so a waiter whose wake-up is
@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use shuttle::thread;
 
-use super::event::{LogLevel, Observer, TokenState};
-use super::state::{Outcome, Request};
-use super::ticket::Ticket;
-use super::waiters::{Purpose, Want};
-use super::{Endpoint, Keeper, World};
+use crate::cache::completion::Completion;
+use crate::cache::events::{LogLevel, Observer, TokenState};
+use crate::cache::exchange::{Endpoint, Outcome, Request};
+use crate::cache::waiters::{Purpose, TokenRequest};
+use crate::cache::{Dependencies, TokenCache};
 use crate::clock::{Clock, Now};
 use crate::error::{Error, Status};
 use crate::ffi::secret::Secret;
@@ -24,9 +24,9 @@ const HOUR: i64 = 3_600_000;
 
 /// A clock that moves when it is told to.
 #[derive(Default)]
-struct Hand(AtomicI64);
+struct ManualClock(AtomicI64);
 
-impl Clock for Hand {
+impl Clock for ManualClock {
     fn now(&self) -> Now {
         let ms = self.0.load(Ordering::SeqCst);
         Now {
@@ -86,9 +86,9 @@ impl Endpoint for Server {
     }
 }
 
-struct Deaf;
+struct NoObserver;
 
-impl Observer for Deaf {
+impl Observer for NoObserver {
     fn wants(&self, _: LogLevel) -> bool {
         true
     }
@@ -97,23 +97,23 @@ impl Observer for Deaf {
 }
 
 struct Scene {
-    keeper: Arc<Keeper>,
-    clock: Arc<Hand>,
+    cache: Arc<TokenCache>,
+    clock: Arc<ManualClock>,
     counts: Arc<Counts>,
 }
 
 fn scene(refuses_refresh: bool, fails: bool) -> Scene {
-    let clock: Arc<Hand> = Arc::default();
+    let clock: Arc<ManualClock> = Arc::default();
     let counts: Arc<Counts> = Arc::default();
-    let world = World {
+    let dependencies = Dependencies {
         clock: clock.clone(),
-        draw: Box::new(|| 0.5),
+        random: Box::new(|| 0.5),
         endpoint: Box::new(Server {
             counts: Arc::clone(&counts),
             refuses_refresh,
             fails,
         }),
-        observer: Box::new(Deaf),
+        observer: Box::new(NoObserver),
         spawn: |work| {
             thread::spawn(work);
             Ok(())
@@ -121,27 +121,27 @@ fn scene(refuses_refresh: bool, fails: bool) -> Scene {
         alarm: |_, _| {},
     };
     Scene {
-        keeper: Keeper::new(world, false),
+        cache: TokenCache::new(dependencies, false),
         clock,
         counts,
     }
 }
 
-fn want(purpose: Purpose) -> Want {
-    Want {
+fn token_request(purpose: Purpose) -> TokenRequest {
+    TokenRequest {
         purpose,
         min_validity_ms: 0,
         deadline_ms: HOUR * 1_000,
-        patient: false,
-        timed: false,
+        wait_for_recovery: false,
+        needs_timer: false,
     }
 }
 
 /// What `Client::get_token` does.
-fn get(keeper: &Keeper) -> Result<Arc<crate::token::Token>, Error> {
-    keeper
+fn get(cache: &TokenCache) -> Result<Arc<crate::token::Token>, Error> {
+    cache
         .read()
-        .map_or_else(|| keeper.get(want(Purpose::Token)), Ok)
+        .map_or_else(|| cache.get(token_request(Purpose::Token)), Ok)
 }
 
 fn in_threads(bodies: Vec<Box<dyn FnOnce() + Send>>) {
@@ -149,13 +149,13 @@ fn in_threads(bodies: Vec<Box<dyn FnOnce() + Send>>) {
     threads.into_iter().for_each(|t| t.join().unwrap());
 }
 
-/// A body for a thread that has the keeper.
+/// A body for a thread that has the cache.
 fn body(
-    keeper: &Arc<Keeper>,
-    act: impl FnOnce(&Arc<Keeper>) + Send + 'static,
+    cache: &Arc<TokenCache>,
+    act: impl FnOnce(&Arc<TokenCache>) + Send + 'static,
 ) -> Box<dyn FnOnce() + Send> {
-    let keeper = Arc::clone(keeper);
-    Box::new(move || act(&keeper))
+    let cache = Arc::clone(cache);
+    Box::new(move || act(&cache))
 }
 
 fn check(scenario: impl Fn() + Send + Sync + 'static) {
@@ -170,7 +170,7 @@ fn check(scenario: impl Fn() + Send + Sync + 'static) {
 fn cold_readers_share_one_exchange() {
     check(|| {
         let scene = scene(false, false);
-        let reader = || body(&scene.keeper, |k| drop(get(k).unwrap()));
+        let reader = || body(&scene.cache, |k| drop(get(k).unwrap()));
         in_threads(vec![reader(), reader(), reader()]);
         assert_eq!(scene.counts.authentications.load(Ordering::SeqCst), 1);
     });
@@ -181,7 +181,7 @@ fn a_failed_exchange_wakes_every_waiter() {
     check(|| {
         let scene = scene(false, true);
         let reader = || {
-            body(&scene.keeper, |k| {
+            body(&scene.cache, |k| {
                 assert_eq!(get(k).unwrap_err().status, Status::NetworkError);
             })
         };
@@ -195,10 +195,10 @@ fn readers_past_the_renewal_point_start_one_renewal_and_keep_their_token() {
     for refuses in [false, true] {
         check(move || {
             let scene = scene(refuses, false);
-            get(&scene.keeper).unwrap();
+            get(&scene.cache).unwrap();
             scene.clock.0.store(HOUR * 8 / 10, Ordering::SeqCst);
             let reader = || {
-                body(&scene.keeper, |k| {
+                body(&scene.cache, |k| {
                     get(k).unwrap();
                     thread::yield_now();
                     get(k).unwrap();
@@ -215,14 +215,14 @@ fn readers_past_the_renewal_point_start_one_renewal_and_keep_their_token() {
 fn invalidators_and_readers_cost_one_exchange_and_never_bring_the_rejected_token_back() {
     check(|| {
         let scene = scene(false, false);
-        let rejected = get(&scene.keeper).unwrap();
+        let rejected = get(&scene.cache).unwrap();
         let invalidator = || {
-            let rejected = Arc::clone(rejected.grant());
-            body(&scene.keeper, move |k| {
+            let rejected = Arc::clone(rejected.set());
+            body(&scene.cache, move |k| {
                 k.invalidate(&rejected).unwrap();
                 let next = get(k).unwrap();
                 assert!(
-                    !Arc::ptr_eq(next.grant(), &rejected),
+                    !Arc::ptr_eq(next.set(), &rejected),
                     "the rejected token came back"
                 );
             })
@@ -237,15 +237,15 @@ fn closing_answers_everybody_once() {
     check(|| {
         let scene = scene(false, false);
         let reader = || {
-            body(&scene.keeper, |k| {
+            body(&scene.cache, |k| {
                 let result = get(k);
                 assert!(result.is_ok() || result.is_err_and(|e| e.status == Status::Closed));
             })
         };
-        let closer = body(&scene.keeper, |k| k.close());
+        let closer = body(&scene.cache, |k| k.close());
         in_threads(vec![reader(), reader(), closer]);
         assert!(
-            scene.keeper.read().is_none(),
+            scene.cache.read().is_none(),
             "nothing is published after closing"
         );
     });
@@ -255,22 +255,24 @@ fn closing_answers_everybody_once() {
 fn an_operation_is_answered_once_whether_completed_cancelled_or_closed() {
     check(|| {
         let scene = scene(false, false);
-        let ticket = Arc::new(Ticket::new());
+        let completion = Arc::new(Completion::new());
         let (call, called) = shuttle::sync::mpsc::channel();
-        let id = scene.keeper.start(want(Purpose::Token), &ticket);
-        let listening = Arc::clone(&ticket);
-        let listener = body(&scene.keeper, move |_| {
+        let id = scene
+            .cache
+            .start(token_request(Purpose::Token), &completion);
+        let listening = Arc::clone(&completion);
+        let listener = body(&scene.cache, move |_| {
             let call = move || call.send(()).unwrap();
             listening.on_answer(Box::new(call)).unwrap();
         });
-        let cancelled = Arc::clone(&ticket);
-        let canceller = body(&scene.keeper, move |k| {
+        let cancelled = Arc::clone(&completion);
+        let canceller = body(&scene.cache, move |k| {
             if let Some(id) = id {
                 k.cancel(id);
             }
             cancelled.answer(Err(Error::new(Status::Cancelled, "cancelled")));
         });
-        let closer = body(&scene.keeper, |k| k.close());
+        let closer = body(&scene.cache, |k| k.close());
         in_threads(vec![listener, canceller, closer]);
         // A deadlock if it is never called; it cannot be called twice, since it is gone then.
         called.recv().unwrap();
@@ -281,14 +283,14 @@ fn an_operation_is_answered_once_whether_completed_cancelled_or_closed() {
 fn explicit_calls_and_readers_take_turns() {
     check(|| {
         let scene = scene(false, false);
-        get(&scene.keeper).unwrap();
-        let refresher = body(&scene.keeper, |k| {
-            drop(k.get(want(Purpose::Refresh)).unwrap())
+        get(&scene.cache).unwrap();
+        let refresher = body(&scene.cache, |k| {
+            drop(k.get(token_request(Purpose::Refresh)).unwrap())
         });
-        let authenticator = body(&scene.keeper, |k| {
-            drop(k.get(want(Purpose::Authenticate)).unwrap())
+        let authenticator = body(&scene.cache, |k| {
+            drop(k.get(token_request(Purpose::Authenticate)).unwrap())
         });
-        let reader = body(&scene.keeper, |k| drop(get(k).unwrap()));
+        let reader = body(&scene.cache, |k| drop(get(k).unwrap()));
         in_threads(vec![refresher, authenticator, reader]);
         assert_eq!(scene.counts.refreshes.load(Ordering::SeqCst), 1);
         assert_eq!(scene.counts.authentications.load(Ordering::SeqCst), 2);

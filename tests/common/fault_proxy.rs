@@ -1,4 +1,4 @@
-//! A door before a server, which fails as it is told. The library makes a connection for each exchange, so the next
+//! A proxy before a server, which fails as it is told. The library makes a connection for each exchange, so the next
 //! connection is the next exchange.
 
 use std::io::{self, Read, Write};
@@ -17,7 +17,7 @@ pub enum Way {
     CutReply(SocketAddr, u64),
 }
 
-pub struct Door {
+pub struct FaultProxy {
     address: SocketAddr,
     strike: Arc<Mutex<Strike>>,
     carried: Arc<Mutex<Option<Carried>>>,
@@ -36,15 +36,15 @@ struct Strike {
     left: u64,
 }
 
-impl Door {
-    pub fn before(server: SocketAddr) -> Door {
-        Door::at(Ipv4Addr::LOCALHOST.into(), server)
+impl FaultProxy {
+    pub fn before(server: SocketAddr) -> FaultProxy {
+        FaultProxy::at(Ipv4Addr::LOCALHOST.into(), server)
     }
 
-    /// A door that is at another address than the server.
-    pub fn at(local: IpAddr, server: SocketAddr) -> Door {
+    /// A proxy that is at another address than the server.
+    pub fn at(local: IpAddr, server: SocketAddr) -> FaultProxy {
         let listener = TcpListener::bind((local, 0)).unwrap();
-        let door = Door {
+        let proxy = FaultProxy {
             address: listener.local_addr().unwrap(),
             strike: Arc::new(Mutex::new(Strike {
                 way: Way::To(server),
@@ -53,7 +53,7 @@ impl Door {
             carried: Arc::default(),
         };
         // The thread ends with the process.
-        let (strike, carried) = (Arc::clone(&door.strike), Arc::clone(&door.carried));
+        let (strike, carried) = (Arc::clone(&proxy.strike), Arc::clone(&proxy.carried));
         thread::spawn(move || {
             while let Ok((client, _)) = listener.accept() {
                 let way = take(&strike).unwrap_or(Way::To(server));
@@ -61,7 +61,7 @@ impl Door {
                 thread::spawn(move || *carried.lock().unwrap() = go(way, &client).ok());
             }
         });
-        door
+        proxy
     }
 
     pub fn address(&self) -> SocketAddr {

@@ -5,13 +5,14 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::event::Event;
-use super::state::{Answer, Outcome, Request, State};
-use super::waiters::{Purpose, Want};
-use crate::clock::Now;
+use crate::cache::events::Event;
+use crate::cache::exchange::{Outcome, Request};
+use crate::cache::state::{Answer, State};
+use crate::cache::waiters::{Purpose, TokenRequest};
+use crate::clock::{Context, Now};
 use crate::error::{Error, Status};
 use crate::ffi::secret::Secret;
-use crate::token::Grant;
+use crate::token::TokenSet;
 
 pub(super) const SECOND: i64 = 1_000;
 pub(super) const MINUTE: i64 = 60 * SECOND;
@@ -20,28 +21,25 @@ const ATTEMPT_TIMEOUT: i64 = 10 * SECOND;
 /// So much happens in no time of a test's.
 const HOT_LOOP: usize = 100_000;
 
-/// A small generator of numbers that look random: splitmix64.
-pub(super) struct Dice(u64);
+/// The dice of one simulated life: the same seed, the same life.
+pub(super) struct Dice(fastrand::Rng);
 
 impl Dice {
     pub(super) fn new(seed: u64) -> Dice {
-        Dice(seed)
-    }
-
-    pub(super) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
+        Dice(fastrand::Rng::with_seed(seed))
     }
 
     pub(super) fn below(&mut self, limit: i64) -> i64 {
-        (self.next() % limit.unsigned_abs()).cast_signed()
+        self.0.i64(0..limit)
+    }
+
+    /// One of so many.
+    pub(super) fn index(&mut self, count: usize) -> usize {
+        self.0.usize(0..count)
     }
 
     pub(super) fn unit(&mut self) -> f64 {
-        (self.next() >> 11) as f64 / (1u64 << 53) as f64
+        self.0.f64()
     }
 }
 
@@ -88,8 +86,8 @@ impl Server {
         self.requests
             .push((now.mono_ms, matches!(request, Request::Refresh(_))));
         let mode = self.mode;
-        if let (Request::Refresh(grant), false) = (request, mode == Mode::Refused) {
-            let token = grant.refresh_token().unwrap().as_str().to_owned();
+        if let (Request::Refresh(set), false) = (request, mode == Mode::Refused) {
+            let token = set.refresh_token().unwrap().as_str().to_owned();
             let limited = matches!(mode, Mode::Limited(_));
             assert!(
                 !self.seen.contains(&token),
@@ -134,9 +132,9 @@ impl Server {
         let refused = match request {
             Request::ApiKey { .. } if !self.key_works => Some(Status::KeyRejected),
             Request::ApiKey { .. } => None,
-            Request::Refresh(grant) => {
+            Request::Refresh(set) => {
                 let in_force = self.refresh_in_force.map(|id| format!("refresh-{id}"));
-                let presented = grant.refresh_token().map(|t| t.as_str().to_owned());
+                let presented = set.refresh_token().map(|t| t.as_str().to_owned());
                 (in_force != presented).then_some(Status::RefreshRejected)
             }
         };
@@ -161,18 +159,18 @@ fn failed(status: Status, spent: bool) -> Outcome {
     }
 }
 
-/// One client: its state, and what a keeper would do for it.
+/// One client: its state, and what a cache would do for it.
 pub(super) struct Client {
     pub(super) state: State<u64>,
-    pub(super) published: Option<Arc<Grant>>,
-    /// The answers that came, by ticket.
+    pub(super) published: Option<Arc<TokenSet>>,
+    /// The answers that came, by completion.
     pub(super) answers: HashMap<u64, Answer>,
     pub(super) events: Vec<Event>,
-    tickets: u64,
-    pub(super) flying: Option<Flying>,
+    completions: u64,
+    pub(super) flight: Option<Flight>,
 }
 
-pub(super) struct Flying {
+pub(super) struct Flight {
     request: Request,
     sent: Now,
     back_at: i64,
@@ -187,9 +185,9 @@ pub(super) enum Got {
 }
 
 impl Got {
-    pub(super) fn token(self) -> Arc<Grant> {
+    pub(super) fn token(self) -> Arc<TokenSet> {
         match self {
-            Got::Now(Ok(grant)) => grant,
+            Got::Now(Ok(set)) => set,
             other => panic!("no token at once: {other:?}"),
         }
     }
@@ -201,33 +199,33 @@ impl Got {
         }
     }
 
-    pub(super) fn ticket(self) -> u64 {
+    pub(super) fn completion(self) -> u64 {
         match self {
-            Got::Later(ticket) => ticket,
+            Got::Later(completion) => completion,
             other => panic!("answered at once: {other:?}"),
         }
     }
 }
 
 /// All of it together.
-pub(super) struct Sim {
+pub(super) struct Simulator {
     pub(super) now: Now,
     pub(super) server: Server,
     pub(super) clients: Vec<Client>,
     pub(super) dice: Dice,
 }
 
-impl Sim {
-    pub(super) fn new(seed: u64, clients: usize, keep_fresh: bool) -> Sim {
+impl Simulator {
+    pub(super) fn new(seed: u64, clients: usize, keep_fresh: bool) -> Simulator {
         let client = |_| Client {
             state: State::new(keep_fresh, None),
             published: None,
             answers: HashMap::new(),
             events: Vec::new(),
-            tickets: 0,
-            flying: None,
+            completions: 0,
+            flight: None,
         };
-        Sim {
+        Simulator {
             now: Now {
                 wall_ms: 1_700_000_000_000,
                 mono_ms: 1_000_000,
@@ -251,54 +249,54 @@ impl Sim {
     // --- What callers do ---
 
     /// A reader's fast path.
-    pub(super) fn read(&mut self, c: usize) -> Option<Arc<Grant>> {
-        let grant = self.clients[c].published.clone()?;
-        if !grant.is_usable(self.now) {
+    pub(super) fn read(&mut self, c: usize) -> Option<Arc<TokenSet>> {
+        let set = self.clients[c].published.clone()?;
+        if !set.is_usable(self.now) {
             return None;
         }
-        if grant.is_due(self.now) {
+        if set.is_due(self.now) {
             let now = self.now;
             self.clients[c].state.renew_if_due(now);
             self.carry_out(c);
         }
-        Some(grant)
+        Some(set)
     }
 
     /// A whole `get_token`.
     pub(super) fn get(&mut self, c: usize) -> Got {
         match self.read(c) {
-            Some(grant) => Got::Now(Ok(grant)),
-            None => self.ask(c, self.want(Purpose::Token)),
+            Some(set) => Got::Now(Ok(set)),
+            None => self.ask(c, self.token_request(Purpose::Token)),
         }
     }
 
-    pub(super) fn want(&self, purpose: Purpose) -> Want {
-        Want {
+    pub(super) fn token_request(&self, purpose: Purpose) -> TokenRequest {
+        TokenRequest {
             purpose,
             min_validity_ms: 0,
             deadline_ms: self.now.mono_ms + 30 * SECOND,
-            patient: false,
-            timed: true,
+            wait_for_recovery: false,
+            needs_timer: true,
         }
     }
 
-    pub(super) fn ask(&mut self, c: usize, want: Want) -> Got {
+    pub(super) fn ask(&mut self, c: usize, request: TokenRequest) -> Got {
         let now = self.now;
         let client = &mut self.clients[c];
-        let got = match client.state.answer_now(&want, now) {
+        let got = match client.state.answer_now(&request, now) {
             Some(answer) => Got::Now(answer),
             None => {
-                client.tickets += 1;
-                let ticket = client.tickets;
-                client.state.wait(want, ticket, now);
-                Got::Later(ticket)
+                client.completions += 1;
+                let completion = client.completions;
+                client.state.wait(request, completion, now);
+                Got::Later(completion)
             }
         };
         self.carry_out(c);
         got
     }
 
-    pub(super) fn invalidate(&mut self, c: usize, rejected: &Arc<Grant>) -> Result<(), Error> {
+    pub(super) fn invalidate(&mut self, c: usize, rejected: &Arc<TokenSet>) -> Result<(), Error> {
         let now = self.now;
         let result = self.clients[c].state.invalidate(rejected, now);
         self.carry_out(c);
@@ -313,8 +311,8 @@ impl Sim {
             published: inherited,
             answers: HashMap::new(),
             events: Vec::new(),
-            tickets: 0,
-            flying: None,
+            completions: 0,
+            flight: None,
         });
         self.clients.len() - 1
     }
@@ -350,7 +348,7 @@ impl Sim {
 
     fn next_event(&self) -> Option<(i64, usize)> {
         let next = |client: &Client| {
-            let back = client.flying.as_ref().map(|f| f.back_at);
+            let back = client.flight.as_ref().map(|f| f.back_at);
             let wake = client.state.next_wake(self.now);
             [back, wake].into_iter().flatten().min()
         };
@@ -364,7 +362,7 @@ impl Sim {
         let now = self.now;
         let client = &mut self.clients[c];
         if client
-            .flying
+            .flight
             .as_ref()
             .is_some_and(|f| f.back_at <= now.mono_ms)
         {
@@ -378,23 +376,22 @@ impl Sim {
     fn land(&mut self, c: usize) {
         let now = self.now;
         let client = &mut self.clients[c];
-        let flying = client.flying.take().unwrap();
-        let dice = &mut self.dice;
-        let next = client.state.came_back(
-            &flying.request,
-            flying.outcome,
-            flying.sent,
+        let flight = client.flight.take().unwrap();
+        let at = Context {
             now,
-            &mut || dice.unit(),
-        );
+            random: self.dice.unit(),
+        };
+        let next = client
+            .state
+            .on_response(&flight.request, flight.outcome, flight.sent, at);
         self.send(c, next);
     }
 
     fn send(&mut self, c: usize, request: Option<Request>) {
         let Some(request) = request else { return };
         let (latency, outcome) = self.server.handle(&request, self.now);
-        assert!(self.clients[c].flying.is_none(), "two exchanges at once");
-        self.clients[c].flying = Some(Flying {
+        assert!(self.clients[c].flight.is_none(), "two exchanges at once");
+        self.clients[c].flight = Some(Flight {
             request,
             sent: self.now,
             back_at: self.now.mono_ms + latency,
@@ -409,15 +406,15 @@ impl Sim {
         if let Some(published) = effects.publish {
             client.published = published;
         }
-        for (ticket, answer) in effects.answers {
+        for (completion, answer) in effects.answers {
             assert!(
-                client.answers.insert(ticket, answer).is_none(),
+                client.answers.insert(completion, answer).is_none(),
                 "answered twice"
             );
         }
         client.events.extend(effects.events);
         if effects.launch {
-            let request = client.state.take_off(now);
+            let request = client.state.next_request(now);
             self.send(c, request);
             self.carry_out(c);
         }
@@ -425,17 +422,17 @@ impl Sim {
 
     // --- What tests ask ---
 
-    pub(super) fn answer(&mut self, c: usize, ticket: u64) -> Option<Answer> {
-        self.clients[c].answers.remove(&ticket)
+    pub(super) fn answer(&mut self, c: usize, completion: u64) -> Option<Answer> {
+        self.clients[c].answers.remove(&completion)
     }
 
     /// A valid token, however long it takes.
-    pub(super) fn token(&mut self, c: usize) -> Arc<Grant> {
+    pub(super) fn token(&mut self, c: usize) -> Arc<TokenSet> {
         match self.get(c) {
             Got::Now(answer) => answer.unwrap(),
-            Got::Later(ticket) => {
+            Got::Later(completion) => {
                 self.pass(self.server.latency_ms * 2);
-                self.answer(c, ticket).unwrap().unwrap()
+                self.answer(c, completion).unwrap().unwrap()
             }
         }
     }

@@ -10,9 +10,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use super::sim::{Dice, Got, HOUR, MINUTE, Mode, SECOND, Sim};
-use super::waiters::{Purpose, Want};
-use crate::token::Grant;
+use super::simulator::{Dice, Got, HOUR, MINUTE, Mode, SECOND, Simulator};
+use crate::cache::waiters::{Purpose, TokenRequest};
+use crate::token::TokenSet;
 
 /// How long one simulated life is.
 const LIFE: i64 = 12 * HOUR;
@@ -22,10 +22,10 @@ const MOST_IN_AN_HOUR: usize = 3_000;
 
 /// One life: a few clients of one key, and what chance brings.
 struct Life {
-    sim: Sim,
+    sim: Simulator,
     dice: Dice,
     keep_fresh: bool,
-    /// By client and ticket: when it must have been answered.
+    /// By client and completion: when it must have been answered.
     deadlines: HashMap<(usize, u64), i64>,
     explicit_calls: usize,
 }
@@ -34,10 +34,9 @@ impl Life {
     fn new(seed: u64) -> Life {
         let mut dice = Dice::new(seed ^ 0x5EED);
         let keep_fresh = dice.below(2) == 0;
-        let clients = 1 + dice.below(3).unsigned_abs() as usize;
-        let mut sim = Sim::new(seed, clients, keep_fresh);
-        sim.server.lifetime_ms =
-            [HOUR, HOUR, 10 * MINUTE, 30 * SECOND][dice.below(4).unsigned_abs() as usize];
+        let clients = 1 + dice.index(3);
+        let mut sim = Simulator::new(seed, clients, keep_fresh);
+        sim.server.lifetime_ms = [HOUR, HOUR, 10 * MINUTE, 30 * SECOND][dice.index(4)];
         Life {
             sim,
             dice,
@@ -58,10 +57,7 @@ impl Life {
     }
 
     fn step(&mut self) {
-        let c = self
-            .dice
-            .below(self.sim.clients.len() as i64)
-            .unsigned_abs() as usize;
+        let c = self.dice.index(self.sim.clients.len());
         match self.dice.below(100) {
             0..40 => self.read(c),
             40..70 => self.pass(),
@@ -90,45 +86,48 @@ impl Life {
     }
 
     fn pass(&mut self) {
-        let scale = [SECOND, MINUTE, 20 * MINUTE][self.dice.below(3).unsigned_abs() as usize];
+        let scale = [SECOND, MINUTE, 20 * MINUTE][self.dice.index(3)];
         let ms = self.dice.below(scale);
-        let before: Vec<Option<Arc<Grant>>> = self.published();
+        let before: Vec<Option<Arc<TokenSet>>> = self.published();
         self.sim.pass(ms);
         self.check_no_valid_token_was_displaced(&before);
     }
 
     fn read(&mut self, c: usize) {
-        if let Some(grant) = self.sim.read(c) {
-            assert!(grant.is_usable(self.sim.now), "an expired token was read");
+        if let Some(set) = self.sim.read(c) {
+            assert!(set.is_usable(self.sim.now), "an expired token was read");
         } else {
             self.ask(c, Purpose::Token, false);
         }
     }
 
-    fn ask(&mut self, c: usize, purpose: Purpose, patient: bool) {
-        let want = Want {
-            patient,
+    fn ask(&mut self, c: usize, purpose: Purpose, wait_for_recovery: bool) {
+        let request = TokenRequest {
+            wait_for_recovery,
             min_validity_ms: match (purpose, self.dice.below(4)) {
                 (Purpose::Token, 0) => self.dice.below(2 * HOUR),
                 _ => 0,
             },
             deadline_ms: self.sim.now.mono_ms + 1 + self.dice.below(40 * SECOND),
-            ..self.sim.want(purpose)
+            ..self.sim.token_request(purpose)
         };
-        self.explicit_calls += usize::from(purpose != Purpose::Token || want.min_validity_ms > 0);
-        match self.sim.ask(c, want) {
-            Got::Now(Ok(grant)) => {
-                assert!(grant.usable_for_ms(self.sim.now) >= want.min_validity_ms);
-                assert!(grant.is_usable(self.sim.now), "an expired token was given");
+        self.explicit_calls +=
+            usize::from(purpose != Purpose::Token || request.min_validity_ms > 0);
+        match self.sim.ask(c, request) {
+            Got::Now(Ok(set)) => {
+                assert!(set.usable_for_ms(self.sim.now) >= request.min_validity_ms);
+                assert!(set.is_usable(self.sim.now), "an expired token was given");
             }
             Got::Now(Err(_)) => {}
-            Got::Later(ticket) => drop(self.deadlines.insert((c, ticket), want.deadline_ms)),
+            Got::Later(completion) => {
+                self.deadlines.insert((c, completion), request.deadline_ms);
+            }
         }
     }
 
     fn invalidate(&mut self, c: usize) {
-        if let Some(grant) = self.sim.clients[c].published.clone() {
-            let _ = self.sim.invalidate(c, &grant);
+        if let Some(set) = self.sim.clients[c].published.clone() {
+            let _ = self.sim.invalidate(c, &set);
         }
     }
 
@@ -145,7 +144,7 @@ impl Life {
         };
     }
 
-    fn published(&self) -> Vec<Option<Arc<Grant>>> {
+    fn published(&self) -> Vec<Option<Arc<TokenSet>>> {
         self.sim
             .clients
             .iter()
@@ -156,9 +155,9 @@ impl Life {
     /// While only time passes, a token that is still good is either there or was replaced.
     ///
     /// By one that may be the first to expire: the wall clock may have been set between their requests.
-    fn check_no_valid_token_was_displaced(&self, before: &[Option<Arc<Grant>>]) {
+    fn check_no_valid_token_was_displaced(&self, before: &[Option<Arc<TokenSet>>]) {
         for (client, before) in self.sim.clients.iter().zip(before) {
-            let still_good = |grant: &Arc<Grant>| grant.is_usable(self.sim.now);
+            let still_good = |set: &Arc<TokenSet>| set.is_usable(self.sim.now);
             assert!(
                 client.published.is_some() || !before.as_ref().is_some_and(still_good),
                 "a failure displaced a valid token"
@@ -168,15 +167,15 @@ impl Life {
 
     fn check_answers(&mut self) {
         let now = self.sim.now.mono_ms;
-        for (&(c, ticket), &deadline) in &self.deadlines {
-            let answered = self.sim.clients[c].answers.contains_key(&ticket);
+        for (&(c, completion), &deadline) in &self.deadlines {
+            let answered = self.sim.clients[c].answers.contains_key(&completion);
             assert!(
                 answered || now < deadline,
                 "a caller waits beyond its deadline"
             );
         }
         self.deadlines
-            .retain(|(c, ticket), _| !self.sim.clients[*c].answers.contains_key(ticket));
+            .retain(|(c, completion), _| !self.sim.clients[*c].answers.contains_key(completion));
         self.sim.clients.iter_mut().for_each(|c| c.answers.clear());
     }
 
@@ -253,7 +252,7 @@ fn what_must_always_hold_holds_whatever_happens() {
         None => 60,
     };
     if let Err(seed) = live_all(lives) {
-        panic!("again with: APIVIDEO_SIMULATE_SEED={seed} cargo test --lib chance");
+        panic!("again with: APIVIDEO_SIMULATE_SEED={seed} cargo test --lib randomized");
     }
     println!(
         "{} client-hours or more",

@@ -1,4 +1,4 @@
-//! Where a waiting caller's answer arrives.
+//! Completion: where a waiting caller's answer arrives.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::PoisonError;
@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 
 use super::state::Answer;
 use crate::error::{Error, Status};
-use crate::fork;
-use crate::sync::{Condvar, Mutex, MutexGuard};
+use crate::process::fork;
+use crate::process::sync::{Condvar, Mutex, MutexGuard};
 
 type Callback = Box<dyn FnOnce() + Send>;
 
-/// One caller's place in the queue: the answer arrives once, and never changes after.
-pub(crate) struct Ticket {
+/// Where one caller's answer arrives: once, and it never changes after.
+pub(crate) struct Completion {
     /// The process whose threads will answer it.
     process: u64,
     slot: Mutex<Slot>,
@@ -26,9 +26,9 @@ struct Slot {
     had_callback: bool,
 }
 
-impl Ticket {
-    pub(crate) fn new() -> Ticket {
-        Ticket {
+impl Completion {
+    pub(crate) fn new() -> Completion {
+        Completion {
             process: fork::generation(),
             slot: Mutex::new(Slot::default()),
             answered: Condvar::new(),
@@ -90,7 +90,8 @@ impl Ticket {
         self.process == fork::generation()
     }
 
-    /// Has `callback` called once, when the answer is there: at once if it is already. An error if one was set before.
+    /// Calls `callback` once, when the answer is there: at once if it is already. An error if one was
+    /// set before.
     pub(crate) fn on_answer(&self, callback: Callback) -> Result<(), Error> {
         let mut slot = self.slot()?;
         if std::mem::replace(&mut slot.had_callback, true) {
@@ -126,21 +127,21 @@ mod tests {
     #[test]
     fn a_callback_is_called_when_the_answer_comes() {
         let (call, calls) = channel();
-        let ticket = Ticket::new();
-        ticket
+        let completion = Completion::new();
+        completion
             .on_answer(Box::new(move || call.send(()).unwrap()))
             .unwrap();
         calls.try_recv().unwrap_err();
-        ticket.answer(answer());
+        completion.answer(answer());
         calls.try_recv().unwrap();
     }
 
     #[test]
     fn a_callback_for_an_answer_that_is_there_is_called_at_once() {
         let (call, calls) = channel();
-        let ticket = Ticket::new();
-        ticket.answer(answer());
-        ticket
+        let completion = Completion::new();
+        completion.answer(answer());
+        completion
             .on_answer(Box::new(move || call.send(()).unwrap()))
             .unwrap();
         calls.try_recv().unwrap();
@@ -148,17 +149,17 @@ mod tests {
 
     #[test]
     fn a_second_callback_is_an_error() {
-        let ticket = Ticket::new();
-        ticket.on_answer(Box::new(|| {})).unwrap();
-        let error = ticket.on_answer(Box::new(|| {})).unwrap_err();
+        let completion = Completion::new();
+        completion.on_answer(Box::new(|| {})).unwrap();
+        let error = completion.on_answer(Box::new(|| {})).unwrap_err();
         assert_eq!(error.status, Status::InvalidArgument);
     }
 
     #[test]
-    fn a_parents_ticket_is_cancelled() {
-        let parents = Ticket {
+    fn a_parents_completion_is_cancelled() {
+        let parents = Completion {
             process: fork::generation().wrapping_sub(1),
-            ..Ticket::new()
+            ..Completion::new()
         };
         let error = parents.wait(Duration::ZERO).unwrap().unwrap_err();
         assert_eq!(error.status, Status::Cancelled);

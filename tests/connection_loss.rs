@@ -16,24 +16,24 @@ use std::time::Instant;
 use apivideo::{Client, Config, Status};
 use apivideo_sandbox::{Fault, FaultRule, On, Sandbox};
 
-use common::door::{Carried, Door, Way};
+use common::fault_proxy::{Carried, FaultProxy, Way};
 use common::{assert_no_refresh_token_came_twice, client_with, config_for, eventually};
 
-/// A server, and the door to it.
+/// A server, and the proxy to it.
 struct Stage {
     sandbox: Sandbox,
-    door: Door,
+    proxy: FaultProxy,
     config: Config,
 }
 
 impl Stage {
     fn new(sandbox: Sandbox) -> Stage {
-        let door = Door::before(sandbox.address());
+        let proxy = FaultProxy::before(sandbox.address());
         let scheme = sandbox.base_url().split(':').next().unwrap();
-        let config = config_for(&format!("{scheme}://{}", door.address()), &sandbox);
+        let config = config_for(&format!("{scheme}://{}", proxy.address()), &sandbox);
         Stage {
             sandbox,
-            door,
+            proxy,
             config,
         }
     }
@@ -54,7 +54,7 @@ fn whole(make: fn() -> Sandbox) -> (Carried, Carried) {
     let carried = || {
         let mut found = None;
         eventually("the end of a connection", || {
-            found = stage.door.take_carried();
+            found = stage.proxy.take_carried();
             found.is_some()
         });
         found.unwrap()
@@ -129,12 +129,12 @@ fn no_byte_of_a_lost_request_makes_a_replay() {
     cut_at((0..last).step_by(1), common::sandbox, |stage, at| {
         let client = stage.client();
         if at <= key.request {
-            stage.door.strike_next(Way::CutRequest(at));
+            stage.proxy.strike_next(Way::CutRequest(at));
             lose_first_token(&client, at);
         } else {
             client.get_token().unwrap();
         }
-        stage.door.strike_next(Way::CutRequest(at));
+        stage.proxy.strike_next(Way::CutRequest(at));
         lose_refresh(&client, at);
     });
 }
@@ -148,7 +148,7 @@ fn a_lost_tls_connection_spends_no_more_than_it_must_and_makes_no_replay() {
         let client = stage.client();
         let held = client.get_token().unwrap().id();
         let way = Way::CutReply(stage.sandbox.address(), at);
-        stage.door.strike_next(way);
+        stage.proxy.strike_next(way);
         let error = client.refresh().unwrap_err();
         let lost = matches!(error.status, Status::NetworkError | Status::TlsError);
         assert!(lost, "byte {at}: {error}");

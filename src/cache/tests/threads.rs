@@ -1,4 +1,4 @@
-//! Tests of the keeper itself, with a clock that stands still between its ticks.
+//! Tests of the cache itself, with a clock that stands still between its ticks.
 
 #![allow(clippy::unwrap_used)] // A test that panics has failed.
 
@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use super::event::{LogLevel, Observer, TokenState};
-use super::state::{Outcome, Request};
-use super::ticket::Ticket;
-use super::waiters::{Purpose, Want};
-use super::{Endpoint, Keeper, LOOK_IN, World};
+use crate::cache::completion::Completion;
+use crate::cache::events::{LogLevel, Observer, TokenState};
+use crate::cache::exchange::{Endpoint, Outcome, Request};
+use crate::cache::waiters::{Purpose, TokenRequest};
+use crate::cache::{Dependencies, POLL_INTERVAL, TokenCache};
 use crate::clock::{Clock, Now};
 use crate::error::{Error, Status};
 use crate::ffi::secret::Secret;
@@ -20,12 +20,12 @@ use crate::token::Token;
 const HOUR: i64 = 3_600_000;
 
 #[derive(Default)]
-struct Hand {
+struct ManualClock {
     ms: AtomicI64,
     tick: AtomicI64,
 }
 
-impl Clock for Hand {
+impl Clock for ManualClock {
     fn now(&self) -> Now {
         let ms = self.ms.load(Ordering::SeqCst);
         Now {
@@ -39,7 +39,7 @@ impl Clock for Hand {
     }
 }
 
-impl Hand {
+impl ManualClock {
     fn set(&self, ms: i64) {
         self.ms.store(ms, Ordering::SeqCst);
         self.tick.fetch_add(1, Ordering::SeqCst);
@@ -60,10 +60,10 @@ impl<F: Fn() + Send + Sync> Endpoint for Granting<F> {
     }
 }
 
-/// Notes the states, counts the lines; calls the keeper back at each.
+/// Notes the states, counts the lines; calls the cache back at each.
 #[derive(Default)]
 struct Inquisitive {
-    keeper: Mutex<Option<Arc<Keeper>>>,
+    cache: Mutex<Option<Arc<TokenCache>>>,
     states: Mutex<Vec<TokenState>>,
     lines: AtomicUsize,
 }
@@ -86,9 +86,9 @@ impl Observer for Arc<Inquisitive> {
 
 impl Inquisitive {
     fn call_back(&self) {
-        let keeper = self.keeper.lock().unwrap().clone();
-        if let Some(keeper) = keeper {
-            get(&keeper).unwrap();
+        let cache = self.cache.lock().unwrap().clone();
+        if let Some(cache) = cache {
+            get(&cache).unwrap();
         }
     }
 }
@@ -98,10 +98,10 @@ thread_local! {
     static ALARMS: Cell<usize> = const { Cell::new(0) };
 }
 
-fn world(clock: &Arc<Hand>) -> World {
-    World {
+fn dependencies(clock: &Arc<ManualClock>) -> Dependencies {
+    Dependencies {
         clock: clock.clone(),
-        draw: Box::new(|| 0.5),
+        random: Box::new(|| 0.5),
         endpoint: Box::new(Granting(|| {})),
         observer: Box::new(Arc::<Inquisitive>::default()),
         spawn: |work| {
@@ -112,50 +112,52 @@ fn world(clock: &Arc<Hand>) -> World {
     }
 }
 
-fn keeper(clock: &Arc<Hand>) -> Arc<Keeper> {
-    Keeper::new(world(clock), false)
+fn cache(clock: &Arc<ManualClock>) -> Arc<TokenCache> {
+    TokenCache::new(dependencies(clock), false)
 }
 
-/// A keeper whose exchange begins with `first`, at a time that stands still.
-fn keeper_that(first: impl Fn() + Send + Sync + 'static) -> Arc<Keeper> {
-    let world = World {
+/// A cache whose exchange begins with `first`, at a time that stands still.
+fn cache_that(first: impl Fn() + Send + Sync + 'static) -> Arc<TokenCache> {
+    let dependencies = Dependencies {
         endpoint: Box::new(Granting(first)),
-        ..world(&Arc::default())
+        ..dependencies(&Arc::default())
     };
-    Keeper::new(world, false)
+    TokenCache::new(dependencies, false)
 }
 
-/// A keeper whose exchange goes on until the test lets go of `gate`.
-fn keeper_behind(gate: &Arc<Mutex<()>>, clock: &Arc<Hand>) -> Arc<Keeper> {
+/// A cache whose exchange goes on until the test lets go of `gate`.
+fn cache_behind(gate: &Arc<Mutex<()>>, clock: &Arc<ManualClock>) -> Arc<TokenCache> {
     let gate = Arc::clone(gate);
-    let world = World {
+    let dependencies = Dependencies {
         endpoint: Box::new(Granting(move || drop(gate.lock()))),
-        ..world(clock)
+        ..dependencies(clock)
     };
-    Keeper::new(world, false)
+    TokenCache::new(dependencies, false)
 }
 
-/// A keeper that gets no thread.
-fn keeper_alone() -> Arc<Keeper> {
-    let world = World {
+/// A cache that gets no thread.
+fn cache_alone() -> Arc<TokenCache> {
+    let dependencies = Dependencies {
         spawn: |_| Err(Error::new(Status::SystemError, "no thread")),
-        ..world(&Arc::default())
+        ..dependencies(&Arc::default())
     };
-    Keeper::new(world, false)
+    TokenCache::new(dependencies, false)
 }
 
-fn want(keeper: &Keeper) -> Want {
-    Want {
+fn token_request(cache: &TokenCache) -> TokenRequest {
+    TokenRequest {
         purpose: Purpose::Token,
         min_validity_ms: 0,
-        deadline_ms: keeper.now().mono_ms + 10_000,
-        patient: false,
-        timed: false,
+        deadline_ms: cache.now().mono_ms + 10_000,
+        wait_for_recovery: false,
+        needs_timer: false,
     }
 }
 
-fn get(keeper: &Keeper) -> Result<Arc<Token>, Error> {
-    keeper.read().map_or_else(|| keeper.get(want(keeper)), Ok)
+fn get(cache: &TokenCache) -> Result<Arc<Token>, Error> {
+    cache
+        .read()
+        .map_or_else(|| cache.get(token_request(cache)), Ok)
 }
 
 /// Waits for something that another thread will do soon.
@@ -171,113 +173,113 @@ fn eventually(what: &str, mut happened: impl FnMut() -> bool) {
 
 #[test]
 fn a_token_that_expired_within_a_tick_is_refused_as_often_as_it_is_read() {
-    let clock: Arc<Hand> = Arc::default();
-    let keeper = keeper(&clock);
-    get(&keeper).unwrap();
+    let clock: Arc<ManualClock> = Arc::default();
+    let cache = cache(&clock);
+    get(&cache).unwrap();
     clock.set(2 * HOUR);
-    assert!(keeper.read().is_none());
-    assert!(keeper.read().is_none());
+    assert!(cache.read().is_none());
+    assert!(cache.read().is_none());
 }
 
 #[test]
 fn whoever_reads_a_due_token_has_it_renewed() {
-    let clock: Arc<Hand> = Arc::default();
-    let keeper = keeper(&clock);
-    let first = get(&keeper).unwrap();
+    let clock: Arc<ManualClock> = Arc::default();
+    let cache = cache(&clock);
+    let first = get(&cache).unwrap();
     clock.set(HOUR * 8 / 10);
-    keeper.read().unwrap();
-    eventually("renewed", || keeper.read().unwrap().id() != first.id());
+    cache.read().unwrap();
+    eventually("renewed", || cache.read().unwrap().id() != first.id());
 }
 
 #[test]
 fn whoever_reads_a_fresh_token_leaves_its_timer_alone() {
-    let clock: Arc<Hand> = Arc::default();
-    let keeper = Keeper::new(world(&clock), true);
-    get(&keeper).unwrap();
+    let clock: Arc<ManualClock> = Arc::default();
+    let cache = TokenCache::new(dependencies(&clock), true);
+    get(&cache).unwrap();
     clock.set(1);
     let before = ALARMS.get();
-    keeper.read().unwrap();
+    cache.read().unwrap();
     assert_eq!(ALARMS.get(), before);
 }
 
 #[test]
 fn whoever_reads_while_a_renewal_is_under_way_has_nothing_to_carry_out() {
     let (gate, clock) = (Arc::default(), Arc::default());
-    let keeper = keeper_behind(&gate, &clock);
-    get(&keeper).unwrap();
+    let cache = cache_behind(&gate, &clock);
+    get(&cache).unwrap();
     let _renewal = gate.lock();
     clock.set(HOUR * 8 / 10);
-    keeper.read().unwrap();
-    let timed = Want {
-        timed: true,
+    cache.read().unwrap();
+    let needs_timer = TokenRequest {
+        needs_timer: true,
         min_validity_ms: HOUR / 2,
-        ..want(&keeper)
+        ..token_request(&cache)
     };
-    keeper.start(timed, &Arc::new(Ticket::new()));
+    cache.start(needs_timer, &Arc::new(Completion::new()));
     clock.set(HOUR * 8 / 10 + 1);
     let before = ALARMS.get();
-    keeper.read().unwrap();
+    cache.read().unwrap();
     assert_eq!(ALARMS.get(), before);
 }
 
 #[test]
 fn a_rejected_token_is_not_read_again() {
-    let keeper = keeper(&Arc::default());
-    let rejected = get(&keeper).unwrap();
-    keeper.invalidate(rejected.grant()).unwrap();
-    assert!(keeper.read().is_none());
+    let cache = cache(&Arc::default());
+    let rejected = get(&cache).unwrap();
+    cache.invalidate(rejected.set()).unwrap();
+    assert!(cache.read().is_none());
 }
 
 #[test]
 fn nothing_is_read_of_a_closed_client() {
-    let keeper = keeper(&Arc::default());
-    get(&keeper).unwrap();
-    keeper.close();
-    assert!(keeper.read().is_none());
+    let cache = cache(&Arc::default());
+    get(&cache).unwrap();
+    cache.close();
+    assert!(cache.read().is_none());
 }
 
 // --- Waiting ---
 
 #[test]
 fn a_caller_waits_for_an_exchange_that_takes_its_time() {
-    let keeper = keeper_that(|| std::thread::sleep(LOOK_IN + LOOK_IN / 10));
-    get(&keeper).unwrap();
+    let cache = cache_that(|| std::thread::sleep(POLL_INTERVAL + POLL_INTERVAL / 10));
+    get(&cache).unwrap();
 }
 
 #[test]
 fn an_operation_brings_its_token() {
-    let keeper = keeper(&Arc::default());
-    let ticket = Arc::new(Ticket::new());
-    keeper.start(want(&keeper), &ticket);
-    let answer = keeper.wait_for_operation(&ticket, Duration::from_secs(10));
+    let cache = cache(&Arc::default());
+    let completion = Arc::new(Completion::new());
+    cache.start(token_request(&cache), &completion);
+    let answer = cache.wait_for_operation(&completion, Duration::from_secs(10));
     answer.unwrap().unwrap();
 }
 
 #[test]
 fn who_cancels_is_a_waiter_no_more() {
     let gate = Arc::default();
-    let keeper = keeper_behind(&gate, &Arc::default());
+    let cache = cache_behind(&gate, &Arc::default());
     let _exchange = gate.lock();
-    let id = keeper.start(want(&keeper), &Arc::new(Ticket::new()));
-    assert_eq!(keeper.statistics().waiters, 1);
-    keeper.cancel(id.unwrap());
-    assert_eq!(keeper.statistics().waiters, 0);
+    let id = cache.start(token_request(&cache), &Arc::new(Completion::new()));
+    assert_eq!(cache.statistics().waiters, 1);
+    cache.cancel(id.unwrap());
+    assert_eq!(cache.statistics().waiters, 0);
 }
 
 #[test]
 fn an_alarm_tells_an_operation_that_its_time_is_up() {
     let (gate, clock) = (Arc::default(), Arc::default());
-    let keeper = keeper_behind(&gate, &clock);
+    let cache = cache_behind(&gate, &clock);
     let _exchange = gate.lock();
-    let ticket = Arc::new(Ticket::new());
-    let timed = Want {
-        timed: true,
-        ..want(&keeper)
+    let completion = Arc::new(Completion::new());
+    let needs_timer = TokenRequest {
+        needs_timer: true,
+        ..token_request(&cache)
     };
-    keeper.start(timed, &ticket);
-    clock.set(timed.deadline_ms);
-    keeper.wake();
-    let late = ticket.wait(Duration::ZERO).unwrap().unwrap_err();
+    cache.start(needs_timer, &completion);
+    clock.set(needs_timer.deadline_ms);
+    cache.wake();
+    let late = completion.wait(Duration::ZERO).unwrap().unwrap_err();
     assert_eq!(late.status, Status::Timeout);
 }
 
@@ -285,22 +287,22 @@ fn an_alarm_tells_an_operation_that_its_time_is_up() {
 
 #[test]
 fn where_there_is_no_thread_a_caller_that_waits_does_the_work() {
-    get(&keeper_alone()).unwrap();
+    get(&cache_alone()).unwrap();
 }
 
 #[test]
 fn where_there_is_no_thread_a_caller_that_does_not_wait_is_told() {
-    let keeper = keeper_alone();
-    let ticket = Arc::new(Ticket::new());
-    keeper.start(want(&keeper), &ticket);
-    let told = ticket.wait(Duration::ZERO).unwrap().unwrap_err();
+    let cache = cache_alone();
+    let completion = Arc::new(Completion::new());
+    cache.start(token_request(&cache), &completion);
+    let told = completion.wait(Duration::ZERO).unwrap().unwrap_err();
     assert_eq!(told.status, Status::SystemError);
 }
 
 #[test]
 fn a_bug_in_an_exchange_is_an_error_of_its_callers() {
-    let keeper = keeper_that(|| panic!("a bug"));
-    assert_eq!(get(&keeper).unwrap_err().status, Status::Internal);
+    let cache = cache_that(|| panic!("a bug"));
+    assert_eq!(get(&cache).unwrap_err().status, Status::Internal);
 }
 
 // --- News ---
@@ -309,26 +311,26 @@ fn a_bug_in_an_exchange_is_an_error_of_its_callers() {
 fn nothing_is_told_while_an_exchange_is_made() {
     let observer: Arc<Inquisitive> = Arc::default();
     let told = Arc::clone(&observer);
-    let world = World {
+    let dependencies = Dependencies {
         endpoint: Box::new(Granting(move || {
             assert_eq!(told.lines.load(Ordering::SeqCst), 0);
         })),
         observer: Box::new(observer),
-        ..world(&Arc::default())
+        ..dependencies(&Arc::default())
     };
-    get(&Keeper::new(world, false)).unwrap();
+    get(&TokenCache::new(dependencies, false)).unwrap();
 }
 
 #[test]
 fn what_happens_between_exchanges_is_told_too() {
     let observer: Arc<Inquisitive> = Arc::default();
-    let world = World {
+    let dependencies = Dependencies {
         observer: Box::new(Arc::clone(&observer)),
-        ..world(&Arc::default())
+        ..dependencies(&Arc::default())
     };
-    let keeper = Keeper::new(world, false);
-    let token = get(&keeper).unwrap();
-    keeper.invalidate(token.grant()).unwrap();
+    let cache = TokenCache::new(dependencies, false);
+    let token = get(&cache).unwrap();
+    cache.invalidate(token.set()).unwrap();
     eventually("told", || {
         *observer.states.lock().unwrap() == [TokenState::Valid, TokenState::Rejected]
     });
@@ -336,20 +338,20 @@ fn what_happens_between_exchanges_is_told_too() {
 
 #[test]
 fn callbacks_that_ask_for_a_token_hold_nobody_up_and_hear_everything_in_order() {
-    let clock: Arc<Hand> = Arc::default();
+    let clock: Arc<ManualClock> = Arc::default();
     let observer: Arc<Inquisitive> = Arc::default();
-    let world = World {
+    let dependencies = Dependencies {
         observer: Box::new(Arc::clone(&observer)),
-        ..world(&clock)
+        ..dependencies(&clock)
     };
-    let keeper = Keeper::new(world, false);
-    *observer.keeper.lock().unwrap() = Some(Arc::clone(&keeper));
+    let cache = TokenCache::new(dependencies, false);
+    *observer.cache.lock().unwrap() = Some(Arc::clone(&cache));
     for hours in 0..3 {
         clock.set(2 * hours * HOUR);
         // Ten seconds of its own time, of which none passes: a callback that waited for itself would fail.
-        get(&keeper).unwrap();
+        get(&cache).unwrap();
     }
-    *observer.keeper.lock().unwrap() = None;
+    *observer.cache.lock().unwrap() = None;
     let expected = [
         TokenState::Valid,
         TokenState::Expired,

@@ -1,6 +1,9 @@
 //! When: every number that decides the life of a token, and the few formulas over them.
 //!
-//! Times are milliseconds. `draw` is a random number in [0, 1).
+//! Times are milliseconds. `random` is a random number in [0, 1).
+
+use crate::clock::{Context, Now};
+use crate::token::Validity;
 
 const SECOND: i64 = 1_000;
 const MINUTE: i64 = 60 * SECOND;
@@ -32,35 +35,45 @@ const RETRY_AFTER_MAX: i64 = 600 * SECOND;
 const RENEWAL_FLOOR: i64 = SECOND;
 
 /// From the request to the renewal point: 70 to 80 % of the life, so that a fleet started together spreads out.
-pub(crate) fn renewal_delay(lifetime: i64, draw: f64) -> i64 {
-    scale(lifetime, 0.70 + 0.10 * draw).max(RENEWAL_FLOOR)
+fn renewal_delay(lifetime: i64, random: f64) -> i64 {
+    scale(lifetime, 0.70 + 0.10 * random).max(RENEWAL_FLOOR)
+}
+
+/// When a token of this life stops being good. It counts from the moment that its request was sent.
+pub(crate) fn validity(lifetime_ms: i64, sent: Now, at: Context) -> Validity {
+    Validity {
+        lifetime_ms,
+        renew_at: sent.plus(renewal_delay(lifetime_ms, at.random)),
+        usable_until: sent.plus(lifetime_ms - expiry_margin(lifetime_ms)),
+        expires: sent.plus(lifetime_ms),
+    }
 }
 
 /// How long before its end a token is no longer handed out: what is on its way must still arrive.
-pub(crate) fn margin(lifetime: i64) -> i64 {
+pub(crate) fn expiry_margin(lifetime: i64) -> i64 {
     (lifetime / 10).min(30 * SECOND)
 }
 
-/// The longest validity a caller may ask for: what a token still gives when it is another margin old.
+/// The longest validity a caller may ask for: what a token still gives when it is another expiry margin old.
 ///
 /// So a token younger than that serves every request that is accepted, and no caller can make one exchange after another.
 pub(crate) fn longest_min_validity(lifetime: i64) -> i64 {
-    lifetime - 2 * margin(lifetime)
+    lifetime - 2 * expiry_margin(lifetime)
 }
 
 /// After the `failures`th failure in a row (from 1): the delay to the next try, which never exceeds `cap`.
 ///
 /// Exponential, with jitter over the upper half.
-pub(crate) fn backoff(failures: u32, cap: i64, draw: f64) -> i64 {
+pub(crate) fn backoff(failures: u32, cap: i64, random: f64) -> i64 {
     let grown = BACKOFF_BASE.saturating_mul(1 << failures.saturating_sub(1).min(20));
-    jitter(grown.min(cap), draw)
+    jitter(grown.min(cap), random)
 }
 
 /// After the `rejections`th rejection of the key in a row (from 1): the delay to the next probe, 30 seconds at first and 5 minutes
 /// at most.
-pub(crate) fn key_probe(rejections: u32, draw: f64) -> i64 {
+pub(crate) fn key_probe(rejections: u32, random: f64) -> i64 {
     let grown = KEY_PROBE_FIRST.saturating_mul(1 << rejections.saturating_sub(1).min(10));
-    scale(grown.min(KEY_PROBE_CAP), 1.0 + 0.25 * draw)
+    scale(grown.min(KEY_PROBE_CAP), 1.0 + 0.25 * random)
 }
 
 /// What a server's Retry-After, in milliseconds, is taken for.
@@ -69,8 +82,8 @@ pub(crate) fn clamp_retry_after(asked: i64) -> i64 {
 }
 
 /// Spreads `ms` over [ms/2, ms): in the mean three quarters of it.
-fn jitter(ms: i64, draw: f64) -> i64 {
-    scale(ms, 0.5 + 0.5 * draw)
+fn jitter(ms: i64, random: f64) -> i64 {
+    scale(ms, 0.5 + 0.5 * random)
 }
 
 fn scale(ms: i64, factor: f64) -> i64 {
@@ -91,14 +104,33 @@ mod tests {
     }
 
     #[test]
+    fn a_validity_counts_from_the_request() {
+        let sent = Now {
+            wall_ms: 1_700_000_000_000,
+            mono_ms: 7_000,
+        };
+        let at = Context {
+            now: sent.plus(20_000),
+            random: 0.5,
+        };
+        let expected = Validity {
+            lifetime_ms: HOUR,
+            renew_at: sent.plus(2_700_000),
+            usable_until: sent.plus(3_570_000),
+            expires: sent.plus(HOUR),
+        };
+        assert_eq!(validity(HOUR, sent, at), expected);
+    }
+
+    #[test]
     fn tiny_lives_do_not_make_a_hot_loop() {
         assert_eq!(renewal_delay(SECOND, 0.0), SECOND);
     }
 
     #[test]
-    fn the_margin_is_a_tenth_and_30_seconds_at_most() {
-        assert_eq!(margin(3 * SECOND), 300);
-        assert_eq!(margin(HOUR), 30 * SECOND);
+    fn the_expiry_margin_is_a_tenth_and_30_seconds_at_most() {
+        assert_eq!(expiry_margin(3 * SECOND), 300);
+        assert_eq!(expiry_margin(HOUR), 30 * SECOND);
         assert_eq!(longest_min_validity(HOUR), 3540 * SECOND);
         assert_eq!(longest_min_validity(3 * SECOND), 2_400);
     }

@@ -1,8 +1,8 @@
-//! Who waits for the one exchange, and what each wants of it.
+//! Who waits for the one exchange, and what each asks of it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What a flight is made for, and what a caller wants of it.
+/// What a flight is made for, and what a caller asks of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
     /// A valid token, however it is got.
@@ -15,26 +15,27 @@ pub(crate) enum Purpose {
 
 /// What a caller asks for.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Want {
+pub(crate) struct TokenRequest {
     pub(crate) purpose: Purpose,
     /// How long the token must still be good.
     pub(crate) min_validity_ms: i64,
     /// On the monotonic clock: after it, the caller waits no more.
     pub(crate) deadline_ms: i64,
     /// Wait for the next try instead of taking the last one's error, if that is before the deadline.
-    pub(crate) patient: bool,
-    /// No thread of its own watches this caller's time: somebody must call `wake`.
-    pub(crate) timed: bool,
+    pub(crate) wait_for_recovery: bool,
+    /// No thread of its own watches this caller's time: somebody must call
+    /// [`State::wake`](super::state::State::wake).
+    pub(crate) needs_timer: bool,
 }
 
 /// Names a waiter.
 pub(crate) type WaiterId = u64;
 
-/// The waiting callers, each with the ticket that its answer goes to.
+/// The waiting callers, each with the completion that its answer goes to.
 pub(crate) struct Waiters<T> {
     next_id: WaiterId,
-    by_id: BTreeMap<WaiterId, (Want, T)>,
-    /// Of the timed ones, the next to be late first.
+    by_id: BTreeMap<WaiterId, (TokenRequest, T)>,
+    /// Of those that need a timer, the next to be late first.
     deadlines: BTreeSet<(i64, WaiterId)>,
     by_purpose: [usize; 3],
 }
@@ -49,30 +50,33 @@ impl<T> Waiters<T> {
         }
     }
 
-    pub(crate) fn add(&mut self, want: Want, ticket: T) -> WaiterId {
+    pub(crate) fn add(&mut self, request: TokenRequest, completion: T) -> WaiterId {
         self.next_id += 1;
         let id = self.next_id;
-        self.by_purpose[want.purpose as usize] += 1;
-        if want.timed {
-            self.deadlines.insert((want.deadline_ms, id));
+        self.by_purpose[request.purpose as usize] += 1;
+        if request.needs_timer {
+            self.deadlines.insert((request.deadline_ms, id));
         }
-        self.by_id.insert(id, (want, ticket));
+        self.by_id.insert(id, (request, completion));
         id
     }
 
-    pub(crate) fn remove(&mut self, id: WaiterId) -> Option<(T, Want)> {
-        let (want, ticket) = self.by_id.remove(&id)?;
-        self.by_purpose[want.purpose as usize] -= 1;
-        self.deadlines.remove(&(want.deadline_ms, id));
-        Some((ticket, want))
+    pub(crate) fn remove(&mut self, id: WaiterId) -> Option<(T, TokenRequest)> {
+        let (request, completion) = self.by_id.remove(&id)?;
+        self.by_purpose[request.purpose as usize] -= 1;
+        self.deadlines.remove(&(request.deadline_ms, id));
+        Some((completion, request))
     }
 
     /// Removes those that `answer` has an answer for, and gives each its own.
-    pub(crate) fn answer<A>(&mut self, mut answer: impl FnMut(&Want) -> Option<A>) -> Vec<(T, A)> {
+    pub(crate) fn answer<A>(
+        &mut self,
+        mut answer: impl FnMut(&TokenRequest) -> Option<A>,
+    ) -> Vec<(T, A)> {
         let answers: Vec<(WaiterId, A)> = self
             .by_id
             .iter()
-            .filter_map(|(id, (want, _))| Some((*id, answer(want)?)))
+            .filter_map(|(id, (request, _))| Some((*id, answer(request)?)))
             .collect();
         answers
             .into_iter()
@@ -80,8 +84,8 @@ impl<T> Waiters<T> {
             .collect()
     }
 
-    /// Removes the timed waiters that are late.
-    pub(crate) fn take_late(&mut self, now_ms: i64) -> Vec<(T, Want)> {
+    /// Removes the waiters that are late, of those that need a timer.
+    pub(crate) fn take_late(&mut self, now_ms: i64) -> Vec<(T, TokenRequest)> {
         let mut late = Vec::new();
         while let Some(&(deadline, id)) = self.deadlines.first()
             && deadline <= now_ms
@@ -96,7 +100,7 @@ impl<T> Waiters<T> {
         self.by_purpose[purpose as usize] > 0
     }
 
-    /// When the first of the timed waiters will be late.
+    /// When the first of the waiters that need a timer will be late.
     pub(crate) fn first_deadline(&self) -> Option<i64> {
         self.deadlines.first().map(|(deadline, _)| *deadline)
     }

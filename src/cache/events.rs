@@ -1,9 +1,12 @@
-//! What happens to a token, told to whoever wants to know.
+//! What happens to a token, reported to whoever wants to know.
 
+use std::collections::VecDeque;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::PoisonError;
 
-use super::state::Request;
 use crate::error::{Error, Status};
+use crate::process::sync::{Mutex, MutexGuard};
 
 /// How much of the log a program wants: everything up to and including this level.
 #[repr(i32)]
@@ -69,10 +72,6 @@ pub(crate) enum Event {
 }
 
 impl Event {
-    pub(crate) fn sending(request: &Request) -> Event {
-        Event::Sending(request.path())
-    }
-
     pub(crate) fn level(&self) -> LogLevel {
         match self {
             Event::Failed { error, .. } if error.status == Status::KeyRejected => LogLevel::Error,
@@ -126,8 +125,43 @@ pub(crate) trait Observer: Send + Sync {
     fn state_changed(&self, state: TokenState);
 }
 
-/// Tells `observer` about an event.
-pub(crate) fn tell(observer: &dyn Observer, event: &Event) {
+/// What has not been reported yet, in the order in which it happened.
+#[derive(Default)]
+pub(crate) struct PendingEvents(Mutex<Queue>);
+
+#[derive(Default)]
+struct Queue {
+    events: VecDeque<Event>,
+    /// A thread is reporting; it goes on to the end.
+    being_reported: bool,
+}
+
+impl PendingEvents {
+    pub(crate) fn extend(&self, events: impl IntoIterator<Item = Event>) {
+        self.lock().events.extend(events);
+    }
+
+    /// Reports all to `observer`, unless another thread is at it: then that one goes on with these.
+    pub(crate) fn report(&self, observer: &dyn Observer) {
+        let mut queue = self.lock();
+        while !queue.being_reported
+            && let Some(event) = queue.events.pop_front()
+        {
+            queue.being_reported = true;
+            drop(queue);
+            // A program's callback that panics must not stop the others.
+            let _ = catch_unwind(AssertUnwindSafe(|| report(observer, &event)));
+            queue = self.lock();
+            queue.being_reported = false;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn report(observer: &dyn Observer, event: &Event) {
     if observer.wants(event.level()) {
         observer.log(event.level(), &event.to_string());
     }
@@ -162,12 +196,12 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_is_told_with_the_time_of_the_next_try() {
+    fn a_failure_is_reported_with_the_time_of_the_next_try() {
         let failed = Event::Failed {
             error: Error::new(Status::NetworkError, "No connection."),
             retry_in_ms: 1_500,
         };
-        let told = "No new token. No connection. Next try in 1.5 s.";
-        assert_eq!(failed.to_string(), told);
+        let text = "No new token. No connection. Next try in 1.5 s.";
+        assert_eq!(failed.to_string(), text);
     }
 }

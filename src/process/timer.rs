@@ -6,17 +6,17 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
 
+use crate::cache::TokenCache;
 use crate::clock::{Clock, SystemClock};
 use crate::ffi::sys;
-use crate::fork::PerProcess;
-use crate::keeper::Keeper;
-use crate::sync::{Condvar, Mutex, MutexGuard};
+use crate::process::fork::PerProcess;
+use crate::process::sync::{Condvar, Mutex, MutexGuard};
 
 /// A condition variable's time stands still while the machine sleeps, so no wait is longer than this.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
-/// One alarm a keeper, by the keeper's address: the earliest that it asked for.
-type Alarms = BTreeMap<usize, (i64, Weak<Keeper>)>;
+/// One alarm a cache, by the cache's address: the earliest that it asked for.
+type Alarms = BTreeMap<usize, (i64, Weak<TokenCache>)>;
 
 #[derive(Default)]
 struct Timer {
@@ -27,54 +27,46 @@ struct Timer {
 #[derive(Default)]
 struct Schedule {
     alarms: Alarms,
+    /// A thread sees to them.
     running: bool,
-    /// Its thread has ended; nobody would look at an alarm set here.
-    over: bool,
 }
 
 static TIMER: PerProcess<Arc<Timer>> = PerProcess::new();
 
-/// Has `keeper` woken at `at_ms` of the monotonic clock, or before; `None`: not any more.
+/// Wakes `cache` at `at_ms` of the monotonic clock, or before; `None`: not any more.
 ///
 /// Without a thread there is no alarm; the next one that is set tries again.
-pub(crate) fn alarm(keeper: &Arc<Keeper>, at_ms: Option<i64>) {
-    match at_ms {
-        Some(at_ms) => while !set(keeper, at_ms) {},
-        None if TIMER.is_made() => unset(keeper),
-        None => {}
+pub(crate) fn alarm(cache: &Arc<TokenCache>, at_ms: Option<i64>) {
+    match (at_ms, TIMER.made()) {
+        (Some(at_ms), _) => set(TIMER.get(Arc::default), cache, at_ms),
+        (None, Some(timer)) => unset(timer, cache),
+        (None, None) => {}
     }
 }
 
-/// `false` if the timer came to its end meanwhile: the next one is another.
-fn set(keeper: &Arc<Keeper>, at_ms: i64) -> bool {
-    let timer = Arc::clone(&TIMER.get(Arc::default).value);
+fn set(timer: &Arc<Timer>, cache: &Arc<TokenCache>, at_ms: i64) {
     let mut schedule = timer.lock();
-    if schedule.over {
-        return false;
-    }
     let first = schedule.first().unwrap_or(i64::MAX);
     let alarm = schedule
         .alarms
-        .entry(name(keeper))
-        .or_insert_with(|| (at_ms, Arc::downgrade(keeper)));
+        .entry(name(cache))
+        .or_insert_with(|| (at_ms, Arc::downgrade(cache)));
     alarm.0 = alarm.0.min(at_ms);
     if !schedule.running {
-        let runner = Arc::clone(&timer);
+        let runner = Arc::clone(timer);
         schedule.running = sys::spawn("apivideo-timer", move || runner.run()).is_ok();
     } else if at_ms < first {
         timer.changed.notify_one();
     }
-    true
 }
 
-fn unset(keeper: &Arc<Keeper>) {
-    let timer = Arc::clone(&TIMER.get(Arc::default).value);
-    timer.lock().alarms.remove(&name(keeper));
+fn unset(timer: &Timer, cache: &Arc<TokenCache>) {
+    timer.lock().alarms.remove(&name(cache));
     timer.changed.notify_one();
 }
 
-fn name(keeper: &Arc<Keeper>) -> usize {
-    Arc::as_ptr(keeper) as usize
+fn name(cache: &Arc<TokenCache>) -> usize {
+    Arc::as_ptr(cache) as usize
 }
 
 impl Timer {
@@ -82,7 +74,7 @@ impl Timer {
         self.schedule.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Rings the alarms until none is left, and takes the timer away.
+    /// Rings the alarms until none is left.
     fn run(&self) {
         let mut schedule = self.lock();
         while let Some(wait) = schedule.until_next() {
@@ -97,14 +89,13 @@ impl Timer {
             // After the longest wait everybody is woken: the wall clock may have moved where this one did not.
             let due = schedule.take_due(wait > LONGEST_WAIT);
             drop(schedule);
-            for keeper in due {
+            for cache in due {
                 // A bug in one client's renewal must not end the alarms of all.
-                let _ = catch_unwind(AssertUnwindSafe(|| keeper.wake()));
+                let _ = catch_unwind(AssertUnwindSafe(|| cache.wake()));
             }
             schedule = self.lock();
         }
-        schedule.over = true;
-        TIMER.clear();
+        schedule.running = false;
     }
 }
 
@@ -113,22 +104,21 @@ impl Schedule {
         self.alarms.values().map(|(at, _)| *at).min()
     }
 
-    /// How long until the next alarm of a keeper that still lives.
+    /// How long until the next alarm of a cache that still lives.
     fn until_next(&mut self) -> Option<Duration> {
-        self.alarms
-            .retain(|_, (_, keeper)| keeper.strong_count() > 0);
+        self.alarms.retain(|_, (_, cache)| cache.strong_count() > 0);
         let left = self.first()?.saturating_sub(SystemClock.now().mono_ms);
         Some(Duration::from_millis(left.max(0).unsigned_abs()))
     }
 
-    fn take_due(&mut self, everybody: bool) -> Vec<Arc<Keeper>> {
+    fn take_due(&mut self, everybody: bool) -> Vec<Arc<TokenCache>> {
         let now = SystemClock.now().mono_ms;
         let (due, later): (Alarms, Alarms) = std::mem::take(&mut self.alarms)
             .into_iter()
             .partition(|(_, (at, _))| everybody || *at <= now);
         self.alarms = later;
         due.into_values()
-            .filter_map(|(_, keeper)| keeper.upgrade())
+            .filter_map(|(_, cache)| cache.upgrade())
             .collect()
     }
 }
