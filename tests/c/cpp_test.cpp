@@ -763,6 +763,7 @@ int main() {
         TEST(first_token),
         TEST(token_owners),
         TEST(explicit_exchanges),
+        TEST(explicit_exchanges_without_waiting),
         TEST(min_validity_too_long),
         TEST(rejected_key),
         TEST(unavailable_server),

@@ -13,11 +13,13 @@ use shuttle::thread;
 use crate::cache::completion::Completion;
 use crate::cache::events::{LogLevel, Observer, TokenState};
 use crate::cache::exchange::{Endpoint, Outcome, Request};
+use crate::cache::published::Published;
 use crate::cache::waiters::{Purpose, TokenRequest};
 use crate::cache::{Dependencies, TokenCache};
 use crate::clock::{Clock, Now};
 use crate::error::{Error, Status};
 use crate::ffi::secret::Secret;
+use crate::token::{Token, TokenSet};
 
 const SCHEDULES: usize = 20_000;
 const HOUR: i64 = 3_600_000;
@@ -294,5 +296,45 @@ fn explicit_calls_and_readers_take_turns() {
         in_threads(vec![refresher, authenticator, reader]);
         assert_eq!(scene.counts.refreshes.load(Ordering::SeqCst), 1);
         assert_eq!(scene.counts.authentications.load(Ordering::SeqCst), 2);
+    });
+}
+
+#[test]
+fn who_has_heard_of_a_token_or_of_its_end_reads_nothing_older() {
+    check(|| {
+        let clock: Arc<dyn Clock> = Arc::new(ManualClock::default());
+        let published = Arc::new(Published::new());
+        let sets = ["first", "second"].map(|text| Arc::new(TokenSet::for_an_hour(text, None)));
+        let ids = sets
+            .clone()
+            .map(|set| Token::new(set, Arc::clone(&clock)).id());
+        published.publish(Some(Arc::clone(&sets[0])), &clock);
+        // How many publications are over: the two sets, and that there is none.
+        let over = Arc::new(shuttle::sync::atomic::AtomicUsize::new(0));
+        let reader = || {
+            let (published, over) = (Arc::clone(&published), Arc::clone(&over));
+            Box::new(move || {
+                for _ in 0..2 {
+                    let known = over.load(Ordering::SeqCst);
+                    let read = published.read().map(|token| token.id());
+                    match known {
+                        0 => {}
+                        1 => assert_ne!(read, Some(ids[0]), "an older token"),
+                        _ => assert_eq!(read, None, "a withdrawn token"),
+                    }
+                }
+            }) as Box<dyn FnOnce() + Send>
+        };
+        let writer = {
+            let (published, over) = (Arc::clone(&published), Arc::clone(&over));
+            let second = Arc::clone(&sets[1]);
+            Box::new(move || {
+                published.publish(Some(second), &clock);
+                over.store(1, Ordering::SeqCst);
+                published.publish(None, &clock);
+                over.store(2, Ordering::SeqCst);
+            })
+        };
+        in_threads(vec![reader(), reader(), writer]);
     });
 }
