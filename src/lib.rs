@@ -20,7 +20,7 @@
 //! - `client`: what a client is made of. `config`: its settings.
 //! - `keeper`: the life of a token, pure at heart: when it is renewed, by whom, and who waits.
 //! - `auth`: the two endpoints' wire format. `http`: deadlines, limits, TLS and proxies.
-//! - `token`, `error`, `clock`: what the names say. `fork`: what a child process gets anew. `timer`: the one timer thread. `sync`: the
+//! - `token`, `error`, `clock`, `text`: what the names say. `fork`: what a child process gets anew. `timer`: the one timer thread. `sync`: the
 //!   locks, which a model checker can replace.
 
 mod auth;
@@ -36,6 +36,7 @@ pub mod fuzz;
 mod http;
 mod keeper;
 mod sync;
+mod text;
 mod timer;
 mod token;
 
