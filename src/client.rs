@@ -3,9 +3,10 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use crate::api_key::checked_api_key;
 use crate::auth::Auth;
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Config, checked_api_key};
+use crate::config::Config;
 use crate::error::{Error, Status};
 use crate::ffi::sys;
 use crate::keeper::state::Statistics;

@@ -17,12 +17,13 @@
 //! endpoint, the clock and the timer only as what it is given.
 //!
 //! - `capi`: every exported C function, one file a noun; `ffi`: the boundary, and the only other `unsafe` code.
-//! - `client`: what a client is made of. `config`: its settings.
+//! - `client`: what a client is made of. `config`: its settings. `api_key`: what is none.
 //! - `keeper`: the life of a token, pure at heart: when it is renewed, by whom, and who waits.
 //! - `auth`: the two endpoints' wire format. `http`: deadlines, limits, TLS and proxies.
 //! - `token`, `error`, `clock`, `text`: what the names say. `fork`: what a child process gets anew. `timer`: the one timer thread. `sync`: the
 //!   locks, which a model checker can replace.
 
+mod api_key;
 mod auth;
 mod client;
 mod clock;
