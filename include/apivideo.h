@@ -99,7 +99,7 @@ enum apivideo_status
    */
   APIVIDEO_STATUS_INVALID_UTF8 = 3,
   /**
-   * api.video refused the API key: it is wrong, revoked, of the other environment, or its account is suspended.
+   * api.video itself refused the API key: it is wrong, revoked, of the other environment, or its account is suspended.
    * Check the key. Later calls try it again, after 30 seconds at first and 5 minutes at most: mending it on the server is enough.
    */
   APIVIDEO_STATUS_KEY_REJECTED = 4,
@@ -125,7 +125,8 @@ enum apivideo_status
    */
   APIVIDEO_STATUS_SERVER_ERROR = 9,
   /**
-   * The reply is not one that api.video documents: malformed, too large, a redirect. Retry after the error's delay.
+   * The reply is not one that api.video documents: malformed, too large, a redirect, a firewall's or a sign-in page.
+   * Check the base URL and what stands in between. Retry after the error's delay.
    */
   APIVIDEO_STATUS_PROTOCOL_ERROR = 10,
   /**
@@ -397,7 +398,8 @@ extern "C" {
 /**
  * Makes a client. No request is sent: the first token is got when it is first asked for.
  *
- * `api_key`: the key, copied; not empty, 4,096 bytes at most, no control characters, no white space at its ends.
+ * `api_key`: the key alone, copied; 1 to 4,096 characters of visible ASCII. What came along with it is named
+ * and refused: quotes, a byte order mark, `Bearer `, `NAME=`, a variable that nothing replaced.
  * `config`: copied; NULL for the defaults. `client_out`: the client, to be freed with apivideo_client_free().
  * `error_out`: may be NULL.
  *

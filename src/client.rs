@@ -4,13 +4,14 @@ use std::ops::Deref;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use crate::api_key::checked_api_key;
 use crate::auth::Auth;
 use crate::cache::completion::Completion;
 use crate::cache::statistics::Statistics;
 use crate::cache::waiters::{Purpose, TokenRequest, WaiterId};
 use crate::cache::{Dependencies, TokenCache};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Config, checked_api_key};
+use crate::config::Config;
 use crate::error::{Error, Status};
 use crate::ffi::sys;
 use crate::process::{fork, timer};

@@ -48,7 +48,6 @@ const LONGEST_CONNECT_TIMEOUT_MS: u32 = 60_000;
 const LONGEST_ATTEMPT_TIMEOUT_MS: u32 = 300_000;
 const LONGEST_WAIT_TIMEOUT_MS: u32 = 3_600_000;
 const LONGEST_URL: usize = 2_048;
-const LONGEST_KEY: usize = 4_096;
 const LARGEST_CA_FILE: u64 = 4 * 1024 * 1024;
 
 type LogFn = Arc<dyn Fn(LogLevel, &str) + Send + Sync>;
@@ -269,22 +268,6 @@ impl Observer for Callbacks {
             on_state(state);
         }
     }
-}
-
-/// The API key as given, or why it cannot be one.
-pub(crate) fn checked_api_key(key: &str) -> Result<&str, Error> {
-    let problem = if key.is_empty() {
-        "is empty"
-    } else if key.len() > LONGEST_KEY {
-        "is longer than 4,096 bytes"
-    } else if key.chars().any(char::is_control) {
-        "has a control character, such as a line break, in it"
-    } else if key.trim() != key {
-        "begins or ends with white space"
-    } else {
-        return Ok(key);
-    };
-    Err(Error::invalid(format!("`api_key` {problem}.")))
 }
 
 fn in_range(name: &str, value: u32, range: std::ops::RangeInclusive<u32>) -> Result<u32, Error> {
@@ -617,15 +600,6 @@ mod tests {
         assert!(config.proxy_in_use().unwrap().is_some());
         config.set_base_url("http://127.0.0.1:1").unwrap();
         assert!(config.proxy_in_use().unwrap().is_none());
-    }
-
-    #[test]
-    fn an_api_key_is_one_clean_line() {
-        assert_eq!(checked_api_key("k3y").unwrap(), "k3y");
-        for key in ["", "a\n", " a", "a ", "a\tb", &"x".repeat(5000)] {
-            let error = checked_api_key(key).expect_err(key);
-            assert!(error.message.contains("api_key"));
-        }
     }
 
     #[test]

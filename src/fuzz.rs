@@ -35,8 +35,9 @@ pub fn reply(
     };
     let reply = Reply {
         status,
+        rate_limit_retry_after_ms: None,
         retry_after_ms: None,
-        body: body.to_vec(),
+        body: Ok(body.to_vec()),
     };
     match auth::read(&request, &reply, &[key, access, refresh_token]) {
         Outcome::Granted {

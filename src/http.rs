@@ -14,7 +14,7 @@ use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver
 use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, DefaultConnector, NextTimeout, Transport,
 };
-use ureq::{Agent, Proxy, Timeout};
+use ureq::{Agent, Body, Proxy, Timeout};
 
 use crate::error::{Error, Status};
 use crate::ffi::sys;
@@ -36,11 +36,15 @@ pub(crate) struct Http {
     pub(crate) headers: Vec<(&'static str, String)>,
 }
 
-/// A reply, whatever its status.
+/// A reply, whatever its status. Its head says that much, whatever becomes of its body.
 pub(crate) struct Reply {
     pub(crate) status: u16,
+    /// What `X-RateLimit-Retry-After` says.
+    pub(crate) rate_limit_retry_after_ms: Option<u64>,
+    /// What the standard `Retry-After` says.
     pub(crate) retry_after_ms: Option<u64>,
-    pub(crate) body: Vec<u8>,
+    /// The body, or why not all of it came.
+    pub(crate) body: Result<Vec<u8>, Error>,
 }
 
 /// No reply.
@@ -85,16 +89,12 @@ impl Http {
             request = request.header(*name, value);
         }
         let (head, body) = request.send(json)?.into_parts();
-        let mut bytes = Vec::new();
-        body.into_with_config()
-            // ureq refuses a body that reaches its limit.
-            .limit(LARGEST_BODY + 1)
-            .reader()
-            .read_to_end(&mut bytes)?;
+        let retry_after = |name| retry_after_ms(&head.headers, name, SystemTime::now());
         Ok(Reply {
             status: head.status.as_u16(),
-            retry_after_ms: retry_after_ms(&head.headers, SystemTime::now()),
-            body: bytes,
+            rate_limit_retry_after_ms: retry_after("x-ratelimit-retry-after"),
+            retry_after_ms: retry_after("retry-after"),
+            body: read_body(body).map_err(|why| self.explain(why.into())),
         })
     }
 
@@ -232,12 +232,22 @@ fn one_line(text: &dyn std::fmt::Display) -> String {
         .collect()
 }
 
-/// What the server asks to wait: api.video's own header first, then the standard one, in seconds or as a date.
-fn retry_after_ms(headers: &HeaderMap, now: SystemTime) -> Option<u64> {
-    ["x-ratelimit-retry-after", "retry-after"]
-        .into_iter()
-        .filter_map(|name| headers.get(name)?.to_str().ok())
-        .find_map(|value| parse_retry_after(value.trim(), now))
+fn read_body(body: Body) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    body.into_with_config()
+        // ureq refuses a body that reaches its limit.
+        .limit(LARGEST_BODY + 1)
+        .reader()
+        .read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// What a header asks to wait, in seconds or as a date.
+fn retry_after_ms(headers: &HeaderMap, name: &str, now: SystemTime) -> Option<u64> {
+    let text = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
+    // The server's clock and ours may differ by minutes, so its date is read against its own.
+    let date = text("date").and_then(|date| httpdate::parse_http_date(date).ok());
+    parse_retry_after(text(name)?, date.unwrap_or(now))
 }
 
 pub(crate) fn parse_retry_after(value: &str, now: SystemTime) -> Option<u64> {
@@ -396,14 +406,21 @@ mod tests {
     }
 
     #[test]
-    fn the_api_s_own_header_comes_first() {
+    fn a_date_is_read_against_the_reply_s_own_clock_where_it_tells_it() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
         let mut headers = HeaderMap::new();
-        headers.insert("retry-after", "9".parse().unwrap());
-        assert_eq!(retry_after_ms(&headers, SystemTime::now()), Some(9_000));
-        headers.insert("x-ratelimit-retry-after", "4".parse().unwrap());
-        assert_eq!(retry_after_ms(&headers, SystemTime::now()), Some(4_000));
-        headers.insert("x-ratelimit-retry-after", "?".parse().unwrap());
-        assert_eq!(retry_after_ms(&headers, SystemTime::now()), Some(9_000));
+        let mut wait = |name: &'static str, value: &str| {
+            headers.insert(name, value.parse().unwrap());
+            retry_after_ms(&headers, "retry-after", now)
+        };
+        let at = "Sun, 06 Nov 1994 08:50:37 GMT";
+        assert_eq!(wait("retry-after", at), Some(60_000));
+        let slow = "Sun, 06 Nov 1994 08:43:37 GMT";
+        assert_eq!(wait("date", slow), Some(420_000));
+        let fast = "Sun, 06 Nov 1994 08:50:30 GMT";
+        assert_eq!(wait("date", fast), Some(7_000));
+        assert_eq!(wait("date", "today"), Some(60_000));
+        assert_eq!(wait("retry-after", " 5 "), Some(5_000));
     }
 
     #[test]

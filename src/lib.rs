@@ -18,12 +18,13 @@
 //!
 //! - `capi`: every exported C function, one file a noun; `ffi`: the boundary, and the only other
 //!   `unsafe` code.
-//! - `client`: what a client is made of. `config`: its settings.
+//! - `client`: what a client is made of. `config`: its settings. `api_key`: what is none.
 //! - `cache`: the life of a token, pure at heart: when it is refreshed, by whom, and who waits.
 //! - `auth`: the two endpoints' wire format. `http`: deadlines, limits, TLS and proxies.
-//! - `token`, `error`, `clock`: what the names say.
+//! - `token`, `error`, `clock`, `text`: what the names say.
 //! - `process`: what a forked child gets anew, the one timer thread, the locks.
 
+mod api_key;
 mod auth;
 mod cache;
 mod client;
@@ -36,6 +37,7 @@ mod ffi;
 pub mod fuzz;
 mod http;
 mod process;
+mod text;
 mod token;
 
 #[cfg(feature = "capi")]

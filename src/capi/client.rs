@@ -25,7 +25,8 @@ handle!(apivideo_client = BoxHandle of Client);
 
 /// Makes a client. No request is sent: the first token is got when it is first asked for.
 ///
-/// `api_key`: the key, copied; not empty, 4,096 bytes at most, no control characters, no white space at its ends.
+/// `api_key`: the key alone, copied; 1 to 4,096 characters of visible ASCII. What came along with it is named
+/// and refused: quotes, a byte order mark, `Bearer `, `NAME=`, a variable that nothing replaced.
 /// `config`: copied; NULL for the defaults. `client_out`: the client, to be freed with apivideo_client_free().
 /// `error_out`: may be NULL.
 ///
