@@ -8,10 +8,11 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::error::{Error, Problem, Status};
 use crate::ffi::secret::Secret;
-use crate::http::{Http, Reply};
+use crate::http::{Http, Reply, Waits};
 use crate::keeper::Endpoint;
 use crate::keeper::policy;
 use crate::keeper::state::{Outcome, Request};
+use crate::text::one_line;
 
 /// The longest text of a server's that is passed on.
 const LONGEST_TEXT: usize = 300;
@@ -74,8 +75,19 @@ impl Endpoint for Auth {
 
 /// What a reply means.
 pub(crate) fn read(request: &Request, reply: &Reply, secrets: &[&str]) -> Outcome {
+    let body = match (&reply.body, reply.status) {
+        (Ok(body), _) => body,
+        // What these mean is known without the body.
+        (Err(_), 408 | 429 | 500..=599) => &Vec::new(),
+        (Err(why), status) => {
+            let mut error = why.clone();
+            error.http_status = Some(status);
+            return Outcome::Failed { error, spent: true };
+        }
+    };
+    let problem = || problem(body, secrets);
     match reply.status {
-        200..=299 => match grant(&reply.body) {
+        200..=299 => match grant(body) {
             Ok(granted) => granted,
             Err(why) => Outcome::Failed {
                 error: broken(reply, why),
@@ -83,7 +95,7 @@ pub(crate) fn read(request: &Request, reply: &Reply, secrets: &[&str]) -> Outcom
             },
         },
         429 => Outcome::Failed {
-            error: refusal(Status::RateLimited, reply, request, secrets),
+            error: refusal(Status::RateLimited, reply, request, problem()),
             spent: false,
         },
         400..=499 if reply.status != 408 => {
@@ -91,10 +103,10 @@ pub(crate) fn read(request: &Request, reply: &Reply, secrets: &[&str]) -> Outcom
                 Request::ApiKey { .. } => Status::KeyRejected,
                 Request::Refresh(_) => Status::RefreshRejected,
             };
-            Outcome::Rejected(refusal(status, reply, request, secrets))
+            Outcome::Rejected(refusal(status, reply, request, problem()))
         }
         408 | 500..=599 => Outcome::Failed {
-            error: refusal(Status::ServerError, reply, request, secrets),
+            error: refusal(Status::ServerError, reply, request, problem()),
             spent: true,
         },
         _ => Outcome::Failed {
@@ -183,12 +195,23 @@ fn broken(reply: &Reply, why: &str) -> Error {
         ),
     );
     error.http_status = Some(reply.status);
-    error.retry_after_ms = reply.retry_after_ms;
     error
 }
 
-fn refusal(status: Status, reply: &Reply, request: &Request, secrets: &[&str]) -> Error {
-    let problem = problem(&reply.body, secrets);
+/// What the server asks to wait. api.video sends its own header with every reply, and asks for a wait with a 429 only.
+fn retry_after_ms(reply: &Reply) -> Option<u64> {
+    let Waits {
+        rate_limit_ms,
+        retry_after_ms,
+    } = reply.waits;
+    match reply.status {
+        429 => rate_limit_ms.or(retry_after_ms),
+        503 => retry_after_ms,
+        _ => None,
+    }
+}
+
+fn refusal(status: Status, reply: &Reply, request: &Request, problem: Problem) -> Error {
     let what = match status {
         Status::KeyRejected => {
             "api.video refused the API key; check it, and that it belongs to this environment"
@@ -207,11 +230,7 @@ fn refusal(status: Status, reply: &Reply, request: &Request, secrets: &[&str]) -
         message: format!("{what} (POST {}, HTTP {http}{title}).", request.path()),
         http_status: Some(http),
         problem,
-        // A refused credential does not get better by waiting.
-        retry_after_ms: match status {
-            Status::KeyRejected | Status::RefreshRejected => None,
-            _ => reply.retry_after_ms,
-        },
+        retry_after_ms: retry_after_ms(reply),
     }
 }
 
@@ -229,10 +248,7 @@ fn problem(body: &[u8], secrets: &[&str]) -> Problem {
 /// A server's text as one short line without secrets: those that are known, and any word that is as long as one.
 fn presentable(text: &str, secrets: &[&str]) -> String {
     // First of all: a line break in place of a key's space must not hide the key.
-    let mut text: String = text
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
+    let mut text = one_line(text);
     for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
         text = text.replace(secret, REDACTED);
     }
@@ -259,14 +275,14 @@ mod tests {
     use crate::token::Grant;
 
     fn auth() -> Auth {
-        Auth::new(Config::default().http().unwrap(), "the key")
+        Auth::new(Config::default().http(), "the key")
     }
 
     fn reply(status: u16, body: &str) -> Reply {
         Reply {
             status,
-            retry_after_ms: None,
-            body: body.as_bytes().to_vec(),
+            waits: Waits::default(),
+            body: Ok(body.as_bytes().to_vec()),
         }
     }
 
@@ -406,7 +422,12 @@ mod tests {
             (Status::RateLimited, "asks to slow down"),
             (Status::ServerError, "has a problem"),
         ] {
-            let error = refusal(status, &reply(400, "{}"), &key_request(), &[]);
+            let error = refusal(
+                status,
+                &reply(400, "{}"),
+                &key_request(),
+                Problem::default(),
+            );
             assert!(error.message.contains(says), "{error}");
         }
     }
@@ -438,14 +459,49 @@ mod tests {
     }
 
     #[test]
-    fn only_what_gets_better_by_waiting_says_when_to_retry() {
-        let mut reply = reply(503, "{}");
-        reply.retry_after_ms = Some(7_000);
-        let wait = |status| {
-            let error = refusal(status, &reply, &key_request(), &[]);
-            error.retry_after_ms
-        };
-        assert_eq!(wait(Status::ServerError), Some(7_000));
-        assert_eq!(wait(Status::RefreshRejected), None);
+    fn a_wait_counts_where_it_is_asked_for() {
+        for (status, own, standard, expected) in [
+            (429, Some(7), Some(9), Some(7)),
+            (429, None, Some(9), Some(9)),
+            (503, Some(7), Some(9), Some(9)),
+            (503, Some(7), None, None),
+            (500, Some(7), Some(9), None),
+            (408, Some(7), Some(9), None),
+            (400, Some(7), Some(9), None),
+            (302, Some(7), Some(9), None),
+            (200, Some(7), Some(9), None),
+        ] {
+            let mut reply = reply(status, "");
+            reply.waits = Waits {
+                rate_limit_ms: own,
+                retry_after_ms: standard,
+            };
+            let error = match read(&key_request(), &reply, &[]) {
+                Outcome::Rejected(error) | Outcome::Failed { error, .. } => error,
+                Outcome::Granted { .. } => panic!("{status}"),
+            };
+            assert_eq!(error.retry_after_ms, expected, "{status}");
+        }
+    }
+
+    #[test]
+    fn without_its_body_a_reply_means_what_its_status_alone_can_say() {
+        for (code, status, spent) in [
+            (429, Status::RateLimited, false),
+            (500, Status::ServerError, true),
+            (408, Status::ServerError, true),
+            (200, Status::Timeout, true),
+            (400, Status::Timeout, true),
+        ] {
+            let mut reply = reply(code, "");
+            reply.body = Err(Error::new(Status::Timeout, "No complete reply."));
+            match read(&key_request(), &reply, &[]) {
+                Outcome::Failed { error, spent: s } => {
+                    assert_eq!((error.status, s), (status, spent), "{code}");
+                    assert_eq!(error.http_status, Some(code));
+                }
+                _ => panic!("{code}"),
+            }
+        }
     }
 }

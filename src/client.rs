@@ -27,7 +27,7 @@ impl Client {
         let world = World {
             clock: Arc::new(SystemClock),
             draw: Box::new(draw),
-            endpoint: Box::new(Auth::new(config.http()?, checked_api_key(api_key)?)),
+            endpoint: Box::new(Auth::new(config.http(), checked_api_key(api_key)?)),
             observer: config.observer(),
             spawn: |work| {
                 sys::spawn("apivideo-renew", work).map_err(|why| {

@@ -9,7 +9,7 @@ use crate::capi::apivideo_token;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::error::Error;
-use crate::http::{self, Reply};
+use crate::http::{self, Reply, Route, Waits};
 use crate::keeper::policy;
 use crate::keeper::state::{Outcome, Request};
 use crate::token::{Grant, Token};
@@ -42,8 +42,8 @@ pub fn reply(
     };
     let reply = Reply {
         status,
-        retry_after_ms: None,
-        body: body.to_vec(),
+        waits: Waits::default(),
+        body: Ok(body.to_vec()),
     };
     match auth::read(&request, &reply, &[key, access, refresh_token]) {
         Outcome::Granted {
@@ -74,11 +74,15 @@ pub struct Used {
 }
 
 pub fn used(config: &Config) -> Result<Used, Error> {
-    let http = config.http()?;
+    let http = config.http();
+    let proxy = match http.route() {
+        Route::Through(proxy) => Some((proxy.host.clone(), proxy.port)),
+        _ => None,
+    };
     Ok(Used {
         base_url: http.base_url,
         headers: http.headers,
-        proxy: http.proxy.map(|p| (p.host().to_owned(), p.port())),
+        proxy,
     })
 }
 

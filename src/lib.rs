@@ -21,7 +21,7 @@
 //! - `keeper`: the life of a token, pure at heart: when it is renewed, by whom, and who waits.
 //! - `auth`: the two endpoints' wire format. `http`: deadlines, limits, TLS and proxies.
 //! - `token`, `error`, `clock`: what the names say. `fork`: what a child process gets anew. `timer`: the one timer thread. `sync`: the
-//!   locks, which a model checker can replace.
+//!   locks, which a model checker can replace. `text`: a server's text on one line.
 
 mod auth;
 mod client;
@@ -36,6 +36,7 @@ pub mod fuzz;
 mod http;
 mod keeper;
 mod sync;
+mod text;
 mod timer;
 mod token;
 
