@@ -312,3 +312,126 @@ impl WatchedCaFile {
         Arc::clone(&self.known.roots)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256};
+    use rustls::crypto::ring;
+
+    const NOON: i64 = 1_000_000_000;
+
+    fn pem() -> String {
+        let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
+        let params = CertificateParams::new(vec!["a.test".to_owned()]).unwrap();
+        params.self_signed(&key).unwrap().pem()
+    }
+
+    fn temporary(name: &str, text: &str) -> PathBuf {
+        let path = std::env::temp_dir().join(format!("apivideo-{name}-{}.pem", std::process::id()));
+        fs::write(&path, text).unwrap();
+        path
+    }
+
+    fn provider() -> Arc<CryptoProvider> {
+        Arc::new(ring::default_provider())
+    }
+
+    #[test]
+    fn what_is_broken_in_a_bundle_does_not_spoil_the_rest() {
+        let (first, second) = (pem(), pem());
+        let broken = first.replacen("MII", "M!I", 1);
+        let cut = first.split_at(300).0;
+        let trusted = second.replace("CERTIFICATE", "TRUSTED CERTIFICATE");
+        let key = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
+        for (text, count) in [
+            (String::new(), 0),
+            (first.clone(), 1),
+            (format!("\u{feff}{first}"), 1),
+            (
+                format!("  a comment\r\n{}{second}", first.replace('\n', "\r\n")),
+                2,
+            ),
+            (format!("{broken}{cut}\n{key}{second}"), 1),
+            (trusted, 1),
+        ] {
+            assert_eq!(store(&certificates(text.as_bytes())).len(), count, "{text}");
+        }
+        assert_eq!(certificates(b"\xff-----BEGIN CERTIFICATE-----").len(), 0);
+    }
+
+    #[test]
+    fn what_openssl_adds_to_a_certificate_is_left_out() {
+        let certificate = certificates(pem().as_bytes()).remove(0);
+        let with_more = [certificate.as_ref(), b"\x30\x03\x02\x01\x01"].concat();
+        assert_eq!(first_element(&with_more), Some(certificate.as_ref()));
+        for none in [&b""[..], b"\x30", b"\x02\x01\x01", &certificate[..100]] {
+            assert_eq!(first_element(none), None);
+        }
+    }
+
+    #[test]
+    fn the_environment_names_files_and_folders() {
+        let os = |text: &str| Some(OsString::from(text));
+        assert!(Sources::from(None, None).are_of_the_system());
+        assert!(Sources::from(os(""), os("")).are_of_the_system());
+        let sources = Sources::from(os("/a.pem"), os("/b:/c::"));
+        assert_eq!(sources.file, Some("/a.pem".into()));
+        assert_eq!(sources.folders, [PathBuf::from("/b"), "/c".into()]);
+    }
+
+    #[test]
+    fn files_that_changed_are_read_again_after_an_hour_and_kept_when_they_go() {
+        let path = temporary("changing", &pem());
+        let provider = provider();
+        let mut known = Known::read(Seen::at(&path).into_iter().collect(), NOON, &provider, true);
+        let mut look = |now_ms| {
+            let files = || Seen::at(&path).into_iter().collect();
+            known.look(files, now_ms, &provider, true);
+            Arc::clone(&known.roots)
+        };
+        let first = look(NOON);
+        fs::write(&path, pem() + &pem()).unwrap();
+        assert!(Arc::ptr_eq(&first, &look(NOON + LOOK_EVERY_MS - 1)));
+        let second = look(NOON + LOOK_EVERY_MS);
+        assert_eq!(second.certificates.len(), 2);
+        assert!(
+            Arc::ptr_eq(&second, &look(NOON + 2 * LOOK_EVERY_MS)),
+            "unchanged"
+        );
+        fs::write(&path, "garbage").unwrap();
+        assert!(Arc::ptr_eq(&second, &look(NOON + 3 * LOOK_EVERY_MS)));
+        fs::remove_file(&path).unwrap();
+        assert!(Arc::ptr_eq(&second, &look(NOON + 4 * LOOK_EVERY_MS)));
+    }
+
+    #[test]
+    fn a_system_without_certificates_is_looked_at_each_time() {
+        let provider = provider();
+        let mut known = Known::read(Vec::new(), NOON, &provider, false);
+        assert!(known.roots.verifier.is_none());
+        let path = temporary("installed", &pem());
+        known.look(
+            || Seen::at(&path).into_iter().collect(),
+            NOON,
+            &provider,
+            false,
+        );
+        assert!(known.roots.verifier.is_some());
+        assert_eq!(known.roots.certificates.len(), 0, "not kept");
+        fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
+    fn clients_share_the_system_s_certificates() {
+        let sources = Sources::from(Some(temporary("shared", &pem()).into()), None);
+        let (first, second) = (
+            of_system(&sources, NOON, &provider()),
+            of_system(&sources, NOON, &provider()),
+        );
+        assert!(first.verifier.is_some() && Arc::ptr_eq(&first, &second));
+        let other = Sources::from(Some("/nonexistent.pem".into()), None);
+        assert!(of_system(&other, NOON, &provider()).verifier.is_none());
+        fs::remove_file(sources.file.unwrap()).unwrap();
+    }
+}
