@@ -255,8 +255,8 @@ fn refusal(status: Status, reply: &Reply, request: &Request, secrets: &[&str]) -
 /// its count of requests begins anew: that is an order to wait only beside a 429.
 fn retry_after_ms(reply: &Reply) -> Option<u64> {
     match reply.status {
-        429 => reply.rate_limit_retry_after_ms.or(reply.retry_after_ms),
-        503 => reply.retry_after_ms,
+        429 => reply.waits.rate_limit_ms.or(reply.waits.retry_after_ms),
+        503 => reply.waits.retry_after_ms,
         _ => None,
     }
 }
@@ -298,17 +298,17 @@ mod tests {
 
     use super::*;
     use crate::config::Config;
+    use crate::http::Waits;
     use crate::token::TokenSet;
 
     fn auth() -> Auth {
-        Auth::new(Config::default().http().unwrap(), "the key")
+        Auth::new(Config::default().http(), "the key")
     }
 
     fn reply(status: u16, body: &str) -> Reply {
         Reply {
             status,
-            rate_limit_retry_after_ms: None,
-            retry_after_ms: None,
+            waits: Waits::default(),
             body: Ok(body.as_bytes().to_vec()),
         }
     }
@@ -599,10 +599,13 @@ mod tests {
 
     #[test]
     fn api_videos_header_counts_with_429_and_the_standard_one_with_503_too() {
-        let wait = |status, rate_limit_retry_after_ms, retry_after_ms| {
-            let reply = Reply {
-                rate_limit_retry_after_ms,
+        let wait = |status, rate_limit_ms, retry_after_ms| {
+            let waits = Waits {
+                rate_limit_ms,
                 retry_after_ms,
+            };
+            let reply = Reply {
+                waits,
                 ..reply(status, PROBLEM)
             };
             failure(&key_request(), &reply).0.retry_after_ms

@@ -30,7 +30,7 @@ impl Client {
         let dependencies = Dependencies {
             clock: Arc::new(SystemClock),
             random: Box::new(random),
-            endpoint: Box::new(Auth::new(config.http()?, checked_api_key(api_key)?)),
+            endpoint: Box::new(Auth::new(config.http(), checked_api_key(api_key)?)),
             observer: config.observer(),
             spawn: |work| {
                 sys::spawn("apivideo-renew", work).map_err(|why| {

@@ -11,7 +11,7 @@ use crate::capi::apivideo_token;
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::error::Error;
-use crate::http::{self, Reply};
+use crate::http::{self, Reply, Route, Waits};
 use crate::token::{Token, TokenSet};
 
 /// What was granted: the access token, the refresh token and the life.
@@ -35,8 +35,7 @@ pub fn reply(
     };
     let reply = Reply {
         status,
-        rate_limit_retry_after_ms: None,
-        retry_after_ms: None,
+        waits: Waits::default(),
         body: Ok(body.to_vec()),
     };
     match auth::read(&request, &reply, &[key, access, refresh_token]) {
@@ -68,11 +67,15 @@ pub struct Used {
 }
 
 pub fn used(config: &Config) -> Result<Used, Error> {
-    let http = config.http()?;
+    let http = config.http();
+    let proxy = match http.route() {
+        Route::Through(proxy) => Some((proxy.host.clone(), proxy.port)),
+        _ => None,
+    };
     Ok(Used {
         base_url: http.base_url,
         headers: http.headers,
-        proxy: http.proxy.map(|p| (p.host().to_owned(), p.port())),
+        proxy,
     })
 }
 

@@ -5,6 +5,7 @@
 use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::thread::Builder;
+use std::time::Duration;
 
 fn read_clock(id: libc::clockid_t) -> Option<libc::timespec> {
     let mut time = MaybeUninit::<libc::timespec>::uninit();
@@ -116,6 +117,23 @@ fn restore_signals(before: &Option<libc::sigset_t>) {
     if let Some(mask) = before {
         // SAFETY: `mask` is the initialised set that the thread had before; the old value is not asked for.
         unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, mask, std::ptr::null_mut()) };
+    }
+}
+
+/// Waits until something has happened on one of the sockets, each of which then says what, or for `limit`, or for a signal's handler.
+pub(crate) fn poll(sockets: &mut [libc::pollfd], limit: Duration) -> std::io::Result<()> {
+    // Rounded up: a wait of less than a millisecond must not become many of none.
+    let ms = limit.as_micros().div_ceil(1000);
+    let ms = libc::c_int::try_from(ms).unwrap_or(libc::c_int::MAX);
+    // SAFETY: the pointer and the length are those of one slice that is ours alone.
+    let ready = unsafe { libc::poll(sockets.as_mut_ptr(), sockets.len() as libc::nfds_t, ms) };
+    match ready {
+        -1 => Err(std::io::Error::last_os_error()).or_else(|why| {
+            (why.kind() == std::io::ErrorKind::Interrupted)
+                .then_some(())
+                .ok_or(why)
+        }),
+        _ => Ok(()),
     }
 }
 
