@@ -1,6 +1,6 @@
 #!/bin/bash
 # Builds the documentation site in target/docs/site: `make docs`. Needs Rust, Python 3.10 or later with venv, and Doxygen; the rest
-# comes from PyPI, once, into target/docs-venv.
+# comes from PyPI, once, into target/docs-venv. With --pictures: only draws docs/pictures anew, as README shows them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 unset CARGO_TARGET_DIR CARGO_BUILD_TARGET # Everything here is in target/.
@@ -17,6 +17,16 @@ if ! cmp -s docs/requirements.txt "$venv/made-for"; then
     python3 -m venv "$venv"
     "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement docs/requirements.txt
     cp docs/requirements.txt "$venv/made-for"
+fi
+
+# The pictures are told by the simulation, which is a test of the crate.
+mkdir -p target/docs
+APIVIDEO_PICTURES=$PWD/target/docs/simulation.json cargo test --quiet --locked --lib pictures >target/docs/pictures.log ||
+    { cat target/docs/pictures.log; die "the simulation failed"; }
+python3 docs/pictures.py target/docs/simulation.json target/docs/pictures
+if [ "${1:-}" = --pictures ]; then
+    cp target/docs/pictures/*.svg docs/pictures
+    exit
 fi
 
 cargo doc --quiet --locked --no-deps --package apivideo

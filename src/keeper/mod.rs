@@ -23,6 +23,8 @@ mod chance;
 mod life;
 #[cfg(all(test, shuttle))]
 mod model;
+#[cfg(test)]
+mod pictures;
 #[cfg(all(test, not(shuttle)))]
 mod readers;
 #[cfg(test)]
