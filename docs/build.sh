@@ -32,4 +32,5 @@ fi
 cargo doc --quiet --locked --no-deps --package apivideo
 # Material would rather tell of its plans than of this site.
 NO_MKDOCS_2_WARNING=1 "$venv/bin/mkdocs" build --quiet --strict --config-file mkdocs.yml
-echo "The documentation is in target/docs/site: open target/docs/site/index.html"
+echo "The documentation is in target/docs/site. To read it, with the search:"
+echo "    python3 -m http.server --bind 127.0.0.1 --directory target/docs/site 8000    # http://127.0.0.1:8000"

@@ -36,12 +36,16 @@ FENCE = re.compile(r"^```.*?^```$", re.M | re.S)
 # A line that is nothing but a link to a program: the site shows the program.
 PROGRAM = re.compile(r"^\[[^\]]+\]\((\S+\.(?:c|cpp|py|cs))\)$", re.M)
 PICTURE = re.compile(r"^!\[([^\]]*)\]\((\S+\.svg)\)$", re.M)
+# README's programs side by side.
+COLUMNS = re.compile(r"^<table>$.*?^</table>$", re.M | re.S)
 LANGUAGES = {".h": "c", ".hpp": "cpp", ".py": "python", ".cs": "csharp", ".rs": "rust", ".sh": "sh", ".toml": "toml"}
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     for file, page in PAGES.items():
-        files.append(File.generated(config, page, content=(ROOT / file).read_text()))
+        # The first page has nothing beside it in its part of the site.
+        options = "---\nhide: [navigation]\n---\n\n" if page == "index.md" else ""
+        files.append(File.generated(config, page, content=options + (ROOT / file).read_text()))
     for page, make in reference.PAGES.items():
         files.append(File.generated(config, page, content=make()))
     for file in sorted(linked_sources(files)):
@@ -81,9 +85,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     here = page.file.src_uri
     markdown = PROGRAM.sub(lambda link: program(here, link[1]), markdown)
     markdown = PICTURE.sub(lambda link: picture(here, link[2]), markdown)
-    if here in ORIGINS:
-        # Markdown inside of README's table of languages.
-        markdown = re.sub(r"<(table|tr|td)\b", r'<\1 markdown', markdown)
+    markdown = COLUMNS.sub(columns, markdown)
     parts = re.split(r"(^```.*?^```$)", markdown, flags=re.M | re.S)
     return "".join(part if part.startswith("```") else LINK.sub(lambda link: linked(here, link), part) for part in parts)
 
@@ -94,6 +96,13 @@ def linked(here: str, link: re.Match[str]) -> str:
         return link[0]
     page = PAGES.get(file) or (file.removeprefix("docs/") if file.startswith("docs/") else source_page(file))
     return posixpath.relpath(page, posixpath.dirname(here) or ".") + (link[2] or "")
+
+
+def columns(table: re.Match[str]) -> str:
+    heads = re.findall(r"<th>(.*?)</th>", table[0])
+    cells = re.findall(r"<td>(.*?)</td>", table[0], re.S)
+    each = "\n".join(f"<div markdown>\n\n{head}\n{cell}\n</div>" for head, cell in zip(heads, cells))
+    return f'<div class="languages" markdown>\n{each}\n</div>'
 
 
 def source_page(file: str) -> str:
