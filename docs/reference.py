@@ -154,7 +154,8 @@ def section(heading: str, texts: list[str], entries: list[Entry], language: str)
     """A part of a page: its heading, what it is about, and its entries."""
     lines = [f"## {heading}", "", *spaced(texts)]
     for entry in entries:
-        lines += [f"### {entry.name} {{ #{entry.anchor} }}", ""]
+        label = re.split(r"::|\.", entry.name)[-1]
+        lines += [f"### {entry.name} {{ #{entry.anchor} data-toc-label='{label}' }}", ""]
         if entry.code:
             lines += [f"```{language}", *entry.code, "```", ""]
         lines += spaced(entry.text)
