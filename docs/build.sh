@@ -1,6 +1,7 @@
 #!/bin/bash
-# Builds the documentation site in target/docs/site: `make docs`. Needs Rust, Python 3.10 or later with venv, and Doxygen; the rest
-# comes from PyPI, once, into target/docs-venv. With --pictures: only draws docs/pictures anew, as README shows them.
+# Builds the documentation site in target/docs/site: `make docs`. Needs Rust, Doxygen, and Python
+# 3.10 or later with venv; the rest comes from PyPI, once, into target/docs-venv.
+# With --pictures: only draws docs/pictures anew, as README shows them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 unset CARGO_TARGET_DIR CARGO_BUILD_TARGET # Everything here is in target/.

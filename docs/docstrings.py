@@ -1,4 +1,4 @@
-"""The Python package's docstrings tell of a parameter in a line that begins with its name and a colon: a list, for readers."""
+"""Makes a list of the lines in which a Python docstring tells of parameters: `name: what it is`."""
 
 from __future__ import annotations
 

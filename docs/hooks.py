@@ -1,4 +1,4 @@
-"""What mkdocs has to know of this repository: pages that are kept elsewhere, links to its files, references made from code."""
+"""Adds what is not in docs/: pages that are kept elsewhere, files that are linked, references."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def linked_sources(files: Files) -> set[str]:
-    """The files that pages point to and that are no pages: they get one, so that each link leads somewhere."""
+    """The files that pages point to and that are no pages: each link must lead somewhere."""
     found = set()
     for page in files.documentation_pages():
         for link in LINK.finditer(FENCE.sub("", page.content_string)):
@@ -69,7 +69,7 @@ def linked_sources(files: Files) -> set[str]:
 
 
 def target(page: str, link: str) -> str | None:
-    """Which file of the repository a link of a page is about; None for one that the site alone has."""
+    """The file of the repository that a link is about; None for one that the site alone has."""
     origin = ORIGINS.get(page, f"docs/{page}")
     file = posixpath.normpath(posixpath.join(posixpath.dirname(origin), link))
     if (ROOT / file).is_dir():

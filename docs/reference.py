@@ -1,4 +1,4 @@
-"""The C, C++ and .NET references, as Markdown: the comments in the code, by way of Doxygen's XML."""
+"""The C, C++ and .NET references: the comments in the code, by way of Doxygen's XML."""
 
 from __future__ import annotations
 
@@ -34,6 +34,8 @@ class Entry:
     anchor: str
     code: list[str] = field(default_factory=list)
     text: list[str] = field(default_factory=list)
+    # Where links to its overloads lead.
+    also: list[str] = field(default_factory=list)
 
 
 def doxygen(name: str, inputs: list[Path], options: str) -> list[xml.Element]:
@@ -127,20 +129,16 @@ class Writer:
 
     def values(self, member: xml.Element) -> str:
         """An enum, as a table."""
-        rows = ["| Name | Number | Meaning |", "|---|---|---|"]
+        rows = ["| Name | Value | Meaning |", "|---|---|---|"]
         for value in member.findall("enumvalue"):
-            number = (value.findtext("initializer") or "").replace("=", "").strip()
-            number = number if number.lstrip("-").isdigit() else ""
+            number = (value.findtext("initializer") or "").strip("= ")
             told = " ".join(self.description(value))
-            rows.append(f"| `{value.findtext('name')}` | {number} | {told} |")
-        if not any(value.findtext("initializer", "").strip("= ").isdigit() for value in member.findall("enumvalue")):
-            rows = [re.sub(r"^\| ([^|]*) \|[^|]*\|", r"| \1 |", row) for row in rows]
-            rows[1] = "|---|---|"
+            rows.append(f"| `{value.findtext('name')}` | `{number}` | {told} |")
         return "\n".join(rows)
 
 
 def preface(file: Path) -> str:
-    """What a header's first comment says of all its functions: paragraphs that begin with what they are about."""
+    """What a header's first comment says of all functions, a paragraph for each matter."""
     comment = file.read_text().split("*/")[0]
     lines = [re.sub(r"^ \* ?", "", line) for line in comment.splitlines()]
     rules = "\n".join(lines).split("\n---", 1)[1].split("\n", 1)[1]
@@ -156,6 +154,8 @@ def section(heading: str, texts: list[str], entries: list[Entry], language: str)
     for entry in entries:
         label = re.split(r"::|\.", entry.name)[-1]
         lines += [f"### {entry.name} {{ #{entry.anchor} data-toc-label='{label}' }}", ""]
+        if entry.also:
+            lines += ["".join(f'<span id="{anchor}"></span>' for anchor in entry.also), ""]
         if entry.code:
             lines += [f"```{language}", *entry.code, "```", ""]
         lines += spaced(entry.text)
@@ -282,6 +282,7 @@ def entries_of(compound: xml.Element, owner: str, write: Writer, language: str, 
         code = signature(member, owner, language)
         if entries and (entries[-1].name == title or (text and text[0].startswith("As above"))):
             entries[-1].code.append(code)
+            entries[-1].also.append(anchors[member.get("id") or ""])
             entries[-1].text += [each for each in text if not each.startswith("As above")]
         else:
             entries.append(Entry(title, anchors[member.get("id") or ""], [code], text))

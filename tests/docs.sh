@@ -1,8 +1,9 @@
 #!/bin/bash
-# The documentation site: builds it, and opens it in headless Chromium. Ends with "N passed, N failed".
+# The documentation site: builds it, and opens it in headless Chromium.
+# Ends with "N passed, N failed"; with status 2 if a program is missing.
 #
-# Needs what docs/build.sh needs, and Chromium with its driver. What is missing is named; with CI=true on Debian, as root, it is
-# installed.
+# Needs what docs/build.sh needs, and Chromium with its driver. What is missing is named; with
+# CI=true on Debian, as root, it is installed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

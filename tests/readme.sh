@@ -1,6 +1,7 @@
 #!/bin/sh
 # README's code, word for word. What has a main() is also run, against a local sandbox that stands for ws.api.video: a proxy of the environment
-# leads there, and SSL_CERT_FILE makes it trusted. The C# is run by bindings/dotnet/test.sh, with that package's own README.
+# leads there, and SSL_CERT_FILE makes it trusted. The C# is run by bindings/dotnet/test.sh, with
+# that package's own README.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 

@@ -1,6 +1,7 @@
-//! What the documentation's pictures show: three stories, told by the simulation. `make docs` draws them.
+//! What the documentation's pictures show: three stories, told by the simulation.
 //!
-//! With `APIVIDEO_PICTURES=FILE` the test writes the stories there, in JSON, for `docs/pictures.py`.
+//! With `APIVIDEO_PICTURES=FILE` the test writes them there, in JSON, and `docs/pictures.py` draws
+//! them: `make docs`, `make pictures`.
 
 use std::sync::Arc;
 
@@ -77,7 +78,8 @@ impl Film {
     }
 }
 
-/// Three tokens: the second comes by a refresh, the third by the API key, since the refresh token was retired elsewhere.
+/// Three tokens: the second comes by a refresh, the third by the API key, since the refresh token
+/// was retired elsewhere.
 fn life() -> Value {
     let mut film = Film::new();
     film.read_until(80 * MINUTE, SECOND);
@@ -102,7 +104,7 @@ fn outage(minutes: i64) -> Value {
     told
 }
 
-/// What a caller of `get_token` gets now: a token, an error, or a wait and then one of them; and what is sent for it.
+/// What a caller of `get_token` gets now, after which wait, and what is sent for it.
 fn call(sim: &mut Sim) -> Value {
     let before = sim.requests();
     let got = sim.get(0);
