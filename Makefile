@@ -40,7 +40,7 @@ release = $(CARGO_TARGET_DIR)/$(if $(TARGET),$(TARGET)/)release
 stage   = $(CARGO_TARGET_DIR)/stage
 flags   = --release $(CARGOFLAGS)$(if $(TARGET), --target $(TARGET))
 
-.PHONY: all rust demo test doctor test-fresh simulate model mutants cargo-mutants prove python-test dotnet-test bench-python bench-dotnet bench bench-save header licenses install uninstall dist clean help FORCE
+.PHONY: all rust demo test docs pictures doctor test-fresh simulate model mutants cargo-mutants prove python-test dotnet-test bench-python bench-dotnet bench bench-save header licenses install uninstall dist clean help FORCE
 
 all: $(stage)/lib/$(real) $(stage)/lib/libapivideo.a ## The shared and the static library, in target/stage/lib
 
@@ -76,6 +76,12 @@ test: ## Every test
 
 doctor: ## What the tests need, what of that is missing, and how to install it
 	@sh tests/doctor.sh
+
+docs: ## The documentation site, target/docs/site
+	bash docs/build.sh
+
+pictures: ## Draws docs/pictures anew from the simulation
+	bash docs/build.sh --pictures
 
 test-fresh: ## Every test in a bare Debian, as a user and as root (needs root and debootstrap)
 	sh tests/fresh.sh

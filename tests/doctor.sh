@@ -3,7 +3,7 @@
 # `sh tests/doctor.sh PART…` asks for these parts only. tests/run.sh sources this file, and shows and installs the same.
 # shellcheck disable=SC2046,SC2086,SC2116 # most words here are lists of names
 
-all_parts="format lint docs rust build c cpp abi examples readme install python dotnet model valgrind sanitizer fuzz"
+all_parts="format lint docs rust build c cpp abi examples readme install python dotnet model valgrind sanitizer fuzz site"
 
 # needs PART: without these it cannot run.
 needs() {
@@ -25,6 +25,7 @@ needs() {
         race) echo cc c++ make nightly rust-src ;;
         fuzz) echo cc c++ nightly "$([ "${CI:-}" = true ] || echo cargo-fuzz)" ;; # With CI=true it builds its own.
         mutants) echo cc ;;
+        site) echo cc c++ make python3 venv doxygen chromium chromedriver ;;
     esac
 }
 
@@ -64,6 +65,7 @@ package() {
         venv) echo python3-venv ;;
         node) echo nodejs ;;
         kill) echo procps ;;
+        chromedriver) echo chromium-driver ;;
         libcurl) echo libcurl4-openssl-dev ;;
         rustfmt | clippy | nightly | rust-src | cargo-fuzz) ;;
         *) echo "$1" ;;

@@ -155,6 +155,10 @@ part_model() { RUSTFLAGS="--cfg shuttle" CARGO_TARGET_DIR=target/shuttle cargo t
 part_mutants() { sh tests/mutants.sh; }
 part_fuzz() { sh tests/fuzz.sh; }
 
+# --- The documentation ---
+
+part_site() { bash tests/docs.sh; }
+
 part_valgrind() {
     need_sandbox || return 1
     result=0

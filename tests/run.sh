@@ -53,7 +53,7 @@ install_packages $lacking
 if [ $# -gt 0 ]; then
     row "$@"
 else
-    row format lint docs rust model sanitizer fuzz &
+    row format lint docs rust model sanitizer fuzz site &
     trap 'kill $! 2>/dev/null' EXIT
     trap 'exit 130' INT TERM HUP
     row build c cpp abi examples readme install valgrind python dotnet
