@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
@@ -17,14 +18,16 @@ import libapivideo
 import libapivideo.auth
 import pytest
 import requests
-from support import KEY, Sandbox, run
+from support import KEY, ROOT, Sandbox, run
 
 
 class Uploads:
-    """A server that keeps what is uploaded. It takes only the tokens that it is told."""
+    """A server that keeps what is uploaded, and redirects `GET /http…`. It refuses the tokens that it is told."""
 
     def __init__(self) -> None:
         self.bodies: list[bytes] = []
+        self.paths: list[str] = []
+        self.refuses_all = False
         self.headers: list[str | None] = []
         self.refused: set[str | None] = set()
         outer = self
@@ -34,14 +37,26 @@ class Uploads:
 
             def do_POST(self) -> None:
                 outer.bodies.append(self.read_body())
-                outer.headers.append(self.headers["Authorization"])
-                self.answer(401 if self.headers["Authorization"] in outer.refused else 201)
+                self.judge(201)
 
             def do_GET(self) -> None:
+                if not self.path.startswith("/http"):
+                    self.judge(200)
+                    return
+                self.note()
                 self.send_response(302)
                 self.send_header("Location", self.path[1:])
                 self.send_header("Content-Length", "0")
                 self.end_headers()
+
+            def note(self) -> None:
+                outer.paths.append(self.path)
+                outer.headers.append(self.headers["Authorization"])
+
+            def judge(self, status: int) -> None:
+                self.note()
+                refused = outer.refuses_all or self.headers["Authorization"] in outer.refused
+                self.answer(401 if refused else status)
 
             def read_body(self) -> bytes:
                 if self.headers.get("Transfer-Encoding") != "chunked":
@@ -87,7 +102,7 @@ class Asynchronous:
 
     def request(self, *arguments: Any, **options: Any) -> httpx.Response:
         async def main() -> httpx.Response:
-            async with httpx.AsyncClient(auth=self.auth, trust_env=False) as http:
+            async with httpx.AsyncClient(auth=self.auth, trust_env=False, follow_redirects=True) as http:
                 return await http.request(*arguments, **options)
 
         return run(main())
@@ -96,19 +111,30 @@ class Asynchronous:
         pass
 
 
-@pytest.fixture(params=["requests", "httpx", "httpx async"])
-def http(request: pytest.FixtureRequest, client: libapivideo.Client) -> Iterator[Any]:
-    """One of the three HTTP clients, authenticated."""
-    if request.param == "requests":
+KINDS = ["requests", "httpx", "httpx async"]
+
+
+@pytest.fixture(params=KINDS)
+def http(request: pytest.FixtureRequest, client: libapivideo.Client, uploads: Uploads) -> Iterator[Any]:
+    """One of the three HTTP clients, authenticated. The tokens are for `uploads`, too."""
+    with authenticated(request.param, client, [uploads.url]) as http:
+        yield http
+
+
+@contextmanager
+def authenticated(kind: str, client: libapivideo.Client, origins: list[str]) -> Iterator[Any]:
+    if kind == "requests":
         with requests.Session() as session:
-            session.auth = libapivideo.auth.RequestsAuth(client)
+            session.auth = libapivideo.auth.RequestsAuth(client, origins=origins)
             session.trust_env = False
             yield session
-    elif request.param == "httpx":
-        with httpx.Client(auth=libapivideo.auth.HttpxAuth(client), trust_env=False) as sync:
+        return
+    auth = libapivideo.auth.HttpxAuth(client, origins=origins)
+    if kind == "httpx":
+        with httpx.Client(auth=auth, trust_env=False, follow_redirects=True) as sync:
             yield sync
     else:
-        yield Asynchronous(libapivideo.auth.HttpxAuth(client))
+        yield Asynchronous(auth)
 
 
 def test_a_request_has_the_header(http: Any, sandbox: Sandbox) -> None:
@@ -175,13 +201,17 @@ def test_a_body_that_can_be_is_sent_again(
     assert [each.status_code for each in response.history] == [401]
 
 
-def test_a_file_is_sent_again_from_where_it_was(client: libapivideo.Client, uploads: Uploads) -> None:
+@pytest.mark.parametrize(("kind", "start"), [("requests", 7), ("httpx", 0)])
+def test_a_file_is_sent_again_from_where_it_was(client: libapivideo.Client, uploads: Uploads, kind: str, start: int) -> None:
+    """httpx itself can send a file only from its beginning, and its AsyncClient takes none."""
     rejecting(uploads, client)
-    file = io.BytesIO(b"skipped" + b"film" * 50_000)
-    file.seek(len(b"skipped"))
-    response = requests.post(uploads.url, data=file, auth=libapivideo.auth.RequestsAuth(client), timeout=10)
+    content = b"skipped" + b"film" * 50_000
+    file = io.BytesIO(content)
+    file.seek(start)
+    with authenticated(kind, client, [uploads.url]) as http:
+        response = http.request("POST", uploads.url, **{"data" if kind == "requests" else "content": file})
     assert response.status_code == 201
-    assert uploads.bodies == [b"film" * 50_000] * 2
+    assert uploads.bodies == [content[start:]] * 2
 
 
 class Pipe(io.RawIOBase):
@@ -227,16 +257,108 @@ def test_a_body_that_cannot_be_is_not_sent_again(
     assert client.authorization() != rejected, "the next request has another token"
 
 
-def test_the_token_does_not_follow_a_redirect_to_another_host(
-    client: libapivideo.Client, sandbox: Sandbox, uploads: Uploads
+@pytest.fixture
+def strict(http: Any, client: libapivideo.Client) -> Iterator[Any]:
+    """As `http`, with tokens for the client's own server only."""
+    kind = "requests" if isinstance(http, requests.Session) else "httpx" if isinstance(http, httpx.Client) else "httpx async"
+    with authenticated(kind, client, []) as strict:
+        yield strict
+
+
+def test_a_stranger_gets_no_token_and_withdraws_none(
+    strict: Any, client: libapivideo.Client, sandbox: Sandbox, uploads: Uploads
+) -> None:
+    header = client.authorization()
+    uploads.refused.add(None)
+    assert strict.request("POST", uploads.url).status_code == 401
+    assert uploads.headers == [None]
+    assert client.authorization() == header and sandbox.auth_requests() == 1
+
+
+def test_no_token_follows_a_redirect_to_another_host(
+    http: Any, client: libapivideo.Client, sandbox: Sandbox, uploads: Uploads
 ) -> None:
     """The other host's 401 is not about our token."""
     header = client.authorization()
-    elsewhere = f"{uploads.url}/{sandbox.url.replace('127.0.0.1', 'localhost')}/videos"
-    response = requests.get(elsewhere, auth=libapivideo.auth.RequestsAuth(client), timeout=10)
+    response = http.request("GET", f"{uploads.url}/{sandbox.url.replace('127.0.0.1', 'localhost')}/videos")
     assert response.status_code == 401 and response.history
     assert client.authorization() == header
     assert sandbox.auth_requests() == 1
+
+
+def test_after_a_redirect_only_the_last_request_is_sent_again(
+    http: Any, client: libapivideo.Client, uploads: Uploads
+) -> None:
+    """The first one has been answered: to send it again could do again what it did."""
+    rejected = rejecting(uploads, client)
+    response = http.request("GET", f"{uploads.url}/{uploads.url}/end")
+    assert response.status_code == 200
+    assert uploads.paths == [f"/{uploads.url}/end", "/end", "/end"]
+    assert uploads.headers == [rejected, rejected, client.authorization()]
+
+
+def test_a_second_401_is_reported_and_handed_on(
+    http: Any, client: libapivideo.Client, sandbox: Sandbox, uploads: Uploads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = client.get_token()
+    uploads.refuses_all = True
+    reported: list[libapivideo.Token] = []
+    invalidate = libapivideo.Client.invalidate
+    for kind in (libapivideo.Client, libapivideo.AsyncClient):
+        monkeypatch.setattr(kind, "invalidate", lambda client, token: (reported.append(token), invalidate(client, token)))
+    assert http.request("POST", uploads.url).status_code == 401
+    assert reported == [first, client.get_token()] and first != client.get_token()
+    assert (len(uploads.bodies), sandbox.auth_requests()) == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("base_url", "url", "gets_one"),
+    [
+        ("https://ws.api.video", "https://ws.api.video/videos", True),
+        ("https://WS.api.video/v1/", "https://ws.API.video:443/other", True),
+        ("https://ws.api.video", "https://ws.api.video.:443/", True),
+        ("https://ws.api.video", "https://user@ws.api.video/", True),
+        ("https://ws.api.video", "http://ws.api.video/videos", False),
+        ("https://ws.api.video", "https://ws.api.video:8443/videos", False),
+        ("https://ws.api.video", "https://api.video/videos", False),
+        ("https://ws.api.video", "https://ws.api.video.evil.example/", False),
+        ("https://ws.api.video", "https://ws.api.video@evil.example/", False),
+        ("https://ws.api.video", "https://evil.example/https://ws.api.video/", False),
+        ("https://ws.api.video", "https://ws.api.video:port/", False),
+        ("https://ws.api.video", "/videos", False),
+        ("https://gateway:8443", "https://gateway:8443/", True),
+        ("https://gateway:8443", "https://gateway/", False),
+        ("http://[::1]:80", "http://[::1]/videos", True),
+    ],
+)
+def test_what_counts_as_the_same_origin(base_url: str, url: str, gets_one: bool) -> None:
+    from libapivideo.auth._rule import Rule
+
+    with libapivideo.Client(KEY, base_url=base_url) as client:
+        assert Rule(client, []).covers(url) is gets_one
+
+
+@pytest.mark.parametrize(
+    ("environment", "url"), [("production", "https://ws.api.video/videos"), ("sandbox", "https://sandbox.api.video/videos")]
+)
+def test_an_environment_has_the_origin_of_its_server(environment: Any, url: str) -> None:
+    from libapivideo.auth._rule import Rule
+
+    core = (ROOT / "src" / "config.rs").read_text()
+    assert f'"{url.removesuffix("/videos")}"' in core
+    with libapivideo.Client(KEY, environment=environment) as client:
+        assert Rule(client, []).covers(url)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ["", "gateway", "https://", "ftp://gateway", "http://gateway", "https://gateway/path", "https://user@gateway", "https://gateway:port"],
+)
+@pytest.mark.parametrize("kind", [libapivideo.auth.RequestsAuth, libapivideo.auth.HttpxAuth])
+def test_what_is_no_origin_is_refused(client: libapivideo.Client, kind: Any, wrong: str) -> None:
+    with pytest.raises(libapivideo.InvalidArgumentError, match="origins"):
+        kind(client, origins=[wrong])
+    kind(client, origins="https://gateway")  # One may stand alone.
 
 
 def test_many_threads_share_one(client: libapivideo.Client, sandbox: Sandbox) -> None:

@@ -109,7 +109,7 @@ class _Base:
             },
             switches={"wait_for_recovery": wait_for_recovery, "keep_fresh": keep_fresh},
         )
-        self._core = _core.Core(api_key, config, on_state)
+        self._core = _core.Core(api_key, config, on_state, base_url or _core.BASE_URLS[environment.upper()])
 
     @classmethod
     def sharing(cls: type[_Self], other: Client | AsyncClient) -> _Self:

@@ -52,6 +52,9 @@ if TYPE_CHECKING:
 
 _CLOSED_MEANWHILE = "The client was closed while the call waited."
 
+BASE_URLS = {"PRODUCTION": "https://ws.api.video", "SANDBOX": "https://sandbox.api.video"}
+"""Where the library sends requests of each environment."""
+
 LONGEST_EXIT = 0.1
 """For how many seconds the end of the interpreter waits for callbacks to end."""
 
@@ -202,9 +205,12 @@ class Call(OperationPointer):
 class Core:
     """One client of the library."""
 
-    def __init__(self, api_key: str, config: ConfigPointer, on_state: Callable[[TokenState], None] | None) -> None:
+    def __init__(
+        self, api_key: str, config: ConfigPointer, on_state: Callable[[TokenState], None] | None, base_url: str
+    ) -> None:
         self.token = NO_TOKEN
         """The last one seen; in use as long as `lib.client_token_id` says so."""
+        self.base_url = base_url
         self.on_state = on_state
         self.calls: set[Call | Future[Token]] = set()
         self.pointer: ClientPointer | None = ClientPointer()
