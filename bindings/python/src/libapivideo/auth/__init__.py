@@ -3,9 +3,9 @@
     requests.get(url, auth=libapivideo.auth.RequestsAuth(client))
     httpx.AsyncClient(auth=libapivideo.auth.HttpxAuth(client))
 
-Each sets the `Authorization` header to a valid token, if the request goes to the client's own server: its `base_url`, or that of
-its environment. `origins` names further ones. Requests to anybody else are left as they are, and no token follows a redirect
-to another host.
+Each sets the `Authorization` header to a valid token, if the request goes to the API's server. That is the client's `base_url` or
+its environment's, unless `api_origin` names another. Requests to anybody else are left as they are, and no token follows a
+redirect to another host.
 
 When that server answers 401 to a token, the object reports the token and sends the request once more with another. It can
 do so if the body can be sent again: bytes and text can, and files that can seek; a generator cannot. If it cannot, or if

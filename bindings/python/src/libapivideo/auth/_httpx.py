@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Generator, Iterable
+from collections.abc import AsyncGenerator, Generator
 from typing import Any
 
 import httpx
@@ -17,14 +17,14 @@ class HttpxAuth(httpx.Auth):
     `client` may be a `libapivideo.Client` or `libapivideo.AsyncClient`; either serves both kinds of httpx client. Any number of
     threads, tasks and httpx clients may share one.
 
-    origins: further servers that may have the token, such as `["https://gateway.example:8443"]`. You need this when a
-        proxy of yours stands for api.video under a name of its own. The client's own server always has it.
+    api_origin: the URL of the server that gets the token; only its scheme, host and port count. By default that is the
+        client's own server. Name another if your requests go to a proxy that passes them on to api.video.
     """
 
-    def __init__(self, client: Client | AsyncClient, *, origins: Iterable[str] = ()) -> None:
+    def __init__(self, client: Client | AsyncClient, *, api_origin: str | None = None) -> None:
         self._client = Client.sharing(client)
         self._async_client = AsyncClient.sharing(client)
-        self._rule = Rule(client, origins)
+        self._rule = Rule(client, api_origin)
 
     def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         if not self._rule.covers(request.url):

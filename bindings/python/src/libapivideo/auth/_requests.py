@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
@@ -19,13 +18,13 @@ class RequestsAuth(AuthBase):
 
     Any number of threads and sessions may share one.
 
-    origins: further servers that may have the token, such as `["https://gateway.example:8443"]`. You need this when a
-        proxy of yours stands for api.video under a name of its own. The client's own server always has it.
+    api_origin: the URL of the server that gets the token; only its scheme, host and port count. By default that is the
+        client's own server. Name another if your requests go to a proxy that passes them on to api.video.
     """
 
-    def __init__(self, client: Client, *, origins: Iterable[str] = ()) -> None:
+    def __init__(self, client: Client, *, api_origin: str | None = None) -> None:
         self._client = client
-        self._rule = Rule(client, origins)
+        self._rule = Rule(client, api_origin)
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         if not self._rule.covers(request.url):

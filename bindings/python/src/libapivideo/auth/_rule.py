@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
 from ipaddress import ip_address
 from typing import Any, Optional
 from urllib.parse import urlsplit
@@ -18,16 +16,15 @@ _PORTS = {"http": 80, "https": 443}
 
 
 class Rule:
-    """Tokens go to the client's own server only, and only its answers to them count."""
+    """Tokens go to one server only, and only its answers to them count."""
 
-    def __init__(self, client: Client | AsyncClient, origins: Iterable[str]) -> None:
+    def __init__(self, client: Client | AsyncClient, api_origin: str | None) -> None:
         self._client = client
-        further = [origins] if isinstance(origins, str) else origins
-        self._origins = {_origin(client._core.base_url), *map(_checked, further)} - {None}
+        self._api = _checked(client._core.base_url if api_origin is None else api_origin)
 
     def covers(self, url: object) -> bool:
         """Whether a request to this URL gets a token."""
-        return _origin(str(url)) in self._origins
+        return _origin(str(url)) == self._api
 
     def rejects(self, token: Token, response: Any) -> bool:
         """Reports a 401 to `token`. Returns whether another token may help.
@@ -78,12 +75,12 @@ def _origin(url: str) -> Origin | None:
     return parts.scheme, parts.hostname.removesuffix("."), port or _PORTS.get(parts.scheme)
 
 
-def _checked(text: str) -> Origin:
-    origin = _origin(text)
-    if origin is None or not re.fullmatch(r"https?://[^/?#@\\\s]+/?", text, re.IGNORECASE):
-        raise InvalidArgumentError("`origins`: each must be https://host[:port], without a user or a path.")
+def _checked(url: str) -> Origin:
+    origin = _origin(url)
+    if origin is None or origin[0] not in _PORTS:
+        raise InvalidArgumentError("`api_origin` must be a URL such as https://host[:port].")
     if origin[0] == "http" and not _is_loopback(origin[1]):
-        raise InvalidArgumentError("`origins`: each must begin with https:// (http:// is for loopback addresses only).")
+        raise InvalidArgumentError("`api_origin` must begin with https:// (http:// is for loopback addresses only).")
     return origin
 
 
