@@ -14,7 +14,7 @@ needs() {
         rust) echo cc kill ;;
         build) echo cc make strip ;;
         c | cpp) echo cc c++ make ;;
-        abi) echo make nm readelf ;;
+        abi) echo make nm readelf python3 venv ;;
         examples) echo cc c++ make pkg-config ;;
         readme) echo cc c++ make python3 ;;
         install) echo cc c++ make nm readelf pkg-config cmake ;;
@@ -33,6 +33,7 @@ needs() {
 wants() {
     case $1 in
         lint) echo shellcheck node npm ;;
+        abi) echo abidiff ;;
         examples | install) echo libcurl ;;
         python) echo node ;;
     esac
@@ -66,6 +67,7 @@ package() {
         node) echo nodejs ;;
         kill) echo procps ;;
         chromedriver) echo chromium-driver ;;
+        abidiff) echo abigail-tools ;;
         libcurl) echo libcurl4-openssl-dev ;;
         rustfmt | clippy | nightly | rust-src | cargo-fuzz) ;;
         *) echo "$1" ;;
