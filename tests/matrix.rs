@@ -1,13 +1,16 @@
-//! Every fault, at each endpoint, with and without a token: what a caller gets, when, and for how many requests.
+//! Every fault, at each endpoint, with and without a token: what a caller gets, when, and for how
+//! many requests.
 //!
-//! A fault strikes the exchange with the API key, the one with the refresh token, or every one. It strikes a client
+//! A fault strikes the exchange with the API key, the one with the refresh token, or every one. It
+//! strikes a client
 //!
 //! - that has no token (only the key can be sent then),
-//! - whose token is due for renewal: the caller gets that token, at once and whatever happens, and the rest is the
-//!   renewal's affair,
+//! - whose token is due for renewal: the caller gets that token, at once and whatever happens, and
+//!   the rest is the renewal's affair,
 //! - whose token has expired: the caller waits for what becomes of the exchange.
 //!
-//! [`table`] says for each fault how an exchange that it strikes ends, and [`expect`] what follows from that.
+//! [`table`] says for each fault how an exchange that it strikes ends, and [`expect`] what follows
+//! from that.
 
 #![allow(clippy::unwrap_used)] // A test that panics has failed.
 
@@ -73,7 +76,8 @@ struct Row {
 }
 
 const AT_ONCE: Duration = Duration::ZERO;
-/// The attempt timeout of the rows that wait for it. The others have the default of 10 s, so that they are seen not to.
+/// The attempt timeout of the rows that wait for it. The others have the default of 10 s, so that
+/// they are seen not to.
 const TIMEOUT: Duration = Duration::from_millis(500);
 /// A moment, on a machine that has other things to do.
 const MOMENT: Duration = Duration::from_secs(2);
@@ -116,7 +120,8 @@ fn table() -> Vec<Row> {
     use Then::{Key, LaterKey, LaterRefresh, Nothing};
     use Trouble::{HttpForTls, Refused, Slammed};
     vec![
-        // what goes wrong                                                                  ends with                   next try    after refresh takes
+        // what goes wrong                                                                  ends
+        // with                   next try    after refresh takes
         row("400",                              problem(400),                               Fails(KeyRejected, 400),    PROBE,      Key,          AT_ONCE),
         row("401",                              problem(401),                               Fails(KeyRejected, 401),    PROBE,      Key,          AT_ONCE),
         row("403",                              problem(403),                               Fails(KeyRejected, 403),    PROBE,      Key,          AT_ONCE),
@@ -297,7 +302,8 @@ enum Held {
     ExpiredToken,
 }
 
-/// Which exchanges are struck: the first, which is with the key or with the refresh token, or every one.
+/// Which exchanges are struck: the first, which is with the key or with the refresh token, or every
+/// one.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Struck {
     Key,
@@ -387,7 +393,8 @@ impl Stage {
         client_with(&config)
     }
 
-    /// A token that is as the cell wants it. With one that cannot be refreshed, the first exchange is with the key.
+    /// A token that is as the cell wants it. With one that cannot be refreshed, the first exchange
+    /// is with the key.
     fn hold(&self, row: &Row, client: &Client, held: Held, struck: Struck) -> Option<Arc<Token>> {
         let age = match held {
             Held::Nothing => return None,
@@ -468,7 +475,8 @@ impl Cell<'_> {
         assert_eq!(server.counters().refresh.replayed, 0, "{self}");
     }
 
-    /// The answer, which comes in time; the renewal, if it goes on behind it, takes no more memory than it may.
+    /// The answer, which comes in time; the renewal, if it goes on behind it, takes no more memory
+    /// than it may.
     fn ask_under_watch(&self, client: &Client) -> Result<Arc<Token>, Error> {
         let memory = Memory::watch();
         let start = Instant::now();

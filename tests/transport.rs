@@ -358,7 +358,8 @@ fn closed_port() -> SocketAddr {
 /// The reply of a proxy that sends a byte now and then, for ever.
 const DRIP: &str = "drip";
 
-/// A CONNECT proxy: keeps the heads of its requests, and answers with `reply` before it passes anything on.
+/// A CONNECT proxy: keeps the heads of its requests, and answers with `reply` before it passes
+/// anything on.
 struct ConnectProxy {
     address: SocketAddr,
     reply: Arc<Mutex<&'static str>>,

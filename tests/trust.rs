@@ -1,4 +1,5 @@
-//! Whom a client trusts: certificates of every kind, in every kind of file, and what is said when one will not do.
+//! Whom a client trusts: certificates of every kind, in every kind of file, and what is said when
+//! one will not do.
 
 #![allow(clippy::unwrap_used)] // A test that panics has failed.
 

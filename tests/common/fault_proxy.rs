@@ -1,5 +1,5 @@
-//! A proxy before a server, which fails as it is told. The library makes a connection for each exchange, so the next
-//! connection is the next exchange.
+//! A proxy before a server, which fails as it is told. The library makes a connection for each
+//! exchange, so the next connection is the next exchange.
 
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
