@@ -153,7 +153,10 @@ fn an_outage_with_no_token_ends_within_seconds_of_the_servers_return() {
 
 /// What a firewall answers with.
 fn page() -> Fault {
-    Fault::reply(403, "<title>Access denied</title>").with_header("Content-Type", "text/html")
+    Fault::Gateway {
+        status: 403,
+        bytes: 500,
+    }
 }
 
 #[test]

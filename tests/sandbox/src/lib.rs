@@ -32,6 +32,8 @@
 //! | `wire`    | the stream under HTTP, where replies are cut and slowed     |
 //! | `exchange`| one request: log it, pick a fault, carry it out             |
 //! | `api`     | the imitated endpoints                                      |
+//! | `videos`  | the list of videos                                          |
+//! | `limits`  | the count of requests that every reply tells                |
 //! | `tokens`  | issued tokens and their rotation                            |
 //! | `faults`  | what can go wrong, and the queue of rules                   |
 //! | `reply`   | HTTP replies and their bodies                               |
@@ -47,6 +49,7 @@ mod api;
 mod control;
 mod exchange;
 mod faults;
+mod limits;
 mod log;
 mod options;
 mod reply;
@@ -55,6 +58,7 @@ mod server;
 mod state;
 mod tls;
 mod tokens;
+mod videos;
 mod wire;
 
 pub use faults::{Fault, FaultRule, On, OutageMode, Payload, Revoke};

@@ -47,13 +47,12 @@ impl Sandbox {
             tls: acceptor,
             connections: AtomicU64::new(0),
         };
-        let scheme = if options.tls { "https" } else { "http" };
         let socket = server::bind(SocketAddr::new(options.host, options.port))?;
         let address = socket.local_addr()?;
         let (commands, thread) = spawn(Server::new(socket, address, service))?;
         let sandbox = Self {
             address,
-            base_url: format!("{scheme}://{address}"),
+            base_url: format!("{}://{address}", options.scheme()),
             ca_pem,
             shared,
             commands: Some(commands),
