@@ -8,12 +8,13 @@ mod names;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use apivideo::{Config, Error, Status};
 use apivideo_sandbox::{Options, Sandbox};
+use parking_lot::Mutex;
 
 use common::door::{Door, pass};
 use common::{client_with, config_for, tls_sandbox, tls_sandbox_with};
@@ -186,8 +187,8 @@ impl ConnectProxy {
         let (seen, says) = (Arc::clone(&heads), Arc::clone(&reply));
         thread::spawn(move || {
             while let Ok((mut client, _)) = listener.accept() {
-                seen.lock().unwrap().push(read_head(&client));
-                let reply = *says.lock().unwrap();
+                seen.lock().push(read_head(&client));
+                let reply = *says.lock();
                 client.write_all(reply.as_bytes()).unwrap();
                 if reply.contains(" 200 ") {
                     thread::spawn(move || pass(&client, &TcpStream::connect(target)?, u64::MAX));
@@ -202,11 +203,11 @@ impl ConnectProxy {
     }
 
     fn answer(&self, reply: &'static str) {
-        *self.reply.lock().unwrap() = reply;
+        *self.reply.lock() = reply;
     }
 
     fn heads(&self) -> Vec<String> {
-        self.heads.lock().unwrap().clone()
+        self.heads.lock().clone()
     }
 }
 

@@ -40,6 +40,7 @@
 //! | `control` | the `/_sandbox/` endpoint                                   |
 //! | `log`     | the record of requests, and the counters                    |
 //! | `state`   | all of the above that changes, behind one lock              |
+//! | `deadlock`| ends a test that would hang                                 |
 //! | `tls`     | the certificate authority made at start                     |
 
 #![forbid(unsafe_code)]
@@ -47,6 +48,8 @@
 
 mod api;
 mod control;
+#[cfg(feature = "deadlock-detection")]
+mod deadlock;
 mod exchange;
 mod faults;
 mod limits;

@@ -39,6 +39,8 @@ impl Sandbox {
     /// kept the sandbox from listening.
     pub fn start(options: Options) -> io::Result<Self> {
         options.check()?;
+        #[cfg(feature = "deadlock-detection")]
+        crate::deadlock::watch();
         let tls = options.tls.then(|| tls::setup(&options)).transpose()?;
         let (acceptor, ca_pem) = tls.map(|tls| (tls.acceptor, tls.ca_pem)).unzip();
         let shared = Arc::new(Shared::new(&options));

@@ -1,10 +1,10 @@
 //! Everything about a sandbox that changes, behind one lock.
 
 use std::collections::HashSet;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use hyper::Method;
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::api::{self, Endpoint, Request};
 use crate::faults::{Fault, FaultQueue, OutageMode, Revoke};
@@ -25,7 +25,7 @@ impl Shared {
     /// Every change is complete before the lock is released, and the lock is
     /// never held while waiting for anything.
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 
