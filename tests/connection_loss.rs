@@ -10,12 +10,12 @@ mod common;
 
 use std::iter::StepBy;
 use std::ops::Range;
-use std::sync::Mutex;
 use std::thread;
 use std::time::Instant;
 
 use apivideo::{Client, Config, Status};
 use apivideo_sandbox::{Fault, FaultRule, On, Sandbox};
+use parking_lot::Mutex;
 
 use common::fault_proxy::{Carried, FaultProxy, Way};
 use common::{assert_no_refresh_token_came_twice, client_with, config_for, eventually};
@@ -71,7 +71,7 @@ fn whole(make: fn() -> Sandbox) -> (Carried, Carried) {
 fn cut_at(offsets: StepBy<Range<u64>>, make: fn() -> Sandbox, cut: impl Fn(&Stage, u64) + Sync) {
     let (count, start) = (offsets.clone().count(), Instant::now());
     let offsets = Mutex::new(offsets);
-    let next = || offsets.lock().unwrap().next();
+    let next = || offsets.lock().next();
     thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {

@@ -8,13 +8,14 @@ mod names;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use apivideo::{Config, Error, Status};
 use apivideo_sandbox::{Options, Sandbox};
+use parking_lot::Mutex;
 
 use common::fault_proxy::{FaultProxy, pass};
 use common::{client_with, config_for, eventually, tls_sandbox, tls_sandbox_with};
@@ -375,8 +376,8 @@ impl ConnectProxy {
         let (seen, says) = (Arc::clone(&heads), Arc::clone(&reply));
         thread::spawn(move || {
             while let Ok((mut client, _)) = listener.accept() {
-                seen.lock().unwrap().push(read_head(&client));
-                let reply = *says.lock().unwrap();
+                seen.lock().push(read_head(&client));
+                let reply = *says.lock();
                 if reply == DRIP || reply.is_empty() {
                     thread::spawn(move || drip(client, reply == DRIP));
                     continue;
@@ -395,11 +396,11 @@ impl ConnectProxy {
     }
 
     fn answer(&self, reply: &'static str) {
-        *self.reply.lock().unwrap() = reply;
+        *self.reply.lock() = reply;
     }
 
     fn heads(&self) -> Vec<String> {
-        self.heads.lock().unwrap().clone()
+        self.heads.lock().clone()
     }
 }
 
