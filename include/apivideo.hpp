@@ -17,6 +17,11 @@
  * try_get_token() returns a result, which holds the value or the error. Constructors have a static
  * try_create(). Either form may throw std::bad_alloc, and nothing else is ever thrown.
  *
+ * Without exceptions (-fno-exceptions) use the try_ forms. The others are there too, but one that
+ * fails prints the error's message and aborts, and get_token_async() is missing: a future brings
+ * its error as an exception. Handles cannot be passed between files that are compiled with and
+ * without exceptions: such a program does not link.
+ *
  * Ownership. client, config, operation, statistics and token are handles: they can be moved but not
  * copied, and free what they hold. A handle that was moved from is empty: calls on it fail with
  * null_argument or answer with nothing, and never crash. native_handle() lends the C handle for a
@@ -40,6 +45,8 @@
 
 #include <chrono>
 #include <cstdint>
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <functional>
@@ -56,7 +63,20 @@
 
 static_assert(APIVIDEO_ABI_VERSION == 1, "apivideo.hpp and apivideo.h are of different versions");
 
+// A class that is thrown must be one and the same in every library of a program, also in those that
+// hide their symbols.
+#if defined(__GNUC__)
+#define APIVIDEO_HPP_VISIBLE __attribute__((visibility("default")))
+#else
+#define APIVIDEO_HPP_VISIBLE
+#endif
+
 namespace apivideo {
+
+#if !defined(__cpp_exceptions)
+// Another name for the linker. Else it would take one of the two kinds of code for both.
+inline namespace no_exceptions {
+#endif
 
 using std::chrono::milliseconds;
 
@@ -147,7 +167,7 @@ enum class statistic : std::int32_t {
 
 /// Why a call failed. what() is one line in English, without keys and tokens. Copies share what
 /// they hold and do not throw.
-class error : public std::runtime_error {
+class APIVIDEO_HPP_VISIBLE error : public std::runtime_error {
 public:
     /// An error of the caller's own.
     error(apivideo::status status, const std::string& message)
@@ -199,8 +219,36 @@ public:
 
 private:
     apivideo::status status_;
-    std::shared_ptr<apivideo_error> handle_;
+    std::shared_ptr<apivideo_error> handle_{};
 };
+
+// Not part of the interface.
+namespace detail {
+
+/// Throws an error, or ends the program where nothing can be thrown.
+[[noreturn]] inline void raise(const error& why) {
+#if defined(__cpp_exceptions)
+    throw why;
+#else
+    std::fprintf(stderr, "libapivideo: %s\n", why.what());
+    std::abort();
+#endif
+}
+
+/// Calls a function of the program's. What it throws is lost: behind C nobody could catch it.
+template <typename Function, typename... Arguments>
+void call_quietly(const Function& function, Arguments... arguments) noexcept {
+#if defined(__cpp_exceptions)
+    try {
+        function(arguments...);
+    } catch (...) {
+    }
+#else
+    function(arguments...);
+#endif
+}
+
+}  // namespace detail
 
 /// A value, or the error that stood in its way. Its members are named as in std::expected.
 template <typename T>
@@ -241,7 +289,7 @@ public:
 private:
     void throw_if_error() const {
         if (!has_value()) {
-            throw error();
+            detail::raise(error());
         }
     }
 
@@ -261,7 +309,7 @@ public:
     /// Throws the error if there is one.
     void value() const {
         if (error_) {
-            throw *error_;
+            detail::raise(*error_);
         }
     }
 
@@ -269,7 +317,7 @@ public:
     [[nodiscard]] const apivideo::error& error() const noexcept { return *error_; }
 
 private:
-    std::optional<apivideo::error> error_;
+    std::optional<apivideo::error> error_{};
 };
 
 /// A string argument: a `const char*` or a `std::string`, which is not copied and must live during
@@ -497,11 +545,7 @@ private:
     static void run(void* user_data) noexcept {
         const std::unique_ptr<std::function<void()>> callback(
             static_cast<std::function<void()>*>(user_data));
-        try {
-            (*callback)();
-        } catch (...) {
-            // There is nobody to catch it behind the C boundary.
-        }
+        detail::call_quietly(*callback);
     }
 
     [[nodiscard]] result<token> look(std::uint32_t timeout_ms) const {
@@ -758,11 +802,7 @@ private:
 
     template <typename Function, typename... Arguments>
     static void call(void* user_data, Arguments... arguments) noexcept {
-        try {
-            (*static_cast<Function*>(user_data))(arguments...);
-        } catch (...) {
-            // There is nobody to catch it behind the C boundary.
-        }
+        detail::call_quietly(*static_cast<Function*>(user_data), arguments...);
     }
 
     detail::owner<apivideo_config, apivideo_config_free> handle_;
@@ -822,6 +862,7 @@ public:
         return ask(apivideo_get_token_valid_for, validity_ms(min_validity));
     }
 
+#if defined(__cpp_exceptions)
     /// get_token() without waiting: the answer comes to a future, and so do all errors. Does not
     /// block.
     ///
@@ -831,7 +872,7 @@ public:
     [[nodiscard]] std::future<token> get_token_async(
         milliseconds min_validity = milliseconds(0)) const {
         struct call {
-            std::promise<token> promise;
+            std::promise<token> promise{};
             operation started{nullptr};
 
             void settle(result<token> answer) {
@@ -860,6 +901,7 @@ public:
         }
         return future;
     }
+#endif
 
     /// get_token() without waiting: the answer comes to an operation. For event loops, and for
     /// waits that are to be sliced or cancelled. Does not block. Errors come with the operation.
@@ -962,6 +1004,12 @@ private:
     detail::owner<apivideo_client, close> handle_;
 };
 
+#if !defined(__cpp_exceptions)
+}  // namespace no_exceptions
+#endif
+
 }  // namespace apivideo
+
+#undef APIVIDEO_HPP_VISIBLE
 
 #endif  // APIVIDEO_HPP

@@ -105,6 +105,7 @@ part_cpp() {
             return 1
         "$build/cpp_test-$kind" || return 1
     done
+    sh tests/c/cpp_builds.sh
 }
 
 # --- The ABI's promises ---
