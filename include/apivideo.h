@@ -480,6 +480,20 @@ apivideo_status apivideo_authenticate(const apivideo_client *client,
                                       apivideo_error **error_out);
 
 /**
+ * apivideo_authenticate() without waiting: the answer comes to an operation. For event loops, and
+ * for bindings that would spend a thread otherwise.
+ *
+ * `operation_out`: the operation, to be freed with apivideo_operation_free(); it may outlive the
+ * client. `error_out`: may be NULL. Any thread may call this; it never blocks. The operation ends by
+ * itself after the wait timeout.
+ *
+ * Errors: NULL_ARGUMENT. All others come with the operation.
+ */
+apivideo_status apivideo_authenticate_start(const apivideo_client *client,
+                                            apivideo_operation **operation_out,
+                                            apivideo_error **error_out);
+
+/**
  * POST /auth/refresh with the client's refresh token, now. The new token becomes the client's own.
  *
  * Programs have no need of this: apivideo_get_token() does what is necessary. Calls at the same time share one exchange.
@@ -492,7 +506,17 @@ apivideo_status apivideo_refresh(const apivideo_client *client,
                                  apivideo_error **error_out);
 
 /**
- * Tells that the API answered 401 to a request with this token. The next apivideo_get_token() gets another with the API key.
+ * apivideo_refresh() without waiting: the answer comes to an operation, as with
+ * apivideo_authenticate_start().
+ *
+ * Errors: NULL_ARGUMENT. All others come with the operation.
+ */
+apivideo_status apivideo_refresh_start(const apivideo_client *client,
+                                       apivideo_operation **operation_out,
+                                       apivideo_error **error_out);
+
+/**
+ * Reports a 401: the API rejected a request with this token. The next apivideo_get_token() gets another with the API key.
  *
  * Does nothing if the client has a newer token already, so every request that got a 401 may report it. Does not block and
  * sends nothing. Any thread may call this. `rejected` stays the caller's. `error_out`: may be NULL.

@@ -6,12 +6,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::cache::exchange::{Endpoint, Outcome, Request};
+use crate::cache::policy;
 use crate::error::{Error, Problem, Status};
 use crate::ffi::secret::Secret;
 use crate::http::{Http, Reply};
-use crate::keeper::Endpoint;
-use crate::keeper::policy;
-use crate::keeper::state::{Outcome, Request};
 use crate::text::one_line;
 
 /// The longest text of a server's that is passed on.
@@ -43,8 +42,8 @@ impl Auth {
         }
         let body = match request {
             Request::ApiKey { .. } => Body::ApiKey(self.api_key.as_str()),
-            Request::Refresh(grant) => {
-                Body::RefreshToken(grant.refresh_token().map_or("", Secret::as_str))
+            Request::Refresh(set) => {
+                Body::RefreshToken(set.refresh_token().map_or("", Secret::as_str))
             }
         };
         serde_json::to_string(&body).unwrap_or_default()
@@ -53,9 +52,9 @@ impl Auth {
     /// The secrets that a hostile server could send back for us to log.
     fn secrets<'a>(&'a self, request: &'a Request) -> Vec<&'a str> {
         let mut secrets = vec![self.api_key.as_str()];
-        if let Some(grant) = request.grant() {
-            secrets.push(grant.access_token());
-            secrets.extend(grant.refresh_token().map(Secret::as_str));
+        if let Some(set) = request.token_set() {
+            secrets.push(set.access_token());
+            secrets.extend(set.refresh_token().map(Secret::as_str));
         }
         secrets
     }
@@ -256,8 +255,8 @@ fn refusal(status: Status, reply: &Reply, request: &Request, secrets: &[&str]) -
 /// its count of requests begins anew: that is an order to wait only beside a 429.
 fn retry_after_ms(reply: &Reply) -> Option<u64> {
     match reply.status {
-        429 => reply.rate_limit_retry_after_ms.or(reply.retry_after_ms),
-        503 => reply.retry_after_ms,
+        429 => reply.waits.rate_limit_ms.or(reply.waits.retry_after_ms),
+        503 => reply.waits.retry_after_ms,
         _ => None,
     }
 }
@@ -298,19 +297,18 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::clock::Now;
     use crate::config::Config;
-    use crate::token::Grant;
+    use crate::http::Waits;
+    use crate::token::TokenSet;
 
     fn auth() -> Auth {
-        Auth::new(Config::default().http().unwrap(), "the key")
+        Auth::new(Config::default().http(), "the key")
     }
 
     fn reply(status: u16, body: &str) -> Reply {
         Reply {
             status,
-            rate_limit_retry_after_ms: None,
-            retry_after_ms: None,
+            waits: Waits::default(),
             body: Ok(body.as_bytes().to_vec()),
         }
     }
@@ -329,12 +327,7 @@ mod tests {
     }
 
     fn refresh_request() -> Request {
-        let sent = Now {
-            wall_ms: 0,
-            mono_ms: 0,
-        };
-        let grant = Grant::new("access", Some("refresh"), 3_600_000, sent, 0.5);
-        Request::Refresh(Arc::new(grant))
+        Request::Refresh(Arc::new(TokenSet::for_an_hour("access", Some("refresh"))))
     }
 
     /// How a request fails, and whether its refresh token is spent; `None` for what was rejected.
@@ -606,10 +599,13 @@ mod tests {
 
     #[test]
     fn api_videos_header_counts_with_429_and_the_standard_one_with_503_too() {
-        let wait = |status, rate_limit_retry_after_ms, retry_after_ms| {
-            let reply = Reply {
-                rate_limit_retry_after_ms,
+        let wait = |status, rate_limit_ms, retry_after_ms| {
+            let waits = Waits {
+                rate_limit_ms,
                 retry_after_ms,
+            };
+            let reply = Reply {
+                waits,
                 ..reply(status, PROBLEM)
             };
             failure(&key_request(), &reply).0.retry_after_ms

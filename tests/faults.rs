@@ -1,5 +1,5 @@
 //! The whole way over real sockets: callers, readers and callbacks in trouble. What each fault does is in `matrix.rs`, and
-//! what a connection does that is lost at any byte in `cuts.rs`.
+//! what a connection does that is lost at any byte in `connection_loss.rs`.
 
 #![allow(clippy::unwrap_used)] // A test that panics has failed.
 

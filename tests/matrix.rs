@@ -24,7 +24,7 @@ use apivideo::{Client, Error, Status, Token};
 use apivideo_sandbox::{Fault, FaultRule, On, Payload, Sandbox};
 use serde_json::json;
 
-use common::door::{Door, Way};
+use common::fault_proxy::{FaultProxy, Way};
 use common::{assert_no_refresh_token_came_twice, client_with, config_for, eventually};
 use time_travel::travel;
 
@@ -199,6 +199,8 @@ fn table() -> Vec<Row> {
         row("103 before the reply",             before(EARLY_HINTS, "", ""),                Token(3_600_000),           NEVER,      Nothing,      AT_ONCE),
         row("100 and 102 before the reply",     before(CONTINUE, "", ""),                   Token(3_600_000),           NEVER,      Nothing,      AT_ONCE),
         row("100 headers more",                 before("", headers(100), ""),               Token(3_600_000),           NEVER,      Nothing,      AT_ONCE),
+        row("200 headers more",                 before("", headers(200), ""),               Token(3_600_000),           NEVER,      Nothing,      AT_ONCE),
+        row("a folded header",                  before("", "X-Folded: a\r\n b\r\n", ""),    Token(3_600_000),           NEVER,      Nothing,      AT_ONCE),
         row("a byte order mark",                before("", "", "\u{feff}"),                 Token(3_600_000),           NEVER,      Nothing,      AT_ONCE),
 
         row("no HTTP",                          raw("\u{1}garbage\r\n\r\n"),                 Fails(ProtocolError, 0),    SOON,       Key,          AT_ONCE),
@@ -397,16 +399,16 @@ fn expect(row: &Row, struck: Struck) -> Expected {
 struct Stage {
     plain: Sandbox,
     secure: Sandbox,
-    door_to_plain: Door,
-    door_to_secure: Door,
+    door_to_plain: FaultProxy,
+    door_to_secure: FaultProxy,
 }
 
 impl Stage {
     fn new() -> Stage {
         let (plain, secure) = (common::sandbox(), common::tls_sandbox());
         Stage {
-            door_to_plain: Door::before(plain.address()),
-            door_to_secure: Door::before(secure.address()),
+            door_to_plain: FaultProxy::before(plain.address()),
+            door_to_secure: FaultProxy::before(secure.address()),
             plain,
             secure,
         }
