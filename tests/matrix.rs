@@ -204,6 +204,8 @@ fn table() -> Vec<Row> {
         row("103 before the reply",             before(EARLY_HINTS, "", ""),                Token(3_600_000),           NEVER,      Nothing,      AT_ONCE),
         row("100 and 102 before the reply",     before(CONTINUE, "", ""),                   Token(3_600_000),           NEVER,      Nothing,      AT_ONCE),
         row("100 headers more",                 before("", headers(100), ""),               Token(3_600_000),           NEVER,      Nothing,      AT_ONCE),
+        row("200 headers more",                 before("", headers(200), ""),               Token(3_600_000),           NEVER,      Nothing,      AT_ONCE),
+        row("a folded header",                  before("", "X-Folded: a\r\n b\r\n", ""),    Token(3_600_000),           NEVER,      Nothing,      AT_ONCE),
         row("a byte order mark",                before("", "", "\u{feff}"),                 Token(3_600_000),           NEVER,      Nothing,      AT_ONCE),
 
         row("no HTTP",                          raw("\u{1}garbage\r\n\r\n"),                 Fails(ProtocolError, 0),    SOON,       Key,          AT_ONCE),
