@@ -54,7 +54,8 @@ const LARGEST_CA_FILE: u64 = 4 * 1024 * 1024;
 type LogFn = Arc<dyn Fn(LogLevel, &str) + Send + Sync>;
 type StateFn = Arc<dyn Fn(TokenState) + Send + Sync>;
 
-/// Settings for a client. Each setter checks its value and names the setting that is out of range.
+/// Settings for a client. A setter checks its value; its error names the setting that is out of
+/// range, and leaves it as it was.
 #[derive(Clone)]
 pub struct Config {
     base_url: String,
@@ -98,65 +99,70 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Production (the default) or sandbox. The last of this and [`Config::set_base_url`] counts.
+    /// Sets the environment that the key belongs to. Default: production. This replaces an earlier
+    /// [`Config::set_base_url`], and the other way round.
     pub fn set_environment(&mut self, environment: Environment) {
         self.base_url = environment.base_url().to_owned();
     }
 
-    /// Another server: `https://…`, or `http://…` on the machine's own loopback addresses only.
+    /// Sets another server: `https://host[:port][/path]`, or `http://…` on the machine's own
+    /// loopback addresses only.
     pub fn set_base_url(&mut self, url: &str) -> Result<(), Error> {
         self.base_url = checked_base_url(url)?;
         Ok(())
     }
 
-    /// The application's name and version, sent as `AV-Origin-App`.
+    /// Sets the application's name and version, which are sent as `AV-Origin-App`. Default: none.
     pub fn set_app(&mut self, name: &str, version: &str) -> Result<(), Error> {
         self.app = Some(origin("app", name, version)?);
         Ok(())
     }
 
-    /// The name and version of an SDK built on this library, sent as `AV-Origin-Sdk`.
+    /// Sets the name and version of an SDK that is built on this library, which are sent as
+    /// `AV-Origin-Sdk`. Default: none.
     pub fn set_sdk(&mut self, name: &str, version: &str) -> Result<(), Error> {
         self.sdk = Some(origin("sdk", name, version)?);
         Ok(())
     }
 
-    /// For name resolution, and again for the connection with its TLS handshake: 1 to 60,000 ms, 3,000 by default.
+    /// Sets the time limit for resolving the server's name, and the same again for connecting and
+    /// the TLS handshake: 1 to 60,000 ms. Default: 3,000.
     pub fn set_connect_timeout_ms(&mut self, ms: u32) -> Result<(), Error> {
         let range = 1..=LONGEST_CONNECT_TIMEOUT_MS;
         self.connect_timeout_ms = in_range("connect_timeout_ms", ms, range)?;
         Ok(())
     }
 
-    /// For one HTTP exchange as a whole: 1 to 300,000 ms, 10,000 by default.
+    /// Sets the time limit for one HTTP exchange as a whole: 1 to 300,000 ms. Default: 10,000.
     pub fn set_attempt_timeout_ms(&mut self, ms: u32) -> Result<(), Error> {
         let range = 1..=LONGEST_ATTEMPT_TIMEOUT_MS;
         self.attempt_timeout_ms = in_range("attempt_timeout_ms", ms, range)?;
         Ok(())
     }
 
-    /// How long a call waits for its answer: 0 to 3,600,000 ms, 30,000 by default. With 0 a call only takes what is
-    /// there, but an exchange that is needed is started all the same.
+    /// Sets how long a call waits for its answer: 0 to 3,600,000 ms. Default: 30,000. With 0 a call
+    /// never waits: it returns a token that is there, or else starts the exchange and fails.
     pub fn set_wait_timeout_ms(&mut self, ms: u32) -> Result<(), Error> {
         let range = 0..=LONGEST_WAIT_TIMEOUT_MS;
         self.wait_timeout_ms = in_range("wait_timeout_ms", ms, range)?;
         Ok(())
     }
 
-    /// While no valid token can be had: `false` (the default) gives callers the last error at once, `true` lets them
-    /// wait for the next tries, up to the wait timeout.
+    /// Sets what a call does while no valid token can be obtained. With `false`, the default, it
+    /// returns the last exchange's error at once. With `true` it waits for the next tries, up to
+    /// the wait timeout.
     pub fn set_wait_for_recovery(&mut self, wait: bool) {
         self.wait_for_recovery = wait;
     }
 
-    /// Renew the token even when nobody reads it. Off by default.
+    /// Sets whether the token is renewed even while nobody reads it. Default: no.
     pub fn set_keep_fresh(&mut self, keep_fresh: bool) {
         self.keep_fresh = keep_fresh;
     }
 
-    /// `http://[user:password@]host[:port]`, user and password percent-encoded, or an empty text for no proxy. By default
-    /// `HTTPS_PROXY` and `NO_PROXY` of the environment count, as they are when the client is made. Loopback addresses never
-    /// go through a proxy.
+    /// Sets the proxy: `http://[user:password@]host[:port]`, user and password percent-encoded, or
+    /// an empty text for no proxy. Default: `HTTPS_PROXY` and `NO_PROXY` of the environment, as
+    /// they are when the client is made. Loopback addresses never go through a proxy.
     pub fn set_proxy(&mut self, url: &str) -> Result<(), Error> {
         self.proxy = match url {
             "" => ProxyChoice::Direct,
@@ -165,13 +171,15 @@ impl Config {
         Ok(())
     }
 
-    /// A file of CA certificates in PEM, trusted besides the system's. Read now.
+    /// Sets a file of CA certificates in PEM that are trusted in addition to the system's. The file
+    /// is read now. Default: none.
     pub fn set_ca_file(&mut self, path: &str) -> Result<(), Error> {
         self.extra_roots = certificates(path)?;
         Ok(())
     }
 
-    /// Has `log` called with each line up to `level`, from any thread, outside every lock.
+    /// Calls `log` with each line up to `level`. The calls come on any thread, and while no lock is
+    /// held.
     pub fn set_log(
         &mut self,
         level: LogLevel,
@@ -180,17 +188,18 @@ impl Config {
         self.log = Some((level, Arc::new(log)));
     }
 
-    /// No log, as by default.
+    /// Turns the log off, which is the default.
     pub fn clear_log(&mut self) {
         self.log = None;
     }
 
-    /// Has `on_state` called whenever the token's state has changed, from any thread, outside every lock.
+    /// Calls `on_state` whenever the token's state has changed. The calls come on any thread, and
+    /// while no lock is held.
     pub fn set_on_state(&mut self, on_state: impl Fn(TokenState) + Send + Sync + 'static) {
         self.on_state = Some(Arc::new(on_state));
     }
 
-    /// No state callback, as by default.
+    /// Removes the state callback. By default there is none.
     pub fn clear_on_state(&mut self) {
         self.on_state = None;
     }
@@ -328,8 +337,8 @@ fn checked_base_url(url: &str) -> Result<String, Error> {
     Ok(url.trim_end_matches('/').to_owned())
 }
 
-/// A URL's host, if it and the port are well-formed: `http` lets through what is neither a name nor an address, and leaves a
-/// port that is no number out.
+/// A URL's host, if it and the port are well-formed: `http` lets through what is neither a name nor
+/// an address, and leaves a port that is no number out.
 fn checked_host(url: &Uri) -> Option<&str> {
     let authority = url.authority()?.as_str();
     let after_user = authority.rsplit('@').next()?;
@@ -383,7 +392,8 @@ fn origin(setting: &str, name: &str, version: &str) -> Result<String, Error> {
 
 /// A proxy's URL may hold a password, so no message repeats it.
 ///
-/// `http` drops what follows a `#`, and a password with one in it would leave half of itself as the host.
+/// `http` drops what follows a `#`, and a password with one in it would leave half of itself as the
+/// host.
 fn checked_proxy(url: &str, setting: &str) -> Result<Proxy, Error> {
     let parsed: Uri = url.parse().unwrap_or_default();
     let plain = url.bytes().all(|b| b.is_ascii_graphic() && b != b'#');
