@@ -140,9 +140,11 @@ static void *wait_until_stopped(void *unused) {
 static void a_child_can_wait_though_its_parents_threads_were_waiting(void) {
     enum { THREADS = 8, CHILDREN = 100 };
     pthread_t threads[THREADS];
+    apivideo_config *patient = test_config();
     int i, failed = 0;
+    REQUIRE(apivideo_config_set_attempt_timeout_ms(patient, 300000, NULL) == APIVIDEO_STATUS_OK);
     sandbox_fault("{\"on\": \"api-key\", \"times\": 0, \"fault\": {\"kind\": \"hang\"}}");
-    client = test_client();
+    client = client_with(patient);
     stop = 0;
     for (i = 0; i < THREADS; i++)
         REQUIRE(pthread_create(&threads[i], NULL, wait_until_stopped, NULL) == 0);
