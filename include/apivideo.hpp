@@ -928,6 +928,12 @@ public:
     token authenticate() const { return try_authenticate().value(); }
     /// As above, without throwing.
     result<token> try_authenticate() const { return ask(apivideo_authenticate); }
+    /// Starts authenticate() and returns at once. An operation receives the token or the error.
+    [[nodiscard]] operation authenticate_start() const { return try_authenticate_start().value(); }
+    /// As above, without throwing.
+    [[nodiscard]] result<operation> try_authenticate_start() const {
+        return start(apivideo_authenticate_start);
+    }
 
     /// Sends POST /auth/refresh now. The new token becomes the client's own. Programs need not call
     /// this: get_token() does what is necessary. This never uses the API key instead.
@@ -936,6 +942,12 @@ public:
     token refresh() const { return try_refresh().value(); }
     /// As above, without throwing.
     result<token> try_refresh() const { return ask(apivideo_refresh); }
+    /// Starts refresh() and returns at once. An operation receives the token or the error.
+    [[nodiscard]] operation refresh_start() const { return try_refresh_start().value(); }
+    /// As above, without throwing.
+    [[nodiscard]] result<operation> try_refresh_start() const {
+        return start(apivideo_refresh_start);
+    }
 
     /// Gives the id of the token that get_token() would return at once. 0 if it would have to wait.
     /// Never blocks.
@@ -985,6 +997,13 @@ private:
     result<token> ask(Function function, Arguments... arguments) const {
         return detail::make<token>([&](const apivideo_token** out, apivideo_error** why) {
             return function(native_handle(), arguments..., out, why);
+        });
+    }
+
+    template <typename Function>
+    result<operation> start(Function function) const {
+        return detail::make<operation>([&](apivideo_operation** out, apivideo_error** why) {
+            return function(native_handle(), out, why);
         });
     }
 

@@ -8,7 +8,7 @@ use super::error::apivideo_error;
 use super::operation::apivideo_operation;
 use super::statistics::apivideo_statistics;
 use super::token::apivideo_token;
-use crate::client::{Access, Client};
+use crate::client::{Client, ClientInner, Operation};
 use crate::config::Config;
 use crate::error::{Error, Status};
 use crate::ffi::boundary::{
@@ -27,13 +27,16 @@ handle!(apivideo_client = BoxHandle of Client);
 /// Makes a client. Sends no request: the client gets its first token when a caller first asks for
 /// one.
 ///
-/// `api_key`: the key, which is copied: 1 to 4,096 bytes, no control characters, no white space at
-/// either end. `config`: the settings, which are copied; NULL means the defaults. `client_out`:
-/// receives the client. Free it with apivideo_client_free(). `error_out`: may be NULL. Any thread
-/// may call this.
+/// `api_key`: the key alone, which is copied: 1 to 4,096 characters of visible ASCII. It is
+/// refused, with the reason, if something came along with it: quotes, a byte order mark, `Bearer `,
+/// `NAME=`, or a variable that nothing replaced. `config`: the settings, which are copied; NULL
+/// means the defaults. `client_out`: receives the client. Free it with apivideo_client_free().
+/// `error_out`: may be NULL. Any thread may call this.
 ///
-/// Errors: NULL_ARGUMENT; INVALID_UTF8; INVALID_ARGUMENT if the key, or a proxy setting of the
-/// environment, is malformed.
+/// The environment's proxy and certificate settings are read now, see apivideo_config_set_proxy()
+/// and apivideo_config_set_ca_file().
+///
+/// Errors: NULL_ARGUMENT, INVALID_UTF8, INVALID_ARGUMENT.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apivideo_client_new(
     api_key: *const c_char,
@@ -75,15 +78,15 @@ unsafe fn token_call(
     client: *const apivideo_client,
     token_out: *mut *const apivideo_token,
     error_out: *mut *mut apivideo_error,
-    call: impl FnOnce(Access) -> Result<Arc<Token>, Error>,
+    call: impl FnOnce(ClientInner) -> Result<Arc<Token>, Error>,
 ) -> Status {
     // SAFETY: the header asks for valid pointers or NULL.
     unsafe {
         clear(token_out.cast::<*mut apivideo_token>());
         guard(error_out, || {
             require_out(token_out, "token_out")?;
-            let access = borrow(client, "client")?.access();
-            give_arc(token_out, call(access)?);
+            let inner = borrow(client, "client")?.inner();
+            give_arc(token_out, call(inner)?);
             Ok(())
         })
     }
@@ -116,8 +119,8 @@ pub unsafe extern "C" fn apivideo_get_token(
             give_arc(token_out, token);
             return Status::Ok;
         }
-        token_call(client, token_out, error_out, |access| {
-            access.get_token_valid_for(0)
+        token_call(client, token_out, error_out, |inner| {
+            inner.get_token_valid_for(0)
         })
     }
 }
@@ -152,8 +155,8 @@ pub unsafe extern "C" fn apivideo_get_token_valid_for(
 ) -> Status {
     // SAFETY: as the header asks.
     unsafe {
-        token_call(client, token_out, error_out, |access| {
-            access.get_token_valid_for(min_validity_ms)
+        token_call(client, token_out, error_out, |inner| {
+            inner.get_token_valid_for(min_validity_ms)
         })
     }
 }
@@ -174,14 +177,27 @@ pub unsafe extern "C" fn apivideo_get_token_start(
     operation_out: *mut *mut apivideo_operation,
     error_out: *mut *mut apivideo_error,
 ) -> Status {
+    // SAFETY: as the header asks.
+    unsafe {
+        start_call(client, operation_out, error_out, |inner| {
+            inner.start_get_token(min_validity_ms)
+        })
+    }
+}
+
+/// The body of every call that gives an operation.
+unsafe fn start_call(
+    client: *const apivideo_client,
+    operation_out: *mut *mut apivideo_operation,
+    error_out: *mut *mut apivideo_error,
+    start: impl FnOnce(ClientInner) -> Operation,
+) -> Status {
     // SAFETY: the header asks for valid pointers or NULL.
     unsafe {
         clear(operation_out);
         guard(error_out, || {
             require_out(operation_out, "operation_out")?;
-            let operation = borrow(client, "client")?
-                .access()
-                .start_get_token(min_validity_ms);
+            let operation = start(borrow(client, "client")?.inner());
             give_box(operation_out, || operation);
             Ok(())
         })
@@ -201,7 +217,28 @@ pub unsafe extern "C" fn apivideo_authenticate(
     error_out: *mut *mut apivideo_error,
 ) -> Status {
     // SAFETY: as the header asks.
-    unsafe { token_call(client, token_out, error_out, |access| access.authenticate()) }
+    unsafe { token_call(client, token_out, error_out, |inner| inner.authenticate()) }
+}
+
+/// Starts apivideo_authenticate() and returns at once. An operation receives the answer.
+///
+/// `operation_out`: receives the operation. Free it with apivideo_operation_free(); it may outlive
+/// the client. `error_out`: may be NULL. Any thread may call this. It never blocks. The operation
+/// is complete after the wait timeout at the latest.
+///
+/// Errors: NULL_ARGUMENT. The operation reports all others.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn apivideo_authenticate_start(
+    client: *const apivideo_client,
+    operation_out: *mut *mut apivideo_operation,
+    error_out: *mut *mut apivideo_error,
+) -> Status {
+    // SAFETY: as the header asks.
+    unsafe {
+        start_call(client, operation_out, error_out, |inner| {
+            inner.start_authenticate()
+        })
+    }
 }
 
 /// Sends POST /auth/refresh with the client's refresh token now. The new token becomes the client's
@@ -220,7 +257,25 @@ pub unsafe extern "C" fn apivideo_refresh(
     error_out: *mut *mut apivideo_error,
 ) -> Status {
     // SAFETY: as the header asks.
-    unsafe { token_call(client, token_out, error_out, |access| access.refresh()) }
+    unsafe { token_call(client, token_out, error_out, |inner| inner.refresh()) }
+}
+
+/// Starts apivideo_refresh() and returns at once. An operation receives the answer, as with
+/// apivideo_authenticate_start().
+///
+/// Errors: NULL_ARGUMENT. The operation reports all others.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn apivideo_refresh_start(
+    client: *const apivideo_client,
+    operation_out: *mut *mut apivideo_operation,
+    error_out: *mut *mut apivideo_error,
+) -> Status {
+    // SAFETY: as the header asks.
+    unsafe {
+        start_call(client, operation_out, error_out, |inner| {
+            inner.start_refresh()
+        })
+    }
 }
 
 /// Reports a 401: the API rejected a request with this token. The next apivideo_get_token() gets
@@ -242,8 +297,8 @@ pub unsafe extern "C" fn apivideo_invalidate_token(
     // SAFETY: the header asks for valid pointers or NULL.
     unsafe {
         guard(error_out, || {
-            let access = borrow(client, "client")?.access();
-            access.invalidate(borrow(rejected, "rejected")?)
+            let inner = borrow(client, "client")?.inner();
+            inner.invalidate(borrow(rejected, "rejected")?)
         })
     }
 }
@@ -265,7 +320,7 @@ pub unsafe extern "C" fn apivideo_client_get_statistics(
         clear(statistics_out);
         guard(error_out, || {
             require_out(statistics_out, "statistics_out")?;
-            let statistics = borrow(client, "client")?.access().statistics();
+            let statistics = borrow(client, "client")?.inner().statistics();
             give_box(statistics_out, || statistics);
             Ok(())
         })
