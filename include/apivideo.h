@@ -109,9 +109,10 @@ enum apivideo_status
    */
   APIVIDEO_STATUS_INVALID_UTF8 = 3,
   /**
-   * api.video itself refused the API key: it is wrong, revoked, of the other environment, or its
-   * account is suspended. Check the key. Later calls try it again, after 30 seconds at first and
-   * 5 minutes at most: mending it on the server is enough.
+   * api.video itself refused the API key: it is wrong or revoked, it belongs to the other
+   * environment, or its account is suspended. Check the key. Later calls try it again, first
+   * after 30 seconds and then after 5 minutes at most, so it is enough to repair the key on the
+   * server.
    */
   APIVIDEO_STATUS_KEY_REJECTED = 4,
   /**
@@ -138,9 +139,9 @@ enum apivideo_status
    */
   APIVIDEO_STATUS_SERVER_ERROR = 9,
   /**
-   * The reply is not one that api.video documents: malformed, too large, a redirect, a
-   * firewall's or a sign-in page. Check the base URL and what stands in between. Retry after the
-   * error's delay.
+   * The reply is not one that api.video documents: it is malformed, too large, a redirect, or
+   * the page of a firewall or a sign-in. Check the base URL and what stands in between. Retry
+   * after the error's delay.
    */
   APIVIDEO_STATUS_PROTOCOL_ERROR = 10,
   /**
@@ -421,14 +422,16 @@ extern "C" {
  * Makes a client. Sends no request: the client gets its first token when a caller first asks for
  * one.
  *
- * `api_key`: the key alone, which is copied: 1 to 4,096 characters of visible ASCII. What came
- * along with it is refused by name: quotes, a byte order mark, `Bearer `, `NAME=`, a variable that
- * nothing replaced. `config`: the settings, which are copied; NULL means the defaults.
- * `client_out`: receives the client. Free it with apivideo_client_free(). `error_out`: may be
- * NULL. Any thread may call this.
+ * `api_key`: the key alone, which is copied: 1 to 4,096 characters of visible ASCII. It is
+ * refused, with the reason, if something came along with it: quotes, a byte order mark, `Bearer `,
+ * `NAME=`, or a variable that nothing replaced. `config`: the settings, which are copied; NULL
+ * means the defaults. `client_out`: receives the client. Free it with apivideo_client_free().
+ * `error_out`: may be NULL. Any thread may call this.
  *
- * Errors: NULL_ARGUMENT; INVALID_UTF8; INVALID_ARGUMENT with what is wrong with
- * the key.
+ * The environment's proxy and certificate settings are read now, see apivideo_config_set_proxy()
+ * and apivideo_config_set_ca_file().
+ *
+ * Errors: NULL_ARGUMENT, INVALID_UTF8, INVALID_ARGUMENT.
  */
 apivideo_status apivideo_client_new(const char *api_key,
                                     const apivideo_config *config,
@@ -515,14 +518,13 @@ apivideo_status apivideo_authenticate(const apivideo_client *client,
                                       apivideo_error **error_out);
 
 /**
- * apivideo_authenticate() without waiting: the answer comes to an operation. For event loops, and
- * for bindings that would spend a thread otherwise.
+ * Starts apivideo_authenticate() and returns at once. An operation receives the answer.
  *
- * `operation_out`: the operation, to be freed with apivideo_operation_free(); it may outlive the
- * client. `error_out`: may be NULL. Any thread may call this; it never blocks. The operation ends
- * by itself after the wait timeout.
+ * `operation_out`: receives the operation. Free it with apivideo_operation_free(); it may outlive
+ * the client. `error_out`: may be NULL. Any thread may call this. It never blocks. The operation
+ * is complete after the wait timeout at the latest.
  *
- * Errors: NULL_ARGUMENT. All others come with the operation.
+ * Errors: NULL_ARGUMENT. The operation reports all others.
  */
 apivideo_status apivideo_authenticate_start(const apivideo_client *client,
                                             apivideo_operation **operation_out,
@@ -544,10 +546,10 @@ apivideo_status apivideo_refresh(const apivideo_client *client,
                                  apivideo_error **error_out);
 
 /**
- * apivideo_refresh() without waiting: the answer comes to an operation, as with
+ * Starts apivideo_refresh() and returns at once. An operation receives the answer, as with
  * apivideo_authenticate_start().
  *
- * Errors: NULL_ARGUMENT. All others come with the operation.
+ * Errors: NULL_ARGUMENT. The operation reports all others.
  */
 apivideo_status apivideo_refresh_start(const apivideo_client *client,
                                        apivideo_operation **operation_out,
@@ -702,12 +704,17 @@ apivideo_status apivideo_config_set_keep_fresh(apivideo_config *config,
                                                apivideo_error **error_out);
 
 /**
- * Sets the proxy. Default: HTTPS_PROXY and NO_PROXY of the environment, as they are when the
- * client is made.
+ * Sets the proxy. NO_PROXY of the environment then does not count.
  *
- * `url`: `http://[user:password@]host[:port]`, or `https://` for a proxy that itself speaks TLS;
- * "" means no proxy. User and password are percent-encoded. Loopback addresses never go through a
- * proxy. `error_out`: may be NULL.
+ * `url`: `scheme://[user:password@]host[:port]`, or "" for no proxy. User and password are
+ * percent-encoded. The scheme is `http`, `https` (the proxy itself speaks TLS), `socks4`,
+ * `socks4a`, `socks5` or `socks5h` (with `a` and `h` the proxy resolves the server's name). The
+ * default port is 443 with `https`, else 1080. Loopback addresses never go through a proxy.
+ * `error_out`: may be NULL.
+ *
+ * The default is the environment, as it is when the client is made, and as curl reads it: the
+ * first of `https_proxy`, `HTTPS_PROXY`, `all_proxy` and `ALL_PROXY`, unless `no_proxy` or
+ * `NO_PROXY` names the server. If that is not the URL of a proxy, each exchange fails and says so.
  *
  * Errors: NULL_ARGUMENT, INVALID_UTF8, INVALID_ARGUMENT.
  */
@@ -716,12 +723,18 @@ apivideo_status apivideo_config_set_proxy(apivideo_config *config,
                                           apivideo_error **error_out);
 
 /**
- * Sets a file of CA certificates that are trusted in addition to the system's. Default: none. The
- * file is PEM and at most 4 MiB, and it is read now. TLS verification cannot be turned off.
- * `error_out`: may be NULL.
+ * Sets a file of certificates in PEM that are trusted in addition to the system's: CAs'
+ * certificates, or a server's own. Default: none. TLS verification cannot be turned off.
  *
- * Errors: NULL_ARGUMENT; INVALID_UTF8; INVALID_ARGUMENT if the file cannot be read, contains no
- * certificate or contains a broken one.
+ * `path`: the file, at most 4 MiB. It is read now. A client looks once an hour at most whether it
+ * has changed, and then reads it again. Broken certificates in it are left out. `error_out`: may
+ * be NULL.
+ *
+ * The system's certificates are where its distributor puts them, or where `SSL_CERT_FILE` and
+ * `SSL_CERT_DIR` of the environment point when the client is made.
+ *
+ * Errors: NULL_ARGUMENT; INVALID_UTF8; INVALID_ARGUMENT if the file cannot be read or contains no
+ * certificate that can be used.
  */
 apivideo_status apivideo_config_set_ca_file(apivideo_config *config,
                                             const char *path,

@@ -928,7 +928,7 @@ public:
     token authenticate() const { return try_authenticate().value(); }
     /// As above, without throwing.
     result<token> try_authenticate() const { return ask(apivideo_authenticate); }
-    /// authenticate() without waiting: the answer comes to an operation. Does not block.
+    /// Starts authenticate() and returns at once. An operation receives the token or the error.
     [[nodiscard]] operation authenticate_start() const { return try_authenticate_start().value(); }
     /// As above, without throwing.
     [[nodiscard]] result<operation> try_authenticate_start() const {
@@ -942,7 +942,7 @@ public:
     token refresh() const { return try_refresh().value(); }
     /// As above, without throwing.
     result<token> try_refresh() const { return ask(apivideo_refresh); }
-    /// refresh() without waiting: the answer comes to an operation. Does not block.
+    /// Starts refresh() and returns at once. An operation receives the token or the error.
     [[nodiscard]] operation refresh_start() const { return try_refresh_start().value(); }
     /// As above, without throwing.
     [[nodiscard]] result<operation> try_refresh_start() const {

@@ -156,14 +156,14 @@ impl Config {
         self.keep_fresh = keep_fresh;
     }
 
-    /// `scheme://[user:password@]host[:port]`, user and password percent-encoded, or an empty text
-    /// for no proxy. The scheme is `http`, `https` (the proxy speaks TLS itself), `socks4`,
-    /// `socks4a`, `socks5` or `socks5h` (with `a` and `h` the proxy resolves the server's name);
-    /// the port is 1080 by default, or 443 with `https`.
+    /// Sets the proxy: `scheme://[user:password@]host[:port]`, user and password percent-encoded,
+    /// or an empty text for no proxy. The scheme is `http`, `https` (the proxy itself speaks TLS),
+    /// `socks4`, `socks4a`, `socks5` or `socks5h` (with `a` and `h` the proxy resolves the server's
+    /// name). The default port is 443 with `https`, else 1080.
     ///
-    /// By default the environment counts, as it is when the client is made, and as curl reads it:
-    /// the first of `https_proxy`, `HTTPS_PROXY`, `all_proxy` and `ALL_PROXY`, unless `no_proxy` or
-    /// `NO_PROXY` names the server. One that is no proxy's URL is an error of each exchange.
+    /// The default is the environment, as it is when the client is made, and as curl reads it: the
+    /// first of `https_proxy`, `HTTPS_PROXY`, `all_proxy` and `ALL_PROXY`, unless `no_proxy` or
+    /// `NO_PROXY` names the server. If that is not the URL of a proxy, each exchange fails.
     /// Loopback addresses never go through a proxy.
     pub fn set_proxy(&mut self, url: &str) -> Result<(), Error> {
         self.proxy = match url {
@@ -177,12 +177,12 @@ impl Config {
         Ok(())
     }
 
-    /// A file of certificates in PEM, trusted besides the system's: CAs', or a server's own. Read
-    /// now, and again when it has changed, for which it is looked at once an hour at most. What is
-    /// broken in it is left out.
+    /// Sets a file of certificates in PEM that are trusted in addition to the system's: CAs'
+    /// certificates, or a server's own. It is read now. A client looks once an hour at most whether
+    /// it has changed, and then reads it again. Broken certificates in it are left out.
     ///
     /// The system's certificates are where its distributor puts them, or where `SSL_CERT_FILE` and
-    /// `SSL_CERT_DIR` of the environment say when the client is made.
+    /// `SSL_CERT_DIR` of the environment point when the client is made.
     pub fn set_ca_file(&mut self, path: &str) -> Result<(), Error> {
         let file = CaFile::read(Path::new(path))
             .map_err(|why| Error::invalid(format!("`ca_file` {path:?} {why}.")))?;

@@ -17,9 +17,10 @@ pub enum Status {
     NullArgument = 2,
     /// A string is not valid UTF-8. Do not retry.
     InvalidUtf8 = 3,
-    /// api.video itself refused the API key: it is wrong, revoked, of the other environment, or its
-    /// account is suspended. Check the key. Later calls try it again, after 30 seconds at first and
-    /// 5 minutes at most: mending it on the server is enough.
+    /// api.video itself refused the API key: it is wrong or revoked, it belongs to the other
+    /// environment, or its account is suspended. Check the key. Later calls try it again, first
+    /// after 30 seconds and then after 5 minutes at most, so it is enough to repair the key on the
+    /// server.
     KeyRejected = 4,
     /// `apivideo_refresh`: api.video refused the refresh token. This is routine, since any
     /// authentication with the same key makes it invalid.
@@ -34,9 +35,9 @@ pub enum Status {
     RateLimited = 8,
     /// api.video answered with 5xx or 408. Retry after the error's delay.
     ServerError = 9,
-    /// The reply is not one that api.video documents: malformed, too large, a redirect, a
-    /// firewall's or a sign-in page. Check the base URL and what stands in between. Retry after the
-    /// error's delay.
+    /// The reply is not one that api.video documents: it is malformed, too large, a redirect, or
+    /// the page of a firewall or a sign-in. Check the base URL and what stands in between. Retry
+    /// after the error's delay.
     ProtocolError = 10,
     /// There was no connection, or it was lost: name resolution, connect, proxy, reset, a reply cut
     /// short. Retry after the error's delay.

@@ -14,7 +14,7 @@ needs() {
         rust) echo cc kill ;;
         build) echo cc make strip ;;
         c | cpp) echo cc c++ make ;;
-        abi) echo make nm readelf python3 venv ;;
+        abi) echo cc make nm readelf python3 "$(has pycparser || echo venv)" ;;
         examples) echo cc c++ make pkg-config ;;
         readme) echo cc c++ make python3 ;;
         install) echo cc c++ make nm readelf pkg-config cmake ;;
@@ -33,6 +33,7 @@ needs() {
 wants() {
     case $1 in
         lint) echo shellcheck node npm ;;
+        cpp) echo clang++ ;;
         abi) echo abidiff ;;
         examples | install) echo libcurl ;;
         python) echo node ;;
@@ -50,6 +51,7 @@ has() {
         rust-src) [ -d "$(rustup run nightly rustc --print sysroot)/lib/rustlib/src/rust" ] ;;
         cargo-fuzz) command -v cargo-fuzz || [ -x target/tools/bin/cargo-fuzz ] ;;
         venv) python3 -c 'import ensurepip, venv' ;;
+        pycparser) python3 -c 'import pycparser' ;;
         libcurl) pkg-config --exists libcurl ;;
         kill) [ -x /bin/kill ] || [ -x /usr/bin/kill ] ;; # Not the shell's own.
         dotnet) [ -n "$(dotnet --list-sdks)" ] ;;
@@ -65,6 +67,8 @@ package() {
         strip | nm | readelf) echo binutils ;;
         venv) echo python3-venv ;;
         node) echo nodejs ;;
+        clang++) echo clang ;;
+        abidiff) echo abigail-tools ;;
         kill) echo procps ;;
         chromedriver) echo chromium-driver ;;
         abidiff) echo abigail-tools ;;

@@ -6,22 +6,28 @@
 #![allow(clippy::unwrap_used)] // A test that panics has failed.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-#[test]
-fn the_committed_header_is_up_to_date() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let config = cbindgen::Config::from_file(root.join("cbindgen.toml")).unwrap();
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
+}
+
+fn fresh() -> String {
+    let config = cbindgen::Config::from_file(root().join("cbindgen.toml")).unwrap();
     let mut fresh = Vec::new();
     cbindgen::Builder::new()
-        .with_crate(root)
+        .with_crate(root())
         .with_config(config)
         .generate()
         .unwrap()
         .write(&mut fresh);
-    let fresh = String::from_utf8(fresh).unwrap();
+    String::from_utf8(fresh).unwrap()
+}
 
-    let path = root.join("include/apivideo.h");
+#[test]
+fn the_committed_header_is_up_to_date() {
+    let fresh = fresh();
+    let path = root().join("include/apivideo.h");
     if std::env::var_os("APIVIDEO_WRITE_HEADER").is_some() {
         fs::write(&path, &fresh).unwrap();
     }
@@ -34,10 +40,9 @@ fn the_committed_header_is_up_to_date() {
 
 #[test]
 fn the_lines_of_the_headers_end_at_100_columns() {
-    let include = Path::new(env!("CARGO_MANIFEST_DIR")).join("include");
-    for name in ["apivideo.h", "apivideo.hpp"] {
-        let text = fs::read_to_string(include.join(name)).unwrap();
+    let cpp = fs::read_to_string(root().join("include/apivideo.hpp")).unwrap();
+    for text in [fresh(), cpp] {
         let long: Vec<&str> = text.lines().filter(|l| l.chars().count() > 100).collect();
-        assert!(long.is_empty(), "{name}: {long:#?}");
+        assert!(long.is_empty(), "{long:#?}");
     }
 }

@@ -108,7 +108,7 @@ part_cpp() {
     sh tests/c/cpp_builds.sh
 }
 
-# --- The ABI's promises ---
+# --- The ABI's ledger ---
 
 part_abi() { sh tests/abi/check.sh; }
 

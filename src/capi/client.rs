@@ -27,14 +27,16 @@ handle!(apivideo_client = BoxHandle of Client);
 /// Makes a client. Sends no request: the client gets its first token when a caller first asks for
 /// one.
 ///
-/// `api_key`: the key alone, which is copied: 1 to 4,096 characters of visible ASCII. What came
-/// along with it is refused by name: quotes, a byte order mark, `Bearer `, `NAME=`, a variable that
-/// nothing replaced. `config`: the settings, which are copied; NULL means the defaults.
-/// `client_out`: receives the client. Free it with apivideo_client_free(). `error_out`: may be
-/// NULL. Any thread may call this.
+/// `api_key`: the key alone, which is copied: 1 to 4,096 characters of visible ASCII. It is
+/// refused, with the reason, if something came along with it: quotes, a byte order mark, `Bearer `,
+/// `NAME=`, or a variable that nothing replaced. `config`: the settings, which are copied; NULL
+/// means the defaults. `client_out`: receives the client. Free it with apivideo_client_free().
+/// `error_out`: may be NULL. Any thread may call this.
 ///
-/// Errors: NULL_ARGUMENT; INVALID_UTF8; INVALID_ARGUMENT with what is wrong with
-/// the key.
+/// The environment's proxy and certificate settings are read now, see apivideo_config_set_proxy()
+/// and apivideo_config_set_ca_file().
+///
+/// Errors: NULL_ARGUMENT, INVALID_UTF8, INVALID_ARGUMENT.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apivideo_client_new(
     api_key: *const c_char,
@@ -218,14 +220,13 @@ pub unsafe extern "C" fn apivideo_authenticate(
     unsafe { token_call(client, token_out, error_out, |inner| inner.authenticate()) }
 }
 
-/// apivideo_authenticate() without waiting: the answer comes to an operation. For event loops, and
-/// for bindings that would spend a thread otherwise.
+/// Starts apivideo_authenticate() and returns at once. An operation receives the answer.
 ///
-/// `operation_out`: the operation, to be freed with apivideo_operation_free(); it may outlive the
-/// client. `error_out`: may be NULL. Any thread may call this; it never blocks. The operation ends
-/// by itself after the wait timeout.
+/// `operation_out`: receives the operation. Free it with apivideo_operation_free(); it may outlive
+/// the client. `error_out`: may be NULL. Any thread may call this. It never blocks. The operation
+/// is complete after the wait timeout at the latest.
 ///
-/// Errors: NULL_ARGUMENT. All others come with the operation.
+/// Errors: NULL_ARGUMENT. The operation reports all others.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apivideo_authenticate_start(
     client: *const apivideo_client,
@@ -259,10 +260,10 @@ pub unsafe extern "C" fn apivideo_refresh(
     unsafe { token_call(client, token_out, error_out, |inner| inner.refresh()) }
 }
 
-/// apivideo_refresh() without waiting: the answer comes to an operation, as with
+/// Starts apivideo_refresh() and returns at once. An operation receives the answer, as with
 /// apivideo_authenticate_start().
 ///
-/// Errors: NULL_ARGUMENT. All others come with the operation.
+/// Errors: NULL_ARGUMENT. The operation reports all others.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apivideo_refresh_start(
     client: *const apivideo_client,

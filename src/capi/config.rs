@@ -239,12 +239,17 @@ pub unsafe extern "C" fn apivideo_config_set_keep_fresh(
     unsafe { set(config, error_out, change) }
 }
 
-/// Sets the proxy. Default: HTTPS_PROXY and NO_PROXY of the environment, as they are when the
-/// client is made.
+/// Sets the proxy. NO_PROXY of the environment then does not count.
 ///
-/// `url`: `http://[user:password@]host[:port]`, or `https://` for a proxy that itself speaks TLS;
-/// "" means no proxy. User and password are percent-encoded. Loopback addresses never go through a
-/// proxy. `error_out`: may be NULL.
+/// `url`: `scheme://[user:password@]host[:port]`, or "" for no proxy. User and password are
+/// percent-encoded. The scheme is `http`, `https` (the proxy itself speaks TLS), `socks4`,
+/// `socks4a`, `socks5` or `socks5h` (with `a` and `h` the proxy resolves the server's name). The
+/// default port is 443 with `https`, else 1080. Loopback addresses never go through a proxy.
+/// `error_out`: may be NULL.
+///
+/// The default is the environment, as it is when the client is made, and as curl reads it: the
+/// first of `https_proxy`, `HTTPS_PROXY`, `all_proxy` and `ALL_PROXY`, unless `no_proxy` or
+/// `NO_PROXY` names the server. If that is not the URL of a proxy, each exchange fails and says so.
 ///
 /// Errors: NULL_ARGUMENT, INVALID_UTF8, INVALID_ARGUMENT.
 #[unsafe(no_mangle)]
@@ -261,12 +266,18 @@ pub unsafe extern "C" fn apivideo_config_set_proxy(
     }
 }
 
-/// Sets a file of CA certificates that are trusted in addition to the system's. Default: none. The
-/// file is PEM and at most 4 MiB, and it is read now. TLS verification cannot be turned off.
-/// `error_out`: may be NULL.
+/// Sets a file of certificates in PEM that are trusted in addition to the system's: CAs'
+/// certificates, or a server's own. Default: none. TLS verification cannot be turned off.
 ///
-/// Errors: NULL_ARGUMENT; INVALID_UTF8; INVALID_ARGUMENT if the file cannot be read, contains no
-/// certificate or contains a broken one.
+/// `path`: the file, at most 4 MiB. It is read now. A client looks once an hour at most whether it
+/// has changed, and then reads it again. Broken certificates in it are left out. `error_out`: may
+/// be NULL.
+///
+/// The system's certificates are where its distributor puts them, or where `SSL_CERT_FILE` and
+/// `SSL_CERT_DIR` of the environment point when the client is made.
+///
+/// Errors: NULL_ARGUMENT; INVALID_UTF8; INVALID_ARGUMENT if the file cannot be read or contains no
+/// certificate that can be used.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apivideo_config_set_ca_file(
     config: *mut apivideo_config,

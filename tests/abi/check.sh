@@ -30,7 +30,8 @@ export PYTHONDONTWRITEBYTECODE=1
     complain "A promise is broken. Give what is better another name, and keep the old one."
 
 if [ "$(uname -s)" = Linux ]; then
-    readelf -d "$library" | grep -q 'SONAME.*\[libapivideo\.so\.0\.1\]' || complain "the library's SONAME is not libapivideo.so.0.1"
+    soname=$(make --silent print-soname)
+    readelf -d "$library" | grep -qF "[$soname]" || complain "the library's SONAME is not $soname"
     readelf -d "$library" | grep -q NODELETE || complain "the library is not linked with -z nodelete"
 fi
 exit $result
