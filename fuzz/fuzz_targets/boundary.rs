@@ -243,7 +243,11 @@ impl Program {
                 20 | 21 => {
                     let (client, validity) = (self.clients.pick(dice), dice.number());
                     let operation = make(dice, |out, error| {
-                        apivideo_get_token_start(client, validity, out, error)
+                        match dice.number() % 4 {
+                            0 => apivideo_authenticate_start(client, out, error),
+                            1 => apivideo_refresh_start(client, out, error),
+                            _ => apivideo_get_token_start(client, validity, out, error),
+                        }
                     });
                     apivideo_operation_free(self.operations.keep(operation));
                 }

@@ -84,6 +84,12 @@ static void null_in_every_pointer_of_the_client(void) {
     FAILS(APIVIDEO_STATUS_NULL_ARGUMENT, error, apivideo_get_token_start(NULL, 0, &operation, &error));
     CHECK(operation == NULL);
     FAILS(APIVIDEO_STATUS_NULL_ARGUMENT, error, apivideo_get_token_start(client, 0, NULL, &error));
+    FAILS(APIVIDEO_STATUS_NULL_ARGUMENT, error, apivideo_authenticate_start(NULL, &operation, &error));
+    CHECK(operation == NULL);
+    FAILS(APIVIDEO_STATUS_NULL_ARGUMENT, error, apivideo_authenticate_start(client, NULL, &error));
+    FAILS(APIVIDEO_STATUS_NULL_ARGUMENT, error, apivideo_refresh_start(NULL, &operation, &error));
+    CHECK(operation == NULL);
+    FAILS(APIVIDEO_STATUS_NULL_ARGUMENT, error, apivideo_refresh_start(client, NULL, &error));
     FAILS(APIVIDEO_STATUS_NULL_ARGUMENT, error, apivideo_invalidate_token(client, NULL, &error));
     FAILS(APIVIDEO_STATUS_NULL_ARGUMENT, error, apivideo_invalidate_token(NULL, NULL, &error));
     FAILS(APIVIDEO_STATUS_NULL_ARGUMENT, error,
