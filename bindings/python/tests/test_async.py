@@ -111,7 +111,7 @@ def test_closing_ends_tasks_that_wait(sandbox: Sandbox) -> None:
         for task in tasks:
             with pytest.raises(libapivideo.ClosedError):
                 await asyncio.wait_for(task, 5)
-        with pytest.raises(libapivideo.ClosedError):
+        with pytest.raises(libapivideo.ClosedError, match="^The client is closed"):
             await client.authorization()
 
     run(main())

@@ -296,13 +296,13 @@ def test_closing_ends_calls_that_wait(sandbox: Sandbox) -> None:
         begin = time.monotonic()
         client.close()
         for each in waiting:
-            with pytest.raises(libapivideo.ClosedError):
+            with pytest.raises(libapivideo.ClosedError, match="was closed while the call waited"):
                 each.result(5)
         assert time.monotonic() - begin < 2
     client.close()
     assert client.closed and repr(client) == "<libapivideo.Client, closed>"
     for call in [client.get_token, client.authorization, client.authenticate, client.refresh, client.stats]:
-        with pytest.raises(libapivideo.ClosedError):
+        with pytest.raises(libapivideo.ClosedError, match="^The client is closed"):
             call()
 
 

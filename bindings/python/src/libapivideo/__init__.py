@@ -11,6 +11,7 @@ valid now in less than a microsecond. `AsyncClient` is the same for asyncio, tri
 message holds a key or a token. Durations that go in are seconds, as a number or a `datetime.timedelta`.
 """
 
+from . import _interpreter as _interpreter  # First: nothing may be loaded where it would be refused.
 from ._abi import Status, TokenState
 from ._abi import lib as _lib
 from ._client import AsyncClient, Client, Stats

@@ -180,7 +180,7 @@ class Client(_Base):
         token = core.token
         if _token_id(core.pointer) == token._id:
             return token.authorization
-        return core.wait(core.start(None)).authorization
+        return core.wait(lib.get_token_start, 0).authorization
 
     def get_token(self, min_validity: Seconds | None = None) -> Token:
         """A valid token: at once when there is one, else when the one exchange that all callers share has given one.
@@ -197,7 +197,7 @@ class Client(_Base):
         token = core.token
         if min_validity is None and _token_id(core.pointer) == token._id:
             return token
-        return core.wait(core.start(min_validity))
+        return core.wait(lib.get_token_start, _core.validity(min_validity))
 
     def authenticate(self) -> Token:
         """`POST /auth/api-key`, now. The new token becomes the client's own, and its former refresh token dies.
@@ -205,7 +205,7 @@ class Client(_Base):
         Programs have no need of this: `get_token` does what is necessary. Calls at the same time share one exchange. Raises
         as `get_token` does; a recent failure does not stop the try.
         """
-        return self._core.wait(self._core.start_exchange(lib.authenticate))
+        return self._core.wait(lib.authenticate_start)
 
     def refresh(self) -> Token:
         """`POST /auth/refresh` with the client's refresh token, now. The new token becomes the client's own.
@@ -214,7 +214,7 @@ class Client(_Base):
         fall back on the API key, and a failure leaves the access token in use. Raises as `get_token` does, and
         RefreshRejectedError and NoRefreshTokenError; not KeyRejectedError.
         """
-        return self._core.wait(self._core.start_exchange(lib.refresh))
+        return self._core.wait(lib.refresh_start)
 
     def __enter__(self) -> Client:
         return self
@@ -244,7 +244,7 @@ class AsyncClient(_Base):
         token = core.token
         if _token_id(core.pointer) == token._id:
             return token.authorization
-        return (await core.wait_async(core.start(None))).authorization
+        return (await core.wait_async(lib.get_token_start, 0)).authorization
 
     async def get_token(self, min_validity: Seconds | None = None) -> Token:
         """As `Client.get_token`."""
@@ -252,15 +252,15 @@ class AsyncClient(_Base):
         token = core.token
         if min_validity is None and _token_id(core.pointer) == token._id:
             return token
-        return await core.wait_async(core.start(min_validity))
+        return await core.wait_async(lib.get_token_start, _core.validity(min_validity))
 
     async def authenticate(self) -> Token:
-        """As `Client.authenticate`. Takes a thread for as long as the exchange lasts."""
-        return await self._core.wait_async(self._core.start_exchange(lib.authenticate))
+        """As `Client.authenticate`."""
+        return await self._core.wait_async(lib.authenticate_start)
 
     async def refresh(self) -> Token:
-        """As `Client.refresh`. Takes a thread for as long as the exchange lasts."""
-        return await self._core.wait_async(self._core.start_exchange(lib.refresh))
+        """As `Client.refresh`."""
+        return await self._core.wait_async(lib.refresh_start)
 
     async def aclose(self) -> None:
         """The same as `close`."""

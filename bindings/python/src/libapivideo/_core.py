@@ -38,21 +38,13 @@ from ._abi import (
     TokenState,
     lib,
 )
-from ._errors import (
-    ApiVideoError,
-    CancelledError,
-    ClosedError,
-    InvalidArgumentError,
-    ResourceError,
-    check,
-    exception,
-)
+from ._errors import ApiVideoError, ClosedError, InvalidArgumentError, check, exception
 from ._token import NO_TOKEN, Token
-from ._waiting import unpatched, wait, wait_async
+from ._waiting import wait, wait_async
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable
     from typing import Any, Union
 
     Seconds = Union[float, timedelta]
@@ -118,13 +110,9 @@ def _on_state(state: int, number: int) -> None:
 def _on_complete(number: int) -> None:
     wake = _awaited.pop(number, None)
     if wake is not None:
-        _wake(wake)
-
-
-def _wake(wake: Callable[[], object]) -> None:
-    """Wakes whoever waits in a loop. A loop that is closed or destroyed says so: nobody waits there any more."""
-    with contextlib.suppress(Exception):
-        wake()
+        # A loop that is closed or destroyed says so by raising: nobody waits there any more.
+        with contextlib.suppress(Exception):
+            wake()
 
 
 # A thread that calls Python while the interpreter ends takes the process down with it. So the end waits until the library calls
@@ -191,8 +179,6 @@ class Call(OperationPointer):
     # By identity; ctypes takes it away.
     __hash__ = object.__hash__
 
-    _number = 0
-
     def wait(self, timeout_ms: int) -> Token | None:
         """The token, or None if it is not there in time."""
         token, error = TokenPointer(), ErrorPointer()
@@ -203,67 +189,16 @@ class Call(OperationPointer):
         return Token(token)
 
     def on_complete(self, wake: Callable[[], object]) -> None:
-        """Calls `wake` once, from any thread, when the token or an error is there, unless the call is cancelled first."""
-        self._number, error = next(_numbers), ErrorPointer()
-        _awaited[self._number] = wake
-        status = lib.operation_on_complete(self, _on_complete, self._number, byref(error))
+        """Calls `wake` once, from any thread, when the call is complete, however it ends."""
+        number, error = next(_numbers), ErrorPointer()
+        _awaited[number] = wake
+        status = lib.operation_on_complete(self, _on_complete, number, byref(error))
         if status:
-            _awaited.pop(self._number, None)
+            _awaited.pop(number, None)
             raise exception(status, error)
 
     def cancel(self) -> None:
         lib.operation_cancel(self)
-
-    def forget(self) -> None:
-        """In a forked child: the call is the parent's to end and to free."""
-        self.value = None
-
-
-class Exchange:
-    """A call that blocks, on a thread of its own: the library has no operation for it."""
-
-    def __init__(self, function: Any, pointer: ClientPointer) -> None:
-        self._outcome: Token | ApiVideoError | None = None
-        self._wake: Callable[[], object] | None = None
-        self._complete = unpatched("allocate_lock")()
-        self._complete.acquire()
-        try:
-            unpatched("start_new_thread")(self._work, (function, pointer))
-        except RuntimeError as why:
-            raise ResourceError(f"The system refused a thread: {why}.") from None
-
-    def _work(self, function: Any, pointer: ClientPointer) -> None:
-        token, error = TokenPointer(), ErrorPointer()
-        status = function(pointer, byref(token), byref(error))
-        if not _exiting:
-            self._settle(exception(status, error) if status else Token(token))
-
-    def _settle(self, outcome: Token | ApiVideoError) -> None:
-        if self._outcome is None:
-            self._outcome = outcome
-            # Another thread may have been as quick.
-            with contextlib.suppress(RuntimeError):
-                self._complete.release()
-            if self._wake is not None:
-                _wake(self._wake)
-
-    def wait(self, timeout_ms: int) -> Token | None:
-        if self._outcome is None:
-            self._complete.acquire(True, timeout_ms / 1000)
-        if isinstance(self._outcome, ApiVideoError):
-            raise self._outcome
-        return self._outcome
-
-    def on_complete(self, wake: Callable[[], object]) -> None:
-        self._wake = wake
-        if self._outcome is not None:
-            _wake(wake)  # It was complete already, and may not have seen this.
-
-    def cancel(self) -> None:
-        self._settle(CancelledError("The call was cancelled."))
-
-    def forget(self) -> None:
-        pass
 
 
 class Core:
@@ -276,7 +211,7 @@ class Core:
         """The last one seen; in use as long as `lib.client_token_id` says so."""
         self.base_url = base_url
         self.on_state = on_state
-        self.calls: set[Call | Exchange] = set()
+        self.calls: set[Call] = set()
         self.pointer: ClientPointer | None = ClientPointer()
         """None once closed. The library's client is freed when the last call that uses it lets go of this."""
         error = ErrorPointer()
@@ -303,43 +238,42 @@ class Core:
 
     def forget_calls(self) -> None:
         for call in self.calls:
-            call.forget()
+            call.value = None
         self.calls.clear()
 
-    # --- Getting a token ---
+    # --- Getting a token: `start` is the library's function, with its arguments but for the client ---
 
-    def start(self, min_validity: Seconds | None) -> Call:
-        """What `get_token` waits for."""
-        milliseconds = 0 if min_validity is None else to_ms("min_validity", min_validity)
-        call, error = Call(), ErrorPointer()
-        check(lib.get_token_start(self.open(), milliseconds, byref(call), byref(error)), error)
-        return call
-
-    def start_exchange(self, function: Any) -> Exchange:
-        """What `authenticate` and `refresh` wait for."""
-        return Exchange(function, self.open())
-
-    def wait(self, call: Call | Exchange) -> Token:
-        with self.waiting_for(call):
-            return self.keep(wait(call))
-
-    async def wait_async(self, call: Call | Exchange) -> Token:
-        with self.waiting_for(call):
-            return self.keep(await wait_async(call))
-
-    @contextlib.contextmanager
-    def waiting_for(self, call: Call | Exchange) -> Generator[None]:
-        """While it lasts, closing the client ends the call. Whoever waits no longer leaves nothing behind."""
-        self.calls.add(call)
+    def wait(self, start: Any, *arguments: object) -> Token:
+        pointer, call = self.open(), Call()
         try:
-            if self.pointer is None:
-                call.cancel()  # It was closed just now, and may not have seen this call.
-            yield
+            self.begin(call, start, pointer, *arguments)
+            return self.keep(wait(call))
         except ApiVideoError as error:
             raise self.why(error) from None
         finally:
-            self.calls.discard(call)
-            call.cancel()
+            self.end(call)
+
+    async def wait_async(self, start: Any, *arguments: object) -> Token:
+        pointer, call = self.open(), Call()
+        try:
+            self.begin(call, start, pointer, *arguments)
+            return self.keep(await wait_async(call))
+        except ApiVideoError as error:
+            raise self.why(error) from None
+        finally:
+            self.end(call)
+
+    def begin(self, call: Call, start: Any, *arguments: object) -> None:
+        error = ErrorPointer()
+        check(start(*arguments, byref(call), byref(error)), error)
+        self.calls.add(call)
+        if self.pointer is None:
+            call.cancel()  # The client was closed just now, and may not have seen this call.
+
+    def end(self, call: Call) -> None:
+        """Leaves nothing behind, however the wait ended."""
+        self.calls.discard(call)
+        call.cancel()
 
     def keep(self, token: Token) -> Token:
         self.token = token
@@ -390,6 +324,10 @@ def encoded(setting: str, value: str) -> bytes:
     if "\0" in value:
         raise InvalidArgumentError(f"`{setting}` has a NUL character in it.")
     return value.encode("utf-8", "surrogatepass")
+
+
+def validity(min_validity: Seconds | None) -> int:
+    return 0 if min_validity is None else to_ms("min_validity", min_validity)
 
 
 def to_ms(setting: str, value: Seconds) -> int:

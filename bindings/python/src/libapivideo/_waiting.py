@@ -5,7 +5,6 @@ None of them is imported here: whoever waits in one has done that.
 
 from __future__ import annotations
 
-import _thread
 import sys
 from functools import partial
 
@@ -143,15 +142,3 @@ def _asyncio() -> tuple[Callable[[], object], Callable[[], Awaitable[Any]]]:
 def _set(complete: Future[None]) -> None:
     if not complete.done():
         complete.set_result(None)
-
-
-# --- Threads ---
-
-
-def unpatched(name: str) -> Any:
-    """What `_thread` has by this name, even if gevent or eventlet has put something of its own in its place."""
-    monkey: Any = sys.modules.get("gevent.monkey")
-    if monkey is not None:
-        return monkey.get_original("_thread", name)
-    patcher: Any = sys.modules.get("eventlet.patcher")
-    return getattr(_thread if patcher is None else patcher.original("_thread"), name)
