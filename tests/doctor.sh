@@ -71,7 +71,6 @@ package() {
         abidiff) echo abigail-tools ;;
         kill) echo procps ;;
         chromedriver) echo chromium-driver ;;
-        abidiff) echo abigail-tools ;;
         libcurl) echo libcurl4-openssl-dev ;;
         rustfmt | clippy | nightly | rust-src | cargo-fuzz) ;;
         *) echo "$1" ;;
