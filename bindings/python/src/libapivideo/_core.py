@@ -38,7 +38,7 @@ from ._abi import (
     TokenState,
     lib,
 )
-from ._errors import ApiVideoError, ClosedError, InvalidArgumentError, check, exception
+from ._errors import ApiVideoError, ClosedError, InvalidArgumentError, InvalidUTF8Error, check, exception
 from ._token import NO_TOKEN, Token
 from ._waiting import wait, wait_async
 
@@ -207,6 +207,8 @@ class Core:
     def __init__(
         self, api_key: str, config: ConfigPointer, on_state: Callable[[TokenState], None] | None, base_url: str
     ) -> None:
+        if on_state is not None and not callable(on_state):
+            raise TypeError(f"`on_state` must be a function, not {type(on_state).__name__}")
         self.token = NO_TOKEN
         """The last one seen; in use as long as `lib.client_token_id` says so."""
         self.base_url = base_url
@@ -317,13 +319,15 @@ def value_of(statistics: StatisticsPointer, statistic: Statistic) -> int:
 
 
 def encoded(setting: str, value: str) -> bytes:
-    """A text for C. The library itself refuses what is not UTF-8."""
+    """A text for C. No exception holds the text, which may be secret."""
     if not isinstance(value, str):
         raise TypeError(f"`{setting}` must be a str, not {type(value).__name__}")
     # C would stop reading there.
     if "\0" in value:
         raise InvalidArgumentError(f"`{setting}` has a NUL character in it.")
-    return value.encode("utf-8", "surrogatepass")
+    if any("\ud800" <= each <= "\udfff" for each in value):
+        raise InvalidUTF8Error(f"`{setting}` has half of a surrogate pair in it, which UTF-8 cannot express.")
+    return value.encode()
 
 
 def validity(min_validity: Seconds | None) -> int:
@@ -333,14 +337,27 @@ def validity(min_validity: Seconds | None) -> int:
 def to_ms(setting: str, value: Seconds) -> int:
     """Seconds or a timedelta as milliseconds, rounded up; the library checks the range."""
     seconds = value.total_seconds() if isinstance(value, timedelta) else value
-    if not 0 <= seconds < sys.maxsize / 1000:
+    try:
+        possible = 0 <= seconds < sys.maxsize / 1000
+    except TypeError:
+        raise TypeError(f"`{setting}` must be a number of seconds or a timedelta, not {type(value).__name__}") from None
+    if not possible:
         raise InvalidArgumentError(f"`{setting}` must be a number of seconds from 0 on, or a timedelta.")
     return math.ceil(seconds * 1000)
 
 
 def to_ms_32(setting: str, value: Seconds) -> int:
-    # More than fits is out of the library's range anyway.
-    return min(to_ms(setting, value), 2**32 - 1)
+    milliseconds = to_ms(setting, value)
+    if milliseconds >= 2**32:
+        raise InvalidArgumentError(f"`{setting}` is longer than 49 days.")
+    return milliseconds
+
+
+def path_of(setting: str, value: str | os.PathLike[str]) -> str:
+    try:
+        return os.fspath(value)
+    except TypeError:
+        raise TypeError(f"`{setting}` must be a str or a path, not {type(value).__name__}") from None
 
 
 def configured(
@@ -374,7 +391,7 @@ def configured(
     if proxy is not None:
         set_("proxy", encoded("proxy", proxy))
     if ca_file is not None:
-        set_("ca_file", encoded("ca_file", os.fspath(ca_file)))
+        set_("ca_file", encoded("ca_file", path_of("ca_file", ca_file)))
     for setting, seconds in timeouts.items():
         if seconds is not None:
             set_(f"{setting}_ms", to_ms_32(setting, seconds))
