@@ -239,12 +239,20 @@ pub unsafe extern "C" fn apivideo_config_set_keep_fresh(
     unsafe { set(config, error_out, change) }
 }
 
-/// Sets the proxy. Default: HTTPS_PROXY and NO_PROXY of the environment, as they are when the
-/// client is made.
+/// Sets the proxy. Default: the environment's.
 ///
-/// `url`: `http://[user:password@]host[:port]`, or `https://` for a proxy that itself speaks TLS;
-/// "" means no proxy. User and password are percent-encoded. Loopback addresses never go through a
-/// proxy. `error_out`: may be NULL.
+/// `url`: `scheme://[user:password@]host[:port]`, user and password percent-encoded; "" means no
+/// proxy. The scheme is `http`, `https` (the proxy itself speaks TLS), `socks4`, `socks4a`,
+/// `socks5` or `socks5h`; with `socks4a` and `socks5h` the proxy resolves the server's name. The
+/// port is 1080 by default, or 443 with `https`. SOCKS4 has a user but no password. Loopback
+/// addresses never go through a proxy.
+///
+/// The environment is read once, by apivideo_client_new(), and as curl reads it: the first of
+/// `https_proxy`, `HTTPS_PROXY`, `all_proxy` and `ALL_PROXY` that is not empty, unless `no_proxy`
+/// or `NO_PROXY` names the server. If that one is not such a URL, each exchange fails with
+/// NETWORK_ERROR and says so.
+///
+/// `error_out`: may be NULL.
 ///
 /// Errors: NULL_ARGUMENT, INVALID_UTF8, INVALID_ARGUMENT.
 #[unsafe(no_mangle)]
@@ -261,12 +269,21 @@ pub unsafe extern "C" fn apivideo_config_set_proxy(
     }
 }
 
-/// Sets a file of CA certificates that are trusted in addition to the system's. Default: none. The
-/// file is PEM and at most 4 MiB, and it is read now. TLS verification cannot be turned off.
+/// Sets a file of certificates that are trusted in addition to the system's: those of CAs, or a
+/// server's own. Default: none. TLS verification cannot be turned off.
+///
+/// The file is PEM and at most 4 MiB. It is read now, and again when it has changed, which is
+/// looked for at an exchange, once an hour at most. Broken certificates in it are left out. A
+/// relative `path` is relative to the folder that is the current one now.
+///
+/// The system's certificates are those of its usual files. If SSL_CERT_FILE or SSL_CERT_DIR
+/// (folders with `:` between) is in the environment when apivideo_client_new() is called, they are
+/// the ones there instead.
+///
 /// `error_out`: may be NULL.
 ///
-/// Errors: NULL_ARGUMENT; INVALID_UTF8; INVALID_ARGUMENT if the file cannot be read, contains no
-/// certificate or contains a broken one.
+/// Errors: NULL_ARGUMENT; INVALID_UTF8; INVALID_ARGUMENT if the file cannot be read or contains no
+/// certificate that can be used.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apivideo_config_set_ca_file(
     config: *mut apivideo_config,
