@@ -691,16 +691,16 @@ public:
         return set(apivideo_config_set_keep_fresh, keep_fresh ? 1 : 0);
     }
 
-    /// Sets the proxy: "scheme://[user:password@]host[:port]", user and password percent-encoded; ""
-    /// means no proxy. The scheme is http, https, socks4, socks4a, socks5 or socks5h. Default: that
-    /// of the environment when the client is made, as apivideo_config_set_proxy() says.
+    /// Sets the proxy: "scheme://[user:password@]host[:port]", user and password percent-encoded;
+    /// "" means no proxy. The scheme is http, https, socks4, socks4a, socks5 or socks5h. Default:
+    /// that of the environment when the client is made, as apivideo_config_set_proxy() says.
     config& set_proxy(const text& url) { return checked(try_set_proxy(url)); }
     result<void> try_set_proxy(const text& url) {
         return set_text(apivideo_config_set_proxy, "url", url);
     }
 
-    /// Sets a file of certificates in PEM, of CAs or a server's own, that are trusted in addition to
-    /// the system's. The file is read now, and again when it has changed. Default: none.
+    /// Sets a file of certificates in PEM, of CAs or a server's own, that are trusted in addition
+    /// to the system's. The file is read now, and again when it has changed. Default: none.
     config& set_ca_file(const text& path) { return checked(try_set_ca_file(path)); }
     result<void> try_set_ca_file(const text& path) {
         return set_text(apivideo_config_set_ca_file, "path", path);
