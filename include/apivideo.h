@@ -704,17 +704,21 @@ apivideo_status apivideo_config_set_keep_fresh(apivideo_config *config,
                                                apivideo_error **error_out);
 
 /**
- * Sets the proxy. NO_PROXY of the environment then does not count.
+ * Sets the proxy, and NO_PROXY of the environment does not count any more. Default: the
+ * environment's.
  *
- * `url`: `scheme://[user:password@]host[:port]`, or "" for no proxy. User and password are
- * percent-encoded. The scheme is `http`, `https` (the proxy itself speaks TLS), `socks4`,
- * `socks4a`, `socks5` or `socks5h` (with `a` and `h` the proxy resolves the server's name). The
- * default port is 443 with `https`, else 1080. Loopback addresses never go through a proxy.
+ * `url`: `scheme://[user:password@]host[:port]`, user and password percent-encoded; "" means no
+ * proxy. The scheme is `http`, `https` (the proxy itself speaks TLS), `socks4`, `socks4a`,
+ * `socks5` or `socks5h`; with `socks4a` and `socks5h` the proxy resolves the server's name. The
+ * port is 1080 by default, or 443 with `https`. SOCKS4 has a user but no password. Loopback
+ * addresses never go through a proxy.
+ *
+ * The environment is read once, by apivideo_client_new(), and as curl reads it: the first of
+ * `https_proxy`, `HTTPS_PROXY`, `all_proxy` and `ALL_PROXY` that is not empty, unless `no_proxy`
+ * or `NO_PROXY` names the server. If that one is not such a URL, each exchange fails with
+ * NETWORK_ERROR and says so.
+ *
  * `error_out`: may be NULL.
- *
- * The default is the environment, as it is when the client is made, and as curl reads it: the
- * first of `https_proxy`, `HTTPS_PROXY`, `all_proxy` and `ALL_PROXY`, unless `no_proxy` or
- * `NO_PROXY` names the server. If that is not the URL of a proxy, each exchange fails and says so.
  *
  * Errors: NULL_ARGUMENT, INVALID_UTF8, INVALID_ARGUMENT.
  */
@@ -723,15 +727,18 @@ apivideo_status apivideo_config_set_proxy(apivideo_config *config,
                                           apivideo_error **error_out);
 
 /**
- * Sets a file of certificates in PEM that are trusted in addition to the system's: CAs'
- * certificates, or a server's own. Default: none. TLS verification cannot be turned off.
+ * Sets a file of certificates that are trusted in addition to the system's: those of CAs, or a
+ * server's own. Default: none. TLS verification cannot be turned off.
  *
- * `path`: the file, at most 4 MiB. It is read now. A client looks once an hour at most whether it
- * has changed, and then reads it again. Broken certificates in it are left out. `error_out`: may
- * be NULL.
+ * The file is PEM and at most 4 MiB. It is read now, and again when it has changed, which is
+ * looked for at an exchange, once an hour at most. Broken certificates in it are left out. A
+ * relative `path` is relative to the folder that is the current one now.
  *
- * The system's certificates are where its distributor puts them, or where `SSL_CERT_FILE` and
- * `SSL_CERT_DIR` of the environment point when the client is made.
+ * The system's certificates are those of its usual files. If SSL_CERT_FILE or SSL_CERT_DIR
+ * (folders with `:` between) is in the environment when apivideo_client_new() is called, they are
+ * the ones there instead.
+ *
+ * `error_out`: may be NULL.
  *
  * Errors: NULL_ARGUMENT; INVALID_UTF8; INVALID_ARGUMENT if the file cannot be read or contains no
  * certificate that can be used.

@@ -11,9 +11,9 @@ use crate::ffi::sys;
 
 /// How long the first address is alone.
 const HEAD_START: Duration = Duration::from_millis(250);
-/// And each further one: of eight dead addresses no more than a second comes, so that a slow
-/// network's handshakes still have theirs.
-const NEXT_START: Duration = Duration::from_millis(100);
+/// And each further one: eight dead addresses cost less than half a second, so that the handshakes
+/// of a network with a second's delay still have their time. RFC 8305 allows 10 ms and more.
+const NEXT_START: Duration = Duration::from_millis(25);
 
 /// Connects to the first address that answers, in this order of preference. The next one is tried
 /// when one has failed, or has not answered for a while; those before it may still win. An error is

@@ -77,9 +77,9 @@ impl Kind {
         Some(match scheme.to_ascii_lowercase().as_str() {
             "http" => Kind::Http,
             "https" => Kind::Https,
-            "socks4" => Kind::Socks4,
+            "socks" | "socks4" => Kind::Socks4,
             "socks4a" => Kind::Socks4a,
-            "socks" | "socks5" => Kind::Socks5,
+            "socks5" => Kind::Socks5,
             "socks5h" => Kind::Socks5h,
             _ => return None,
         })
@@ -248,7 +248,7 @@ mod tests {
             ("http://[::1]:8", Kind::Http, "::1", 8),
             ("http://10.0.0.1", Kind::Http, "10.0.0.1", 1080),
             ("http://proxy.corp.:80", Kind::Http, "proxy.corp.", 80),
-            ("socks://a", Kind::Socks5, "a", 1080),
+            ("socks://a", Kind::Socks4, "a", 1080),
             ("socks4://a:1", Kind::Socks4, "a", 1),
             ("socks4a://a", Kind::Socks4a, "a", 1080),
             ("socks5://a", Kind::Socks5, "a", 1080),
