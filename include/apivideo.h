@@ -22,6 +22,12 @@
  * Setters and _free functions need their object to themselves. There is no init function and no
  * global setting.
  *
+ * Stacks. A call needs 64 KiB of stack. Where the system refuses a thread, a waiting call makes the
+ * exchange itself and needs 256 KiB. A callback on a thread of the library has at least 1 MiB.
+ *
+ * Cancellation. pthread_cancel() of a thread that is in a call is put off: the thread ends at its
+ * next cancellation point after the call. Its cancel type must be deferred, which is the default.
+ *
  * Ownership. The caller owns what a function hands out, and frees it with its type's _free
  * function. The library copies what it is given, or reads it only during the call. _free(NULL) is
  * fine. Every other pointer must come from this library and must not be freed yet.
@@ -38,6 +44,12 @@
  * short-lived threads, which block all signals, and one thread that lives as long as there is
  * something to time: an operation, or a client that is kept fresh. It installs no signal handlers
  * and never delays exit.
+ *
+ * Descriptors. An exchange has a socket, which is closed at its end and by exec(). A program must
+ * not close descriptors that it does not own, as some daemons do, while the library is in use. An
+ * exchange that loses its socket fails or times out, and is made again. But if the program has
+ * opened something else under the same number, the library may read from it, write to it and close
+ * it.
  *
  * Secrets. Keys and tokens are wiped when they are freed. No message and no line of the log
  * contains one.

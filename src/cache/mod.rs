@@ -31,6 +31,7 @@ use std::time::{Duration, Instant};
 
 use crate::clock::{Clock, Context, Now};
 use crate::error::{Error, Status};
+use crate::ffi::sys::CancelPutOff;
 use crate::process::fork::PerProcess;
 use crate::process::sync::{Mutex, MutexGuard};
 use crate::token::{Token, TokenSet};
@@ -135,6 +136,8 @@ impl TokenCache {
     /// Starts a renewal that is due, unless somebody is at it; in a forked child, has a token kept
     /// fresh that was so before.
     fn renew_in_background(&self, now: Now) {
+        // A read that has no work is free of this, which costs as much as the read.
+        let _put_off = CancelPutOff::begin();
         let process_state = self.process_state();
         let mut state = match process_state.state.try_lock() {
             Ok(state) => state,

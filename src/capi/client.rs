@@ -12,7 +12,8 @@ use crate::client::{Client, ClientInner, Operation};
 use crate::config::Config;
 use crate::error::{Error, Status};
 use crate::ffi::boundary::{
-    borrow, clear, give_arc, give_box, guard, guard_or, handle, peek, require_out, string, take_box,
+    borrow, clear, give_arc, give_box, guard, guard_end, guard_or, handle, peek, require_out,
+    string, take_box,
 };
 use crate::token::Token;
 
@@ -69,7 +70,7 @@ pub unsafe extern "C" fn apivideo_client_new(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apivideo_client_free(client: *mut apivideo_client) {
     // SAFETY: the caller's own client, freed once, as the header asks.
-    guard_or((), || drop(unsafe { take_box(client) }));
+    guard_end(|| drop(unsafe { take_box(client) }));
 }
 
 /// The body of every call that gives a token. Nothing of the client itself is used in `call`: it

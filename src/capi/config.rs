@@ -8,7 +8,7 @@ use crate::cache::events::{LogLevel, TokenState};
 use crate::config::{Config, Environment};
 use crate::error::{Error, Status};
 use crate::ffi::boundary::{
-    borrow_mut, clear, give_box, guard, guard_or, handle, require_out, string, take_box,
+    borrow_mut, clear, give_box, guard, guard_end, handle, require_out, string, take_box,
 };
 
 /// Settings for a client. Only one thread at a time may use them. They belong to the caller, who
@@ -56,7 +56,7 @@ pub unsafe extern "C" fn apivideo_config_new(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apivideo_config_free(config: *mut apivideo_config) {
     // SAFETY: the caller's own settings, freed once, as the header asks.
-    guard_or((), || drop(unsafe { take_box(config) }));
+    guard_end(|| drop(unsafe { take_box(config) }));
 }
 
 /// The body of every setter.

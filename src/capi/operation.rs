@@ -9,7 +9,7 @@ use super::user_data::UserData;
 use crate::client::Operation;
 use crate::error::{Error, Status};
 use crate::ffi::boundary::{
-    borrow, clear, give_arc, guard, guard_or, handle, peek, require_out, take_box,
+    borrow, clear, give_arc, guard, guard_end, handle, peek, require_out, take_box,
 };
 
 /// A call under way. Any thread may use it. It belongs to the caller, who frees it.
@@ -105,7 +105,7 @@ pub unsafe extern "C" fn apivideo_operation_on_complete(
 pub unsafe extern "C" fn apivideo_operation_cancel(operation: *const apivideo_operation) {
     // SAFETY: a live operation or NULL, as the header asks.
     if let Some(call) = unsafe { peek(operation) }.map(Operation::call) {
-        guard_or((), || call.cancel());
+        guard_end(|| call.cancel());
     }
 }
 
@@ -114,5 +114,5 @@ pub unsafe extern "C" fn apivideo_operation_cancel(operation: *const apivideo_op
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apivideo_operation_free(operation: *mut apivideo_operation) {
     // SAFETY: the caller's own operation, freed once, as the header asks.
-    guard_or((), || drop(unsafe { take_box(operation) }));
+    guard_end(|| drop(unsafe { take_box(operation) }));
 }

@@ -91,6 +91,10 @@ pub(crate) fn at_fork_in_child(hook: extern "C" fn()) {
     unsafe { libc::pthread_atfork(None, None, Some(hook)) };
 }
 
+/// The stack of each of the library's threads. std's default can be changed by the environment
+/// (RUST_MIN_STACK), and programs' callbacks run on it: the header promises them half of it.
+const STACK_BYTES: usize = 2 * 1024 * 1024;
+
 /// Starts a detached thread that takes no signals, so that the program's handlers run on the
 /// program's threads.
 ///
@@ -100,7 +104,10 @@ pub(crate) fn spawn<F: FnOnce() + Send + 'static>(
     work: F,
 ) -> Result<(), std::io::Error> {
     let restore = block_all_signals();
-    let spawned = Builder::new().name(name.to_owned()).spawn(work);
+    let spawned = Builder::new()
+        .name(name.to_owned())
+        .stack_size(STACK_BYTES)
+        .spawn(work);
     restore_signals(&restore);
     spawned.map(drop)
 }
@@ -140,6 +147,50 @@ pub(crate) fn poll(sockets: &mut [libc::pollfd], limit: Duration) -> std::io::Re
                 .ok_or(why)
         }),
         _ => Ok(()),
+    }
+}
+
+/// Puts `pthread_cancel` of this thread off while it lives: the thread ends at the program's own
+/// next cancellation point. Most system calls that may wait are such points. There the C library
+/// would unwind through Rust code, which aborts the process, or end the thread with locks held.
+pub(crate) struct CancelPutOff {
+    #[cfg(any(target_os = "linux", target_os = "macos"))]
+    before: libc::c_int,
+}
+
+#[cfg(any(target_os = "linux", target_os = "macos"))]
+mod cancel {
+    // The libc crate has neither for Linux.
+    unsafe extern "C" {
+        pub(super) fn pthread_setcancelstate(
+            state: libc::c_int,
+            before: *mut libc::c_int,
+        ) -> libc::c_int;
+    }
+    pub(super) const DISABLE: libc::c_int = if cfg!(target_os = "macos") { 0 } else { 1 };
+}
+
+impl CancelPutOff {
+    #[cfg(any(target_os = "linux", target_os = "macos"))]
+    pub(crate) fn begin() -> CancelPutOff {
+        let mut before = cancel::DISABLE;
+        // SAFETY: the pointer is valid for a write; this thread's own state is all that changes.
+        unsafe { cancel::pthread_setcancelstate(cancel::DISABLE, &mut before) };
+        CancelPutOff { before }
+    }
+
+    #[cfg(not(any(target_os = "linux", target_os = "macos")))]
+    pub(crate) fn begin() -> CancelPutOff {
+        CancelPutOff {}
+    }
+}
+
+#[cfg(any(target_os = "linux", target_os = "macos"))]
+impl Drop for CancelPutOff {
+    fn drop(&mut self) {
+        let mut ours = 0;
+        // SAFETY: as above. The state is one that the system gave. This is no cancellation point.
+        unsafe { cancel::pthread_setcancelstate(self.before, &mut ours) };
     }
 }
 
