@@ -136,7 +136,7 @@ impl TokenCache {
     /// Starts a renewal that is due, unless somebody is at it; in a forked child, has a token kept
     /// fresh that was so before.
     fn renew_in_background(&self, now: Now) {
-        // A read that has no work is free of this, which costs as much as the read.
+        // Not for every read: this takes as long as the read itself.
         let _put_off = CancelPutOff::begin();
         let process_state = self.process_state();
         let mut state = match process_state.state.try_lock() {
