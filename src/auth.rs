@@ -79,10 +79,11 @@ pub(crate) fn read(request: &Request, reply: &Reply, secrets: &[&str]) -> Outcom
         (Ok(body), _) => body,
         // What these mean is known without the body.
         (Err(_), 408 | 429 | 500..=599) => &Vec::new(),
-        (Err(why), status) => {
-            let mut error = why.clone();
-            error.http_status = Some(status);
-            return Outcome::Failed { error, spent: true };
+        (Err(why), _) => {
+            return Outcome::Failed {
+                error: why.clone(),
+                spent: true,
+            };
         }
     };
     let problem = || problem(body, secrets);
@@ -498,7 +499,6 @@ mod tests {
             match read(&key_request(), &reply, &[]) {
                 Outcome::Failed { error, spent: s } => {
                     assert_eq!((error.status, s), (status, spent), "{code}");
-                    assert_eq!(error.http_status, Some(code));
                 }
                 _ => panic!("{code}"),
             }

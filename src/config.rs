@@ -342,7 +342,7 @@ fn checked_base_url(url: &str) -> Result<String, Error> {
         .authority()
         .map_or("", |authority| authority.as_str());
     let Some((host, _)) = host_and_port(authority) else {
-        return refuse("has no host, or a port that is not from 1 to 65535");
+        return refuse("has no name or address as its host, or a port that is not from 1 to 65535");
     };
     match parsed.scheme_str() {
         Some("https") => {}

@@ -146,6 +146,13 @@ impl Network {
         }
         let host = address.as_deref().unwrap_or(server.host);
         tunnel::open(&mut stream, proxy, host, server.port).map_err(|refusal| match refusal {
+            tunnel::Refusal::Io(why) if is_overdue(&why) => Error::new(
+                Status::Timeout,
+                format!(
+                    "No connection to {server}: {peer} did not answer within the {} timeout.",
+                    limit.name
+                ),
+            ),
             tunnel::Refusal::Io(why) => failed(&peer, limit, &why),
             tunnel::Refusal::Said(words) => Error::new(
                 Status::NetworkError,

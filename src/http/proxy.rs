@@ -41,7 +41,8 @@ pub(crate) struct Login {
 
 impl Proxy {
     /// What a proxy's URL must look like, to be said where one does not.
-    pub(crate) const FORM: &'static str = "[http|https|socks4|socks4a|socks5|socks5h]://[user:password@]host[:port], with special characters percent-encoded";
+    pub(crate) const FORM: &'static str =
+        "[http|https|socks4|socks4a|socks5|socks5h]://[user:password@]host[:port], percent-encoded";
 
     /// `[scheme://][user[:password]@]host[:port][/]`. As curl does, it takes `http` where no scheme is given.
     pub(crate) fn parse(url: &str) -> Option<Proxy> {
