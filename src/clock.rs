@@ -4,13 +4,14 @@ use crate::ffi::sys;
 
 /// One reading of both clocks, in milliseconds.
 ///
-/// A token is expired if *either* clock says so: the wall clock knows of a virtual machine that was paused, the
-/// monotonic one is not moved by somebody who sets the time.
+/// A token is expired if *either* clock says so: the wall clock knows of a virtual machine that was
+/// paused, the monotonic one is not moved by somebody who sets the time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Now {
     /// Milliseconds since the Unix epoch.
     pub wall_ms: i64,
-    /// Milliseconds since an arbitrary start. Never goes back, and goes on while the machine sleeps.
+    /// Milliseconds since an arbitrary start. Never goes back, and goes on while the machine
+    /// sleeps.
     pub mono_ms: i64,
 }
 
@@ -36,6 +37,15 @@ impl Now {
     }
 }
 
+/// When something happens, and the chance that decides with it: what the life of a token depends
+/// on besides its events.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Context {
+    pub(crate) now: Now,
+    /// A random number in [0, 1).
+    pub(crate) random: f64,
+}
+
 /// Where the time comes from. Tests bring their own.
 pub trait Clock: Send + Sync {
     /// Both clocks, exactly.
@@ -43,8 +53,8 @@ pub trait Clock: Send + Sync {
 
     /// A cheap number that changes whenever time has passed or a clock was set.
     ///
-    /// While it stays the same, so does every answer drawn from [`Clock::now`]. The system's changes every few
-    /// milliseconds: that is what makes reading a valid token cheap.
+    /// While it stays the same, so does every answer drawn from [`Clock::now`]. The system's
+    /// changes every few milliseconds: that is what makes reading a valid token cheap.
     fn tick(&self) -> i64;
 }
 
@@ -60,7 +70,7 @@ impl Clock for SystemClock {
     }
 
     fn tick(&self) -> i64 {
-        sys::wall_tick()
+        sys::tick()
     }
 }
 

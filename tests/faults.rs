@@ -1,16 +1,17 @@
-//! The whole way over real sockets: callers, readers and callbacks in trouble. What each fault does is in `matrix.rs`, and
-//! what a connection does that is lost at any byte in `cuts.rs`.
+//! The whole way over real sockets: callers, readers and callbacks in trouble. What each fault does
+//! is in `matrix.rs`, and what a connection does that is lost at any byte in `connection_loss.rs`.
 
 #![allow(clippy::unwrap_used)] // A test that panics has failed.
 
 mod common;
 
-use std::sync::{Arc, Barrier, Mutex};
+use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use apivideo::{Client, Config, LogLevel, Status, TokenState};
 use apivideo_sandbox::{Fault, FaultRule, On, Revoke, Sandbox, SettingsChange};
+use parking_lot::Mutex;
 
 use common::{KEY, client_with, config_for, eventually, sandbox};
 
@@ -151,6 +152,41 @@ fn an_outage_with_no_token_ends_within_seconds_of_the_servers_return() {
     });
 }
 
+/// What a firewall answers with.
+fn page() -> Fault {
+    Fault::Gateway {
+        status: 403,
+        bytes: 500,
+    }
+}
+
+#[test]
+fn a_caller_that_waits_for_recovery_waits_through_what_a_gateway_answers() {
+    let sandbox = sandbox();
+    sandbox.fault(FaultRule::new(On::Any, page()).times(3));
+    let mut config = config(&sandbox);
+    config.set_wait_for_recovery(true);
+    let client = client_with(&config);
+    client.get_token().unwrap();
+    let statistics = client.statistics();
+    assert_eq!((statistics.failures, statistics.key_rejections), (3, 0));
+}
+
+#[test]
+fn what_a_gateway_answers_to_a_refresh_is_no_rejection() {
+    let sandbox = sandbox();
+    let client = client(&sandbox);
+    for _ in 0..2 {
+        client.authenticate().unwrap();
+        sandbox.fault(FaultRule::new(On::Refresh, page()));
+        let error = client.refresh().unwrap_err();
+        assert_eq!(error.status, Status::ProtocolError, "{error}");
+        let error = client.refresh().unwrap_err();
+        assert_eq!(error.status, Status::NoRefreshToken, "it may be spent");
+    }
+    assert_eq!(client.statistics().refresh_rejections, 0);
+}
+
 #[test]
 fn a_caller_gives_up_at_its_own_deadline_and_the_exchange_goes_on() {
     let sandbox = sandbox();
@@ -209,23 +245,23 @@ fn a_callback_that_calls_back_in_does_not_deadlock() {
     let mut config = config(&sandbox);
     let in_log = Arc::clone(&slot);
     config.set_log(LogLevel::Debug, move |_, _| {
-        let client = in_log.lock().unwrap().clone();
+        let client = in_log.lock().clone();
         if let Some(client) = client {
             client.statistics();
             client.start_get_token(0).cancel();
         }
     });
     let told = Arc::clone(&states);
-    config.set_on_state(move |state| told.lock().unwrap().push(state));
+    config.set_on_state(move |state| told.lock().push(state));
     let client = Arc::new(client_with(&config));
-    *slot.lock().unwrap() = Some(Arc::clone(&client));
+    *slot.lock() = Some(Arc::clone(&client));
     let token = client.get_token().unwrap();
     client.invalidate(&token).unwrap();
     client.get_token().unwrap();
     eventually("the states", || {
-        *states.lock().unwrap() == [TokenState::Valid, TokenState::Rejected, TokenState::Valid]
+        *states.lock() == [TokenState::Valid, TokenState::Rejected, TokenState::Valid]
     });
-    *slot.lock().unwrap() = None;
+    *slot.lock() = None;
 }
 
 #[test]
@@ -302,7 +338,7 @@ fn a_server_that_sends_our_secrets_back_does_not_get_them_into_messages_or_the_l
     let mut config = config(&sandbox);
     let lines = Arc::clone(&log);
     config.set_log(LogLevel::Debug, move |_, line| {
-        lines.lock().unwrap().push_str(line);
+        lines.lock().push_str(line);
     });
     let client = client_with(&config);
     let token = client.get_token().unwrap();
@@ -322,8 +358,8 @@ fn a_server_that_sends_our_secrets_back_does_not_get_them_into_messages_or_the_l
             sandbox.clear_faults();
         }
     }
-    eventually("the log", || log.lock().unwrap().len() > 100);
-    told += &log.lock().unwrap();
+    eventually("the log", || log.lock().len() > 100);
+    told += &log.lock();
     for secret in secrets {
         assert!(!told.contains(secret), "{told}");
     }

@@ -1,4 +1,5 @@
-//! `include/apivideo.h` is what the pinned cbindgen writes for `src/capi`.
+//! `include/apivideo.h` is what the pinned cbindgen writes for `src/capi`, and both headers can be
+//! read in a terminal.
 //!
 //! `make header` runs this with `APIVIDEO_WRITE_HEADER=1`, which writes the file instead.
 
@@ -29,4 +30,14 @@ fn the_committed_header_is_up_to_date() {
         committed == fresh,
         "include/apivideo.h differs from what src/capi says. Run `make header` and commit the result."
     );
+}
+
+#[test]
+fn the_lines_of_the_headers_end_at_100_columns() {
+    let include = Path::new(env!("CARGO_MANIFEST_DIR")).join("include");
+    for name in ["apivideo.h", "apivideo.hpp"] {
+        let text = fs::read_to_string(include.join(name)).unwrap();
+        let long: Vec<&str> = text.lines().filter(|l| l.chars().count() > 100).collect();
+        assert!(long.is_empty(), "{name}: {long:#?}");
+    }
 }

@@ -20,8 +20,9 @@ pub(crate) trait BoxHandle: Handle {}
 /// A reference-counted handle: made by [`give_arc`], freed by [`take_arc`].
 pub(crate) trait ArcHandle: Handle {}
 
-/// Says what is behind an opaque C type, and whether its pointers are boxes or counted references, so that freeing one
-/// as the other does not compile. The type itself is written out beside it, for cbindgen to see.
+/// Says what is behind an opaque C type, and whether its pointers are boxes or counted references,
+/// so that freeing one as the other does not compile. The type itself is written out beside it, for
+/// cbindgen to see.
 macro_rules! handle {
     ($name:ident = $ownership:ident of $inner:ty) => {
         impl $crate::ffi::boundary::Handle for $name {
@@ -32,8 +33,8 @@ macro_rules! handle {
 }
 pub(crate) use handle;
 
-/// Runs the body of an exported function: its error becomes a status and, if asked for, an error object; a panic
-/// becomes [`Status::Internal`].
+/// Runs the body of an exported function: its error becomes a status and, if asked for, an error
+/// object; a panic becomes [`Status::Internal`].
 ///
 /// # Safety
 /// `error_out` is NULL or valid for a write.
@@ -62,7 +63,8 @@ pub(crate) fn guard_or<R>(otherwise: R, body: impl FnOnce() -> R) -> R {
     catch_unwind(AssertUnwindSafe(body)).unwrap_or(otherwise)
 }
 
-/// Writes an out-parameter, unless the caller does not want it. What was there, if anything, is not looked at.
+/// Writes an out-parameter, unless the caller does not want it. What was there, if anything, is not
+/// looked at.
 ///
 /// # Safety
 /// `out` is NULL or valid for a write.

@@ -114,6 +114,45 @@ static void forks_in_the_middle_of_renewals(void) {
 static const apivideo_token *rejected;
 static pthread_barrier_t step;
 
+enum { WAITS = 16 };
+
+/* Waits a little for answers that do not come: each wait parks the thread and wakes it again. */
+static int wait_in_slices(void) {
+    apivideo_operation *operations[WAITS] = {NULL};
+    int i, failed = 0;
+    for (i = 0; i < WAITS; i++) {
+        const apivideo_token *token = NULL;
+        failed |= apivideo_get_token_start(client, 0, &operations[i], NULL) != APIVIDEO_STATUS_OK;
+        failed |= apivideo_operation_wait(operations[i], 1, &token, NULL) != APIVIDEO_STATUS_PENDING;
+    }
+    for (i = 0; i < WAITS; i++) apivideo_operation_free(operations[i]);
+    return failed;
+}
+
+static void *wait_until_stopped(void *unused) {
+    (void)unused;
+    while (!stop) CHECK(wait_in_slices() == 0);
+    return NULL;
+}
+
+/* Locks that park their waiters in a table of the process, as parking_lot's do, leave a child with a
+ * table that another thread was changing: here one child in a few hangs with them. */
+static void a_child_can_wait_though_its_parents_threads_were_waiting(void) {
+    enum { THREADS = 8, CHILDREN = 100 };
+    pthread_t threads[THREADS];
+    int i, failed = 0;
+    sandbox_fault("{\"on\": \"api-key\", \"times\": 0, \"fault\": {\"kind\": \"hang\"}}");
+    client = test_client();
+    stop = 0;
+    for (i = 0; i < THREADS; i++)
+        REQUIRE(pthread_create(&threads[i], NULL, wait_until_stopped, NULL) == 0);
+    for (i = 0; i < CHILDREN; i++) failed += in_child(wait_in_slices) != 0;
+    stop = 1;
+    for (i = 0; i < THREADS; i++) pthread_join(threads[i], NULL);
+    CHECK(failed == 0);
+    apivideo_client_free(client);
+}
+
 static void *withdraw_and_look(void *unused) {
     const apivideo_token *token = NULL;
     intptr_t wrong = 0;
@@ -412,6 +451,7 @@ static void a_read_makes_no_system_call_while_a_renewal_hangs(void) {
 
 int main(void) {
     RUN(forks_in_the_middle_of_renewals);
+    RUN(a_child_can_wait_though_its_parents_threads_were_waiting);
     RUN(a_childs_threads_withdraw_a_token_for_good);
     RUN(a_parents_operation_is_cancelled_in_the_child);
     RUN(exit_is_not_delayed_by_a_hung_exchange);

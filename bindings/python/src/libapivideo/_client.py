@@ -109,7 +109,7 @@ class _Base:
             },
             switches={"wait_for_recovery": wait_for_recovery, "keep_fresh": keep_fresh},
         )
-        self._core = _core.Core(api_key, config, on_state)
+        self._core = _core.Core(api_key, config, on_state, base_url or _core.BASE_URLS[environment.upper()])
 
     @classmethod
     def sharing(cls: type[_Self], other: Client | AsyncClient) -> _Self:
@@ -164,7 +164,8 @@ class Client(_Base):
             requests.get(url, headers={"Authorization": client.authorization()})
 
     Make one and share it. A forked child may go on using it: it keeps the access token and gets its own from then on. Every
-    wait ends after `wait_timeout`, and Ctrl-C ends it at once.
+    wait ends after `wait_timeout`, and Ctrl-C ends it at once. In gevent and eventlet, the other greenlets run while one waits,
+    and their timeouts end its wait.
     """
 
     __slots__ = ()
@@ -179,7 +180,7 @@ class Client(_Base):
         token = core.token
         if _token_id(core.pointer) == token._id:
             return token.authorization
-        return core.wait(None).authorization
+        return core.wait(core.start(None)).authorization
 
     def get_token(self, min_validity: Seconds | None = None) -> Token:
         """A valid token: at once when there is one, else when the one exchange that all callers share has given one.
@@ -196,7 +197,7 @@ class Client(_Base):
         token = core.token
         if min_validity is None and _token_id(core.pointer) == token._id:
             return token
-        return core.wait(min_validity)
+        return core.wait(core.start(min_validity))
 
     def authenticate(self) -> Token:
         """`POST /auth/api-key`, now. The new token becomes the client's own, and its former refresh token dies.
@@ -204,7 +205,7 @@ class Client(_Base):
         Programs have no need of this: `get_token` does what is necessary. Calls at the same time share one exchange. Raises
         as `get_token` does; a recent failure does not stop the try.
         """
-        return self._core.exchange(lib.authenticate)
+        return self._core.wait(self._core.start_exchange(lib.authenticate))
 
     def refresh(self) -> Token:
         """`POST /auth/refresh` with the client's refresh token, now. The new token becomes the client's own.
@@ -213,7 +214,7 @@ class Client(_Base):
         fall back on the API key, and a failure leaves the access token in use. Raises as `get_token` does, and
         RefreshRejectedError and NoRefreshTokenError; not KeyRejectedError.
         """
-        return self._core.exchange(lib.refresh)
+        return self._core.wait(self._core.start_exchange(lib.refresh))
 
     def __enter__(self) -> Client:
         return self
@@ -230,8 +231,9 @@ class AsyncClient(_Base):
         async with libapivideo.AsyncClient(api_key) as client:
             headers = {"Authorization": await client.authorization()}
 
-    It works with asyncio's event loops, any number of them. A task that waits holds no thread, and one that is cancelled
-    leaves nothing behind. `invalidate`, `stats` and `close` do not wait, and are not awaited.
+    It works in asyncio, in trio and in anyio, with any number of event loops. In any other loop a call that would have to wait
+    raises RuntimeError at once. A task that waits holds no thread, and one that is cancelled leaves nothing behind.
+    `invalidate`, `stats` and `close` do not wait, and are not awaited.
     """
 
     __slots__ = ()
@@ -242,7 +244,7 @@ class AsyncClient(_Base):
         token = core.token
         if _token_id(core.pointer) == token._id:
             return token.authorization
-        return (await core.wait_async(None)).authorization
+        return (await core.wait_async(core.start(None))).authorization
 
     async def get_token(self, min_validity: Seconds | None = None) -> Token:
         """As `Client.get_token`."""
@@ -250,15 +252,15 @@ class AsyncClient(_Base):
         token = core.token
         if min_validity is None and _token_id(core.pointer) == token._id:
             return token
-        return await core.wait_async(min_validity)
+        return await core.wait_async(core.start(min_validity))
 
     async def authenticate(self) -> Token:
         """As `Client.authenticate`. Takes a thread for as long as the exchange lasts."""
-        return await self._core.exchange_async(lib.authenticate)
+        return await self._core.wait_async(self._core.start_exchange(lib.authenticate))
 
     async def refresh(self) -> Token:
         """As `Client.refresh`. Takes a thread for as long as the exchange lasts."""
-        return await self._core.exchange_async(lib.refresh)
+        return await self._core.wait_async(self._core.start_exchange(lib.refresh))
 
     async def aclose(self) -> None:
         """The same as `close`."""

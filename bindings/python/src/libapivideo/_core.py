@@ -38,25 +38,32 @@ from ._abi import (
     TokenState,
     lib,
 )
-from ._errors import ApiVideoError, ClosedError, InvalidArgumentError, ResourceError, check, exception
+from ._errors import (
+    ApiVideoError,
+    CancelledError,
+    ClosedError,
+    InvalidArgumentError,
+    ResourceError,
+    check,
+    exception,
+)
 from ._token import NO_TOKEN, Token
+from ._waiting import unpatched, wait, wait_async
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from asyncio import AbstractEventLoop, Future as AsyncFuture
-    from collections.abc import Callable
-    from concurrent.futures import Future
+    from collections.abc import Callable, Generator
     from typing import Any, Union
 
     Seconds = Union[float, timedelta]
 
 _CLOSED_MEANWHILE = "The client was closed while the call waited."
 
+BASE_URLS = {"PRODUCTION": "https://ws.api.video", "SANDBOX": "https://sandbox.api.video"}
+"""Where the library sends requests of each environment."""
+
 LONGEST_EXIT = 0.1
 """For how many seconds the end of the interpreter waits for callbacks to end."""
-
-SLICE_MS = 200
-"""How long a wait keeps a thread from noticing Ctrl-C."""
 
 logger = logging.getLogger("libapivideo")
 logger.addHandler(logging.NullHandler())
@@ -73,7 +80,7 @@ _LEVELS: dict[int, int] = {
 
 _numbers = itertools.count(1)
 _cores: weakref.WeakValueDictionary[int, Core] = weakref.WeakValueDictionary()
-_awaited: dict[int, tuple[AbstractEventLoop, AsyncFuture[None]]] = {}
+_awaited: dict[int, Callable[[], object]] = {}
 _exiting = False
 
 
@@ -109,17 +116,15 @@ def _on_state(state: int, number: int) -> None:
 
 @_callback(CompletionCallback)
 def _on_complete(number: int) -> None:
-    waiting = _awaited.pop(number, None)
-    if waiting is not None:
-        loop, future = waiting
-        # A loop that is closed says so: nobody waits any more.
-        with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(_wake, future)
+    wake = _awaited.pop(number, None)
+    if wake is not None:
+        _wake(wake)
 
 
-def _wake(future: AsyncFuture[None]) -> None:
-    if not future.done():
-        future.set_result(None)
+def _wake(wake: Callable[[], object]) -> None:
+    """Wakes whoever waits in a loop. A loop that is closed or destroyed says so: nobody waits there any more."""
+    with contextlib.suppress(Exception):
+        wake()
 
 
 # A thread that calls Python while the interpreter ends takes the process down with it. So the end waits until the library calls
@@ -186,8 +191,7 @@ class Call(OperationPointer):
     # By identity; ctypes takes it away.
     __hash__ = object.__hash__
 
-    def cancel(self) -> None:
-        lib.operation_cancel(self)
+    _number = 0
 
     def wait(self, timeout_ms: int) -> Token | None:
         """The token, or None if it is not there in time."""
@@ -198,15 +202,81 @@ class Call(OperationPointer):
         check(status, error)
         return Token(token)
 
+    def on_complete(self, wake: Callable[[], object]) -> None:
+        """Calls `wake` once, from any thread, when the token or an error is there, unless the call is cancelled first."""
+        self._number, error = next(_numbers), ErrorPointer()
+        _awaited[self._number] = wake
+        status = lib.operation_on_complete(self, _on_complete, self._number, byref(error))
+        if status:
+            _awaited.pop(self._number, None)
+            raise exception(status, error)
+
+    def cancel(self) -> None:
+        lib.operation_cancel(self)
+
+    def forget(self) -> None:
+        """In a forked child: the call is the parent's to end and to free."""
+        self.value = None
+
+
+class Exchange:
+    """A call that blocks, on a thread of its own: the library has no operation for it."""
+
+    def __init__(self, function: Any, pointer: ClientPointer) -> None:
+        self._outcome: Token | ApiVideoError | None = None
+        self._wake: Callable[[], object] | None = None
+        self._complete = unpatched("allocate_lock")()
+        self._complete.acquire()
+        try:
+            unpatched("start_new_thread")(self._work, (function, pointer))
+        except RuntimeError as why:
+            raise ResourceError(f"The system refused a thread: {why}.") from None
+
+    def _work(self, function: Any, pointer: ClientPointer) -> None:
+        token, error = TokenPointer(), ErrorPointer()
+        status = function(pointer, byref(token), byref(error))
+        if not _exiting:
+            self._settle(exception(status, error) if status else Token(token))
+
+    def _settle(self, outcome: Token | ApiVideoError) -> None:
+        if self._outcome is None:
+            self._outcome = outcome
+            # Another thread may have been as quick.
+            with contextlib.suppress(RuntimeError):
+                self._complete.release()
+            if self._wake is not None:
+                _wake(self._wake)
+
+    def wait(self, timeout_ms: int) -> Token | None:
+        if self._outcome is None:
+            self._complete.acquire(True, timeout_ms / 1000)
+        if isinstance(self._outcome, ApiVideoError):
+            raise self._outcome
+        return self._outcome
+
+    def on_complete(self, wake: Callable[[], object]) -> None:
+        self._wake = wake
+        if self._outcome is not None:
+            _wake(wake)  # It was complete already, and may not have seen this.
+
+    def cancel(self) -> None:
+        self._settle(CancelledError("The call was cancelled."))
+
+    def forget(self) -> None:
+        pass
+
 
 class Core:
     """One client of the library."""
 
-    def __init__(self, api_key: str, config: ConfigPointer, on_state: Callable[[TokenState], None] | None) -> None:
+    def __init__(
+        self, api_key: str, config: ConfigPointer, on_state: Callable[[TokenState], None] | None, base_url: str
+    ) -> None:
         self.token = NO_TOKEN
         """The last one seen; in use as long as `lib.client_token_id` says so."""
+        self.base_url = base_url
         self.on_state = on_state
-        self.calls: set[Call | Future[Token]] = set()
+        self.calls: set[Call | Exchange] = set()
         self.pointer: ClientPointer | None = ClientPointer()
         """None once closed. The library's client is freed when the last call that uses it lets go of this."""
         error = ErrorPointer()
@@ -229,33 +299,47 @@ class Core:
         self.pointer = None
         self.token = NO_TOKEN
         for call in list(self.calls):
-            self.stop(call)
-
-    def stop(self, call: Call | Future[Token]) -> None:
-        """Ends a wait because the client is closed."""
-        if isinstance(call, Call):
             call.cancel()
-        else:
-            settle(call, lambda: call.set_exception(ClosedError(_CLOSED_MEANWHILE)))
 
     def forget_calls(self) -> None:
         for call in self.calls:
-            if isinstance(call, Call):
-                call.value = None
+            call.forget()
         self.calls.clear()
 
     # --- Getting a token ---
 
-    def start(self, call: Call, min_validity: Seconds | None) -> None:
+    def start(self, min_validity: Seconds | None) -> Call:
+        """What `get_token` waits for."""
         milliseconds = 0 if min_validity is None else to_ms("min_validity", min_validity)
-        error = ErrorPointer()
+        call, error = Call(), ErrorPointer()
         check(lib.get_token_start(self.open(), milliseconds, byref(call), byref(error)), error)
-        self.begin(call)
+        return call
 
-    def begin(self, call: Call | Future[Token]) -> None:
+    def start_exchange(self, function: Any) -> Exchange:
+        """What `authenticate` and `refresh` wait for."""
+        return Exchange(function, self.open())
+
+    def wait(self, call: Call | Exchange) -> Token:
+        with self.waiting_for(call):
+            return self.keep(wait(call))
+
+    async def wait_async(self, call: Call | Exchange) -> Token:
+        with self.waiting_for(call):
+            return self.keep(await wait_async(call))
+
+    @contextlib.contextmanager
+    def waiting_for(self, call: Call | Exchange) -> Generator[None]:
+        """While it lasts, closing the client ends the call. Whoever waits no longer leaves nothing behind."""
         self.calls.add(call)
-        if self.pointer is None:
-            self.stop(call)  # It was closed just now, and may not have seen this call.
+        try:
+            if self.pointer is None:
+                call.cancel()  # It was closed just now, and may not have seen this call.
+            yield
+        except ApiVideoError as error:
+            raise self.why(error) from None
+        finally:
+            self.calls.discard(call)
+            call.cancel()
 
     def keep(self, token: Token) -> Token:
         self.token = token
@@ -266,91 +350,6 @@ class Core:
     def why(self, error: ApiVideoError) -> ApiVideoError:
         """What a failure means to whoever waited."""
         return closed(_CLOSED_MEANWHILE) if self.pointer is None else error
-
-    def wait(self, min_validity: Seconds | None) -> Token:
-        """A token, in slices: a signal is handled between them."""
-        call, token = Call(), None
-        try:
-            self.start(call, min_validity)
-            while token is None:
-                token = call.wait(SLICE_MS)
-        except ApiVideoError as error:
-            raise self.why(error) from None
-        finally:
-            self.calls.discard(call)
-            call.cancel()
-        return self.keep(token)
-
-    async def wait_async(self, min_validity: Seconds | None) -> Token:
-        """A token, without a thread: the library tells the event loop when it is there."""
-        import asyncio
-
-        call = Call()
-        try:
-            self.start(call, min_validity)
-            token = call.wait(0)
-            if token is None:
-                loop = asyncio.get_running_loop()
-                done = loop.create_future()
-                number, error = next(_numbers), ErrorPointer()
-                _awaited[number] = (loop, done)
-                status = lib.operation_on_complete(call, _on_complete, number, byref(error))
-                if status:
-                    _awaited.pop(number, None)
-                    raise exception(status, error)
-                await done
-                token = call.wait(0)
-                assert token is not None, "a completed operation has an answer"
-        except ApiVideoError as error:
-            raise self.why(error) from None
-        finally:
-            self.calls.discard(call)
-            call.cancel()
-        return self.keep(token)
-
-    # --- The two endpoints. The library has no call for them that does not block ---
-
-    def start_exchange(self, function: Any) -> Future[Token]:
-        """Makes a call that blocks on a thread of its own, so that whoever waits for it can be interrupted."""
-        from concurrent.futures import Future
-
-        pointer = self.open()
-        future: Future[Token] = Future()
-
-        def work() -> None:
-            token, error = TokenPointer(), ErrorPointer()
-            status = function(pointer, byref(token), byref(error))
-            if status:
-                settle(future, lambda: future.set_exception(exception(status, error)))
-            else:
-                settle(future, lambda: future.set_result(Token(token)))
-
-        try:
-            threading.Thread(target=work, name="libapivideo", daemon=True).start()
-        except RuntimeError as why:
-            raise ResourceError(f"The system refused a thread: {why}.") from None
-        self.begin(future)
-        return future
-
-    def exchange(self, function: Any) -> Token:
-        from concurrent.futures import wait
-
-        future = self.start_exchange(function)
-        try:
-            while not future.done():
-                wait([future], SLICE_MS / 1000)
-            return self.keep(future.result())
-        finally:
-            self.calls.discard(future)
-
-    async def exchange_async(self, function: Any) -> Token:
-        import asyncio
-
-        future = self.start_exchange(function)
-        try:
-            return self.keep(await asyncio.wrap_future(future))
-        finally:
-            self.calls.discard(future)
 
     # --- The rest ---
 
@@ -364,15 +363,6 @@ class Core:
         statistics, error = StatisticsPointer(), ErrorPointer()
         check(lib.client_get_statistics(self.open(), byref(statistics), byref(error)), error)
         return statistics
-
-
-def settle(future: Future[Token], act: Callable[[], None]) -> None:
-    """Gives a future its outcome, unless it has one."""
-    from concurrent.futures import InvalidStateError
-
-    with contextlib.suppress(InvalidStateError):
-        if not _exiting:
-            act()
 
 
 def closed(message: str) -> ClosedError:
