@@ -691,15 +691,16 @@ public:
         return set(apivideo_config_set_keep_fresh, keep_fresh ? 1 : 0);
     }
 
-    /// Sets the proxy: "http://[user:password@]host[:port]", user and password percent-encoded; ""
-    /// means no proxy. Default: HTTPS_PROXY and NO_PROXY of the environment.
+    /// Sets the proxy: "scheme://[user:password@]host[:port]", user and password percent-encoded;
+    /// "" means no proxy. The scheme is http, https, socks4, socks4a, socks5 or socks5h. Default:
+    /// HTTPS_PROXY, ALL_PROXY and NO_PROXY of the environment when the client is made.
     config& set_proxy(const text& url) { return checked(try_set_proxy(url)); }
     result<void> try_set_proxy(const text& url) {
         return set_text(apivideo_config_set_proxy, "url", url);
     }
 
-    /// Sets a file of CA certificates in PEM that are trusted in addition to the system's. The file
-    /// is read now. Default: none.
+    /// Sets a file of certificates in PEM that are trusted in addition to the system's: of CAs, or
+    /// a server's own. The file is read now, and again when it has changed. Default: none.
     config& set_ca_file(const text& path) { return checked(try_set_ca_file(path)); }
     result<void> try_set_ca_file(const text& path) {
         return set_text(apivideo_config_set_ca_file, "path", path);
@@ -823,10 +824,10 @@ public:
     using native_handle_type = apivideo_client*;
 
     /// Makes a client for an API key, which is copied. Sends no request: the client gets its first
-    /// token when a caller first asks for one.
+    /// token when a caller first asks for one. Reads the environment's settings of proxies and
+    /// certificates, now and never again.
     ///
-    /// Errors: null_argument; invalid_utf8; invalid_argument if the key, or a proxy setting of the
-    /// environment, is malformed.
+    /// Errors: null_argument; invalid_utf8; invalid_argument if the key is malformed.
     explicit client(const text& api_key) : client(try_create(api_key).value()) {}
     client(const text& api_key, const config& settings)
         : client(try_create(api_key, settings).value()) {}

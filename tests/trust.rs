@@ -191,6 +191,7 @@ fn a_companys_ca_may_be_on_any_curve_with_any_hash() {
     for kind in [
         "P-256-sha512",
         "P-384-sha512",
+        "P-521-sha256",
         "P-521-sha384",
         "P-521-sha512",
     ] {

@@ -27,6 +27,9 @@ handle!(apivideo_client = BoxHandle of Client);
 /// Makes a client. Sends no request: the client gets its first token when a caller first asks for
 /// one.
 ///
+/// Reads the environment, now and never again: https_proxy, all_proxy and no_proxy in either case,
+/// SSL_CERT_FILE and SSL_CERT_DIR. Another thread must not change the environment in the meantime.
+///
 /// `api_key`: the key alone, which is copied: 1 to 4,096 characters of visible ASCII. What came
 /// along with it is refused by name: quotes, a byte order mark, `Bearer `, `NAME=`, a variable that
 /// nothing replaced. `config`: the settings, which are copied; NULL means the defaults.

@@ -239,12 +239,17 @@ pub unsafe extern "C" fn apivideo_config_set_keep_fresh(
     unsafe { set(config, error_out, change) }
 }
 
-/// Sets the proxy. Default: HTTPS_PROXY and NO_PROXY of the environment, as they are when the
-/// client is made.
+/// Sets the proxy. Default: what the environment says when the client is made.
 ///
-/// `url`: `http://[user:password@]host[:port]`, or `https://` for a proxy that itself speaks TLS;
-/// "" means no proxy. User and password are percent-encoded. Loopback addresses never go through a
-/// proxy. `error_out`: may be NULL.
+/// `url`: `scheme://[user:password@]host[:port]`, or "" for no proxy. The scheme is http, https for
+/// a proxy that itself speaks TLS, socks4, socks4a, socks5 or socks5h; with the `a` and the `h` the
+/// proxy resolves the server's name. User and password are percent-encoded. The port is 1080 by
+/// default, and 443 for https. Loopback addresses never go through a proxy. `error_out`: may be
+/// NULL.
+///
+/// The environment is read as curl reads it: the first of https_proxy, HTTPS_PROXY, all_proxy and
+/// ALL_PROXY that is not empty, unless no_proxy or NO_PROXY names the server. If it is not the URL
+/// of a proxy, each exchange fails with NETWORK_ERROR and says so.
 ///
 /// Errors: NULL_ARGUMENT, INVALID_UTF8, INVALID_ARGUMENT.
 #[unsafe(no_mangle)]
@@ -261,12 +266,16 @@ pub unsafe extern "C" fn apivideo_config_set_proxy(
     }
 }
 
-/// Sets a file of CA certificates that are trusted in addition to the system's. Default: none. The
-/// file is PEM and at most 4 MiB, and it is read now. TLS verification cannot be turned off.
-/// `error_out`: may be NULL.
+/// Sets a file of certificates that are trusted in addition to the system's: of CAs, or a server's
+/// own. Default: none. The file is PEM and at most 4 MiB. It is read now, and again when it has
+/// changed, which is checked once an hour at most. Broken certificates in it are left out. TLS
+/// verification cannot be turned off. `error_out`: may be NULL.
 ///
-/// Errors: NULL_ARGUMENT; INVALID_UTF8; INVALID_ARGUMENT if the file cannot be read, contains no
-/// certificate or contains a broken one.
+/// The system's certificates are those of its distributor, or those that SSL_CERT_FILE and
+/// SSL_CERT_DIR name when the client is made.
+///
+/// Errors: NULL_ARGUMENT; INVALID_UTF8; INVALID_ARGUMENT if the file cannot be read or contains no
+/// usable certificate.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apivideo_config_set_ca_file(
     config: *mut apivideo_config,

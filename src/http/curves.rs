@@ -36,6 +36,12 @@ static P521_SHA384: Algorithm = &Ecdsa {
     hash: &digest::SHA384,
     verify: on_p521,
 };
+static P521_SHA256: Algorithm = &Ecdsa {
+    key: alg_id::ECDSA_P521,
+    signature: alg_id::ECDSA_SHA256,
+    hash: &digest::SHA256,
+    verify: on_p521_with_zeros,
+};
 static P384_SHA512: Algorithm = &Ecdsa {
     key: alg_id::ECDSA_P384,
     signature: alg_id::ECDSA_SHA512,
@@ -71,6 +77,7 @@ static ALL: &[Algorithm] = &[
     by_ring::RSA_PKCS1_2048_8192_SHA512_ABSENT_PARAMS,
     P256_SHA512,
     P384_SHA512,
+    P521_SHA256,
     P521_SHA384,
     P521_SHA512,
 ];
@@ -173,3 +180,9 @@ macro_rules! on_curve {
 on_curve!(on_p256, p256);
 on_curve!(on_p384, p384);
 on_curve!(on_p521, p521);
+
+/// The crate refuses a hash of less than half the curve's size. A hash is a number, which zeros
+/// before it do not change.
+fn on_p521_with_zeros(key: &[u8], hash: &[u8], signature: &[u8]) -> bool {
+    on_p521(key, &[&[0; 32], hash].concat(), signature)
+}

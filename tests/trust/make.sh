@@ -10,7 +10,7 @@ new_key() { openssl genpkey -quiet -algorithm EC -pkeyopt "ec_paramgen_curve:$1"
 new_key P-256 key.pem
 openssl req -new -key key.pem -subj /CN=localhost -out "$work/csr"
 printf '%s\n' basicConstraints=CA:FALSE subjectAltName=DNS:localhost extendedKeyUsage=serverAuth >"$work/ext"
-for kind in P-256-sha512 P-384-sha512 P-521-sha384 P-521-sha512; do
+for kind in P-256-sha512 P-384-sha512 P-521-sha256 P-521-sha384 P-521-sha512; do
     curve=${kind%-*} hash=${kind##*-}
     new_key "$curve" "$work/key"
     openssl req -x509 -new -key "$work/key" "-$hash" -days 36500 -subj "/CN=$kind" -out "$work/ca"

@@ -55,11 +55,12 @@ namespace LibApiVideo
         public bool KeepFresh { get; set; }
 
         /// <summary>
-        /// The proxy: <c>http://[user:password@]host[:port]</c>, user and password percent-encoded; "" for none. Default: HTTPS_PROXY and NO_PROXY of the environment.
+        /// The proxy: <c>scheme://[user:password@]host[:port]</c>, user and password percent-encoded; "" for none. The scheme is http, https,
+        /// socks4, socks4a, socks5 or socks5h. Default: HTTPS_PROXY, ALL_PROXY and NO_PROXY of the environment when the client is made.
         /// </summary>
         public string? Proxy { get; set; }
 
-        /// <summary>A file of CA certificates in PEM, trusted besides the system's.</summary>
+        /// <summary>A file of certificates in PEM, of CAs or a server's own, trusted besides the system's.</summary>
         public string? CaFile { get; set; }
 
         /// <summary>

@@ -87,8 +87,9 @@ class _Base:
         wait_for_recovery: while no valid token can be had, a call gets the last try's error at once (the default), or waits
             for the next tries.
         keep_fresh: renew the token ahead of its expiry even when nobody reads it. Else it is renewed when it is read.
-        proxy: `http://[user:password@]host[:port]`, user and password percent-encoded, or "" for none. By default the environment's HTTPS_PROXY and NO_PROXY.
-        ca_file: CA certificates in PEM, trusted besides the system's. TLS verification cannot be turned off.
+        proxy: `scheme://[user:password@]host[:port]`, user and password percent-encoded, or "" for none. The scheme is http, https,
+            socks4, socks4a, socks5 or socks5h. By default the environment's HTTPS_PROXY, ALL_PROXY and NO_PROXY, as they are now.
+        ca_file: certificates in PEM, of CAs or a server's own, trusted besides the system's. TLS verification cannot be turned off.
         on_state: called with a TokenState when that has changed, from any thread. It must be quick, and should not raise.
 
         Timeouts are seconds, as a number or a `datetime.timedelta`.
