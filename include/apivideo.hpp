@@ -824,7 +824,8 @@ public:
     using native_handle_type = apivideo_client*;
 
     /// Makes a client for an API key, which is copied. Sends no request: the client gets its first
-    /// token when a caller first asks for one.
+    /// token when a caller first asks for one. Reads the environment's settings of proxies and
+    /// certificates, now and never again.
     ///
     /// Errors: null_argument; invalid_utf8; invalid_argument if the key is malformed.
     explicit client(const text& api_key) : client(try_create(api_key).value()) {}

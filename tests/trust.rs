@@ -13,6 +13,7 @@ use std::thread;
 use apivideo::{Client, Config, Error, Status};
 use parking_lot::Mutex;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{HandshakeKind, ServerConfig, ServerConnection, StreamOwned};
 
@@ -178,6 +179,34 @@ fn a_ca_file_may_hold_broken_and_foreign_things_and_openssls_own_form() {
         .set_ca_file(file.0.to_str().unwrap())
         .unwrap_err();
     assert!(error.message.contains("only broken ones"), "{error}");
+}
+
+#[test]
+fn a_companys_ca_may_be_on_any_curve_with_any_hash() {
+    let read = |name: &str| {
+        let path = format!("{}/tests/trust/{name}.pem", env!("CARGO_MANIFEST_DIR"));
+        std::fs::read_to_string(path).unwrap()
+    };
+    let key = KeyPair::from_pem(&read("key")).unwrap();
+    for kind in [
+        "P-256-sha512",
+        "P-384-sha512",
+        "P-521-sha256",
+        "P-521-sha384",
+        "P-521-sha512",
+    ] {
+        let both = read(kind);
+        let server = CertificateDer::from_pem_slice(both.as_bytes()).unwrap();
+        let ca = both.split_inclusive("END CERTIFICATE-----").nth(1).unwrap();
+        // One bit of the signature, which is at the end.
+        let mut forged = server.to_vec();
+        *forged.last_mut().unwrap() ^= 1;
+        let file = File::new(kind, ca);
+        let token = first_token(&Server::start(vec![server], &key), &file);
+        assert!(token.is_ok(), "{kind}: {token:?}");
+        let error = first_token(&Server::start(vec![forged.into()], &key), &file).unwrap_err();
+        assert!(error.message.contains("signature"), "{kind}: {error}");
+    }
 }
 
 #[test]

@@ -34,8 +34,9 @@ handle!(apivideo_client = BoxHandle of Client);
 /// means the defaults. `client_out`: receives the client. Free it with apivideo_client_free().
 /// `error_out`: may be NULL. Any thread may call this.
 ///
-/// The environment's proxy and certificate settings are read now, see apivideo_config_set_proxy()
-/// and apivideo_config_set_ca_file().
+/// The environment's proxy and certificate settings are read now and never again, see
+/// apivideo_config_set_proxy() and apivideo_config_set_ca_file(). No other thread may change the
+/// environment in the meantime.
 ///
 /// Errors: NULL_ARGUMENT, INVALID_UTF8, INVALID_ARGUMENT.
 #[unsafe(no_mangle)]

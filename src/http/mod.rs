@@ -5,6 +5,7 @@
 //! connection; `tunnel`, through a proxy; `tls` and `roots`, whom to trust; `stream`, the deadline
 //! of it all; `head`, a reply's head; and `ureq`, which speaks HTTP over that.
 
+mod curves;
 mod dial;
 mod head;
 mod lookup;

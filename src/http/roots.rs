@@ -4,12 +4,14 @@
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 use std::time::SystemTime;
 
 use rustls::RootCertStore;
 use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -67,8 +69,16 @@ impl Sources {
         *self == Sources::default()
     }
 
+    /// Apple's systems judge by their keychains, which hold more than files do.
+    fn are_keychains(&self) -> bool {
+        cfg!(target_vendor = "apple") && self.are_of_the_system()
+    }
+
     /// The files as they are now.
     fn files(&self) -> Vec<Seen> {
+        if self.are_keychains() {
+            return Vec::new();
+        }
         let bundle = || BUNDLES.iter().map(Path::new).find(|path| path.exists());
         let (file, folders) = match self.are_of_the_system() {
             true => (
@@ -83,19 +93,21 @@ impl Sources {
         let inside = inside
             .flatten()
             .filter_map(|entry| Some(entry.ok()?.path()));
-        // Links of the folder lead to files of the folder.
         let paths = file.into_iter().chain(inside);
-        let mut files: Vec<Seen> = paths.filter_map(|path| Seen::at(&path)).collect();
-        files.sort();
-        files.dedup_by(|a, b| a.path == b.path);
+        let mut files: Vec<Seen> = paths.filter_map(Seen::at).collect();
+        // Links in a folder lead to files of the folder.
+        files.sort_by(|a, b| (a.id, &a.path).cmp(&(b.id, &b.path)));
+        files.dedup_by_key(|file| file.id);
         files
     }
 }
 
 /// A file, and how to tell whether it has changed.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Seen {
     path: PathBuf,
+    /// Of the file that the path leads to: device and number.
+    id: (u64, u64),
     changed: Option<SystemTime>,
     length: u64,
 }
@@ -103,11 +115,11 @@ pub(crate) struct Seen {
 impl Seen {
     /// Only a file proper: a pipe could keep us waiting for ever, a device give more than there is
     /// memory.
-    fn at(path: &Path) -> Option<Seen> {
-        let path = fs::canonicalize(path).ok()?;
+    fn at(path: PathBuf) -> Option<Seen> {
         let now = fs::metadata(&path).ok().filter(fs::Metadata::is_file)?;
         Some(Seen {
             path,
+            id: (now.dev(), now.ino()),
             changed: now.modified().ok(),
             length: now.len(),
         })
@@ -168,17 +180,30 @@ fn store<'a>(certificates: impl IntoIterator<Item = &'a CertificateDer<'static>>
 fn verifier(
     roots: RootCertStore,
     provider: &Arc<CryptoProvider>,
-) -> Option<Arc<WebPkiServerVerifier>> {
-    WebPkiServerVerifier::builder_with_provider(roots.into(), Arc::clone(provider))
-        .build()
-        .ok()
+) -> Option<Arc<dyn ServerCertVerifier>> {
+    let verifier =
+        WebPkiServerVerifier::builder_with_provider(roots.into(), Arc::clone(provider)).build();
+    Some(verifier.ok()?)
+}
+
+/// Apple's own.
+#[cfg(target_vendor = "apple")]
+fn keychains(provider: &Arc<CryptoProvider>) -> Option<Arc<dyn ServerCertVerifier>> {
+    let verifier = rustls_platform_verifier::Verifier::new(Arc::clone(provider)).ok()?;
+    Some(Arc::new(verifier))
+}
+
+#[cfg(not(target_vendor = "apple"))]
+fn keychains(_: &Arc<CryptoProvider>) -> Option<Arc<dyn ServerCertVerifier>> {
+    None
 }
 
 /// Trust in what was in some files.
 #[derive(Debug)]
 pub(crate) struct Roots {
     pub(crate) certificates: Vec<CertificateDer<'static>>,
-    pub(crate) verifier: Option<Arc<WebPkiServerVerifier>>,
+    /// `None`: nobody is trusted.
+    pub(crate) verifier: Option<Arc<dyn ServerCertVerifier>>,
 }
 
 /// Roots as they were read, and when to look again.
@@ -249,7 +274,13 @@ pub(crate) fn of_system(
         known.look(files, now_ms, provider, false);
         return Arc::clone(&known.roots);
     }
-    let known = Known::read(files(), now_ms, provider, false);
+    let mut known = Known::read(files(), now_ms, provider, false);
+    if sources.are_keychains() {
+        known.roots = Arc::new(Roots {
+            certificates: Vec::new(),
+            verifier: keychains(provider),
+        });
+    }
     let roots = Arc::clone(&known.roots);
     system.push((sources.clone(), known));
     roots
@@ -258,7 +289,6 @@ pub(crate) fn of_system(
 /// A file of certificates that the program named.
 #[derive(Clone, Debug)]
 pub(crate) struct CaFile {
-    path: PathBuf,
     seen: Seen,
     certificates: Vec<CertificateDer<'static>>,
 }
@@ -268,6 +298,8 @@ impl CaFile {
     pub(crate) fn read(path: &Path) -> Result<CaFile, String> {
         let cannot = |why: io::Error| format!("cannot be read: {why}");
         fs::metadata(path).map_err(cannot)?;
+        // The program may change its folder later.
+        let path = std::path::absolute(path).map_err(cannot)?;
         let seen = Seen::at(path).ok_or("is not a file")?;
         let text = seen.read().map_err(cannot)?;
         let certificates = certificates(&text);
@@ -277,19 +309,14 @@ impl CaFile {
                 false => "holds no certificate in PEM, or only broken ones".to_owned(),
             });
         }
-        Ok(CaFile {
-            // The program may change its folder later.
-            path: std::path::absolute(path).unwrap_or_else(|_| path.to_owned()),
-            seen,
-            certificates,
-        })
+        Ok(CaFile { seen, certificates })
     }
 
     pub(crate) fn watched(&self, now_ms: i64, provider: &Arc<CryptoProvider>) -> WatchedCaFile {
         let certificates = self.certificates.clone();
         let verifier = verifier(store(&certificates), provider);
         WatchedCaFile {
-            path: self.path.clone(),
+            path: self.seen.path.clone(),
             known: Known {
                 roots: Arc::new(Roots {
                     certificates,
@@ -312,7 +339,7 @@ pub(crate) struct WatchedCaFile {
 impl WatchedCaFile {
     pub(crate) fn roots(&mut self, now_ms: i64, provider: &Arc<CryptoProvider>) -> Arc<Roots> {
         let path = &self.path;
-        let files = || Seen::at(path).into_iter().collect();
+        let files = || Seen::at(path.clone()).into_iter().collect();
         self.known.look(files, now_ms, provider, true);
         Arc::clone(&self.known.roots)
     }
@@ -389,9 +416,14 @@ mod tests {
     fn files_that_changed_are_read_again_after_an_hour_and_kept_when_they_go() {
         let path = temporary("changing", &pem());
         let provider = provider();
-        let mut known = Known::read(Seen::at(&path).into_iter().collect(), NOON, &provider, true);
+        let mut known = Known::read(
+            Seen::at(path.clone()).into_iter().collect(),
+            NOON,
+            &provider,
+            true,
+        );
         let mut look = |now_ms| {
-            let files = || Seen::at(&path).into_iter().collect();
+            let files = || Seen::at(path.clone()).into_iter().collect();
             known.look(files, now_ms, &provider, true);
             Arc::clone(&known.roots)
         };
@@ -417,7 +449,7 @@ mod tests {
         assert!(known.roots.verifier.is_none());
         let path = temporary("installed", &pem());
         known.look(
-            || Seen::at(&path).into_iter().collect(),
+            || Seen::at(path.clone()).into_iter().collect(),
             NOON,
             &provider,
             false,

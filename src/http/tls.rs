@@ -7,8 +7,8 @@ use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{Resumption, WebPkiServerVerifier, verify_server_name};
-use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
+use rustls::client::{Resumption, verify_server_name};
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{
@@ -16,6 +16,7 @@ use rustls::{
     StreamOwned,
 };
 
+use super::curves;
 use super::roots::{self, CaFile, Roots, Sources, WatchedCaFile};
 use super::stream::Stream;
 use crate::process::fork::PerProcess;
@@ -37,7 +38,8 @@ struct State {
     provider: Arc<CryptoProvider>,
     ca_file: Option<WatchedCaFile>,
     trust: Trust,
-    config: Arc<ClientConfig>,
+    /// `None` where nobody is trusted.
+    config: Option<Arc<ClientConfig>>,
 }
 
 /// No CA certificates at all.
@@ -73,16 +75,13 @@ impl Tls {
             state.trust = Trust { system, extra };
             state.config = state.trust.config(&state.provider);
         }
-        match state.trust.is_empty() {
-            true => Err(NoRoots {
-                named_by_environment: !self.sources.are_of_the_system(),
-            }),
-            false => Ok(Arc::clone(&state.config)),
-        }
+        state.config.clone().ok_or(NoRoots {
+            named_by_environment: !self.sources.are_of_the_system(),
+        })
     }
 
     fn first_state(&self, now_ms: i64) -> State {
-        let provider = Arc::new(ring::default_provider());
+        let provider = Arc::new(curves::provider());
         let mut ca_file = self
             .ca_file
             .as_ref()
@@ -128,10 +127,6 @@ struct Trust {
 }
 
 impl Trust {
-    fn is_empty(&self) -> bool {
-        self.system.verifier.is_none() && self.extra.is_none()
-    }
-
     fn is_in(&self, system: &Arc<Roots>, extra: Option<&Arc<Roots>>) -> bool {
         let same_extra = match (&self.extra, extra) {
             (Some(a), Some(b)) => Arc::ptr_eq(a, b),
@@ -140,22 +135,24 @@ impl Trust {
         same_extra && Arc::ptr_eq(&self.system, system)
     }
 
-    fn config(&self, provider: &Arc<CryptoProvider>) -> Arc<ClientConfig> {
+    fn config(&self, provider: &Arc<CryptoProvider>) -> Option<Arc<ClientConfig>> {
+        if self.system.verifier.is_none() && self.extra.is_none() {
+            return None;
+        }
         let verifier = Verifier {
             trust: self.clone(),
             provider: Arc::clone(provider),
         };
-        let builder = ClientConfig::builder_with_provider(Arc::clone(provider));
-        // Cannot fail: the provider has suites for both versions.
-        let builder = builder
+        // The provider has suites for both versions.
+        let mut config = ClientConfig::builder_with_provider(Arc::clone(provider))
             .with_safe_default_protocol_versions()
-            .unwrap_or_else(|_| ClientConfig::builder());
-        let mut config = builder
+            .ok()?
+            // rustls' word for a verifier of one's own. This one asks rustls'.
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(verifier))
             .with_no_client_auth();
         config.resumption = Resumption::in_memory_sessions(SESSIONS);
-        Arc::new(config)
+        Some(Arc::new(config))
     }
 }
 
@@ -174,7 +171,7 @@ impl ServerCertVerifier for Verifier {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let verify = |verifier: &WebPkiServerVerifier| {
+        let verify = |verifier: &Arc<dyn ServerCertVerifier>| {
             verifier.verify_server_cert(server, intermediates, name, ocsp, now)
         };
         let mut refusal = rustls::Error::from(CertificateError::UnknownIssuer);
@@ -234,7 +231,11 @@ fn is_unknown(why: &rustls::Error) -> bool {
 /// All is well with the certificate but that it is a CA's: its time, which was looked at before,
 /// too.
 fn is_ca_as_server(why: &rustls::Error) -> bool {
-    matches!(why, rustls::Error::InvalidCertificate(CertificateError::Other(other))
+    matches!(why, rustls::Error::InvalidCertificate(why) if is_cas(why))
+}
+
+fn is_cas(why: &CertificateError) -> bool {
+    matches!(why, CertificateError::Other(other)
         if matches!(other.0.downcast_ref(), Some(webpki::Error::CaUsedAsEndEntity)))
 }
 
@@ -290,9 +291,9 @@ fn certificate_in_words(why: &CertificateError) -> &'static str {
         E::BadSignature => "a signature of its certificates is wrong",
         E::UnsupportedSignatureAlgorithmContext { .. }
         | E::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
-            "a certificate is signed in a way that is not supported: RSA, Ed25519, and ECDSA on P-256 and P-384 with SHA-256 and SHA-384 are"
+            "a certificate is signed in a way that is not supported: RSA, Ed25519, and ECDSA on P-256, P-384 and P-521 are"
         }
-        E::Other(_) => {
+        why if is_cas(why) => {
             "its certificate is a CA's: name that very certificate in `ca_file` to trust it"
         }
         _ => "its certificate cannot be used",
