@@ -12,9 +12,11 @@ STRIP      = strip
 TARGET     = $(CARGO_BUILD_TARGET)
 CARGO_TARGET_DIR ?= target
 
-# Cargo.toml alone names the version. Before 1.0 its second number is part of the ABI's name, as in build.rs.
-VERSION   := $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' Cargo.toml | head -n 1)
-SOVERSION := $(shell echo '$(VERSION)' | sed -e 's/^\(0\.[0-9]*\).*/\1/' -e 's/^\([1-9][0-9]*\)\..*/\1/')
+# Cargo.toml alone names the version, how much of it names the ABI, and the oldest Rust.
+cargo_toml = $(shell sed -n 's/^$(1) = "*\([0-9.]*\)"*$$/\1/p' Cargo.toml | head -n 1)
+VERSION   := $(call cargo_toml,version)
+SOVERSION := $(shell echo '$(VERSION)' | cut -d. -f1-$(call cargo_toml,version_suffix_components))
+RUST      := $(call cargo_toml,rust-version)
 
 ifneq ($(findstring arwin,$(or $(TARGET),$(shell uname -s))),)
 built  = libapivideo.dylib
@@ -38,13 +40,20 @@ release = $(CARGO_TARGET_DIR)/$(if $(TARGET),$(TARGET)/)release
 stage   = $(CARGO_TARGET_DIR)/stage
 flags   = --release $(CARGOFLAGS)$(if $(TARGET), --target $(TARGET))
 
-.PHONY: all demo test simulate model mutants cargo-mutants prove python-test dotnet-test bench-python bench-dotnet bench bench-save header licenses install uninstall dist clean help FORCE
+.PHONY: all rust demo test docs pictures doctor test-fresh simulate model mutants cargo-mutants prove python-test dotnet-test bench-python bench-dotnet bench bench-save header licenses install uninstall dist clean help FORCE
 
 all: $(stage)/lib/$(real) $(stage)/lib/libapivideo.a ## The shared and the static library, in target/stage/lib
 
+# An old cargo does not get as far as to say which Rust is needed: it does not understand Cargo.lock.
+rust:
+	@here=$$($(or $(RUSTC),rustc) --version 2> /dev/null | sed -n 's/^rustc \([0-9.]*\).*/\1/p'); \
+	oldest=$$(printf '%s\n' $(RUST) "$${here:-0}" | sort -t . -k 1,1n -k 2,2n | head -n 1); \
+	[ "$$oldest" = $(RUST) ] || { echo "error: libapivideo needs Rust $(RUST) or later, and here is $${here:-none}." \
+		"https://rustup.rs installs it; where rustup is, so does: rustup update stable" >&2; exit 1; }
+
 # Cargo knows best what is to be done. What it leaves as it was is not staged again. Without the rlib, which a Rust program builds for
 # itself, the linker leaves out more: 0.3 MB.
-$(release)/$(built): FORCE
+$(release)/$(built): rust FORCE
 	$(CARGO) rustc $(flags) --lib --crate-type cdylib,staticlib
 $(release)/libapivideo.a: $(release)/$(built) ;
 
@@ -65,11 +74,23 @@ demo: all ## A quarter of a minute in the life of a token, against a local api.v
 test: ## Every test
 	sh tests/run.sh
 
-simulate: ## Client-years of chance in simulated time: YEARS=100
-	APIVIDEO_SIMULATE_YEARS=$(or $(YEARS),100) $(CARGO) test --release $(CARGOFLAGS) --lib chance -- --nocapture
+doctor: ## What the tests need, what of that is missing, and how to install it
+	@sh tests/doctor.sh
 
-model: ## Interleavings of the keeper's threads
-	RUSTFLAGS='--cfg shuttle' CARGO_TARGET_DIR=$(CARGO_TARGET_DIR)/shuttle $(CARGO) test --release $(CARGOFLAGS) --lib model
+docs: ## The documentation site, target/docs/site
+	bash docs/build.sh
+
+pictures: ## Draws docs/pictures anew from the simulation
+	bash docs/build.sh --pictures
+
+test-fresh: ## Every test in a bare Debian, as a user and as root (needs root and debootstrap)
+	sh tests/fresh.sh
+
+simulate: ## Client-years of chance in simulated time: YEARS=100
+	APIVIDEO_SIMULATE_YEARS=$(or $(YEARS),100) $(CARGO) test --release $(CARGOFLAGS) --lib randomized -- --nocapture
+
+model: ## Interleavings of the cache's threads
+	RUSTFLAGS='--cfg shuttle' CARGO_TARGET_DIR=$(CARGO_TARGET_DIR)/shuttle $(CARGO) test --release $(CARGOFLAGS) --lib interleavings
 
 python-test: ## The Python package
 	bash bindings/python/test.sh
@@ -149,6 +170,9 @@ dist: all licenses ## An archive that works wherever it is unpacked, in target/d
 
 clean: ## Removes everything that was built
 	$(CARGO) clean
+
+print-%: # The value of a variable: make print-VERSION
+	@echo '$($*)'
 
 help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14

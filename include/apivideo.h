@@ -99,7 +99,7 @@ enum apivideo_status
    */
   APIVIDEO_STATUS_INVALID_UTF8 = 3,
   /**
-   * api.video refused the API key: it is wrong, revoked, of the other environment, or its account is suspended.
+   * api.video itself refused the API key: it is wrong, revoked, of the other environment, or its account is suspended.
    * Check the key. Later calls try it again, after 30 seconds at first and 5 minutes at most: mending it on the server is enough.
    */
   APIVIDEO_STATUS_KEY_REJECTED = 4,
@@ -125,7 +125,8 @@ enum apivideo_status
    */
   APIVIDEO_STATUS_SERVER_ERROR = 9,
   /**
-   * The reply is not one that api.video documents: malformed, too large, a redirect. Retry after the error's delay.
+   * The reply is not one that api.video documents: malformed, too large, a redirect, a firewall's or a sign-in page.
+   * Check the base URL and what stands in between. Retry after the error's delay.
    */
   APIVIDEO_STATUS_PROTOCOL_ERROR = 10,
   /**
@@ -397,7 +398,8 @@ extern "C" {
 /**
  * Makes a client. No request is sent: the first token is got when it is first asked for.
  *
- * `api_key`: the key, copied; not empty, 4,096 bytes at most, no control characters, no white space at its ends.
+ * `api_key`: the key alone, copied; 1 to 4,096 characters of visible ASCII. What came along with it is named
+ * and refused: quotes, a byte order mark, `Bearer `, `NAME=`, a variable that nothing replaced.
  * `config`: copied; NULL for the defaults. `client_out`: the client, to be freed with apivideo_client_free().
  * `error_out`: may be NULL.
  *
@@ -478,6 +480,20 @@ apivideo_status apivideo_authenticate(const apivideo_client *client,
                                       apivideo_error **error_out);
 
 /**
+ * apivideo_authenticate() without waiting: the answer comes to an operation. For event loops, and
+ * for bindings that would spend a thread otherwise.
+ *
+ * `operation_out`: the operation, to be freed with apivideo_operation_free(); it may outlive the
+ * client. `error_out`: may be NULL. Any thread may call this; it never blocks. The operation ends by
+ * itself after the wait timeout.
+ *
+ * Errors: NULL_ARGUMENT. All others come with the operation.
+ */
+apivideo_status apivideo_authenticate_start(const apivideo_client *client,
+                                            apivideo_operation **operation_out,
+                                            apivideo_error **error_out);
+
+/**
  * POST /auth/refresh with the client's refresh token, now. The new token becomes the client's own.
  *
  * Programs have no need of this: apivideo_get_token() does what is necessary. Calls at the same time share one exchange.
@@ -490,7 +506,17 @@ apivideo_status apivideo_refresh(const apivideo_client *client,
                                  apivideo_error **error_out);
 
 /**
- * Tells that the API answered 401 to a request with this token. The next apivideo_get_token() gets another with the API key.
+ * apivideo_refresh() without waiting: the answer comes to an operation, as with
+ * apivideo_authenticate_start().
+ *
+ * Errors: NULL_ARGUMENT. All others come with the operation.
+ */
+apivideo_status apivideo_refresh_start(const apivideo_client *client,
+                                       apivideo_operation **operation_out,
+                                       apivideo_error **error_out);
+
+/**
+ * Reports a 401: the API rejected a request with this token. The next apivideo_get_token() gets another with the API key.
  *
  * Does nothing if the client has a newer token already, so every request that got a 401 may report it. Does not block and
  * sends nothing. Any thread may call this. `rejected` stays the caller's. `error_out`: may be NULL.

@@ -880,6 +880,12 @@ public:
     token authenticate() const { return try_authenticate().value(); }
     /// As above, without throwing.
     result<token> try_authenticate() const { return ask(apivideo_authenticate); }
+    /// authenticate() without waiting: the answer comes to an operation. Does not block.
+    [[nodiscard]] operation authenticate_start() const { return try_authenticate_start().value(); }
+    /// As above, without throwing.
+    [[nodiscard]] result<operation> try_authenticate_start() const {
+        return start(apivideo_authenticate_start);
+    }
 
     /// POST /auth/refresh, now. The new token becomes the client's own. Programs have no need of
     /// this. Does not fall back on the API key. Errors as for get_token(), without key_rejected;
@@ -887,6 +893,12 @@ public:
     token refresh() const { return try_refresh().value(); }
     /// As above, without throwing.
     result<token> try_refresh() const { return ask(apivideo_refresh); }
+    /// refresh() without waiting: the answer comes to an operation. Does not block.
+    [[nodiscard]] operation refresh_start() const { return try_refresh_start().value(); }
+    /// As above, without throwing.
+    [[nodiscard]] result<operation> try_refresh_start() const {
+        return start(apivideo_refresh_start);
+    }
 
     /// The id of the token that get_token() would give at once; 0 if it would have to wait. Never blocks.
     [[nodiscard]] std::uint64_t token_id() const noexcept { return apivideo_client_token_id(native_handle()); }
@@ -933,6 +945,13 @@ private:
     result<token> ask(Function function, Arguments... arguments) const {
         return detail::make<token>([&](const apivideo_token** out, apivideo_error** why) {
             return function(native_handle(), arguments..., out, why);
+        });
+    }
+
+    template <typename Function>
+    result<operation> start(Function function) const {
+        return detail::make<operation>([&](apivideo_operation** out, apivideo_error** why) {
+            return function(native_handle(), out, why);
         });
     }
 

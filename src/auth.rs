@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::cache::exchange::{Endpoint, Outcome, Request};
+use crate::cache::policy;
 use crate::error::{Error, Problem, Status};
 use crate::ffi::secret::Secret;
 use crate::http::{Http, Reply};
-use crate::keeper::Endpoint;
-use crate::keeper::policy;
-use crate::keeper::state::{Outcome, Request};
+use crate::text::one_line;
 
 /// The longest text of a server's that is passed on.
 const LONGEST_TEXT: usize = 300;
@@ -42,8 +42,8 @@ impl Auth {
         }
         let body = match request {
             Request::ApiKey { .. } => Body::ApiKey(self.api_key.as_str()),
-            Request::Refresh(grant) => {
-                Body::RefreshToken(grant.refresh_token().map_or("", Secret::as_str))
+            Request::Refresh(set) => {
+                Body::RefreshToken(set.refresh_token().map_or("", Secret::as_str))
             }
         };
         serde_json::to_string(&body).unwrap_or_default()
@@ -52,9 +52,9 @@ impl Auth {
     /// The secrets that a hostile server could send back for us to log.
     fn secrets<'a>(&'a self, request: &'a Request) -> Vec<&'a str> {
         let mut secrets = vec![self.api_key.as_str()];
-        if let Some(grant) = request.grant() {
-            secrets.push(grant.access_token());
-            secrets.extend(grant.refresh_token().map(Secret::as_str));
+        if let Some(set) = request.token_set() {
+            secrets.push(set.access_token());
+            secrets.extend(set.refresh_token().map(Secret::as_str));
         }
         secrets
     }
@@ -73,35 +73,65 @@ impl Endpoint for Auth {
 }
 
 /// What a reply means.
+///
+/// A status alone proves nothing: firewalls, load balancers and sign-in pages answer with any of
+/// them, in HTML or in words of their own. So a credential is refused only by 400, 401 or 403 with
+/// a body of api.video's. Every other failure passes.
+///
+/// Who answers with a status may have passed the request on before, so all of them spend a refresh
+/// token but 429, which says that the request was not dealt with.
 pub(crate) fn read(request: &Request, reply: &Reply, secrets: &[&str]) -> Outcome {
+    let passing = |status| Outcome::Failed {
+        error: refusal(status, reply, request, secrets),
+        spent: status != Status::RateLimited,
+    };
     match reply.status {
-        200..=299 => match grant(&reply.body) {
-            Ok(granted) => granted,
-            Err(why) => Outcome::Failed {
-                error: broken(reply, why),
-                spent: true,
-            },
-        },
-        429 => Outcome::Failed {
-            error: refusal(Status::RateLimited, reply, request, secrets),
-            spent: false,
-        },
-        400..=499 if reply.status != 408 => {
+        200..=299 => granted(reply),
+        400 | 401 | 403 if is_api_videos(reply) => {
             let status = match request {
                 Request::ApiKey { .. } => Status::KeyRejected,
                 Request::Refresh(_) => Status::RefreshRejected,
             };
             Outcome::Rejected(refusal(status, reply, request, secrets))
         }
-        408 | 500..=599 => Outcome::Failed {
-            error: refusal(Status::ServerError, reply, request, secrets),
-            spent: true,
-        },
-        _ => Outcome::Failed {
-            error: broken(
-                reply,
-                "a status that the endpoint does not document (redirects are not followed)",
-            ),
+        429 => passing(Status::RateLimited),
+        408 | 500..=599 => passing(Status::ServerError),
+        400..=499 => passing(Status::ProtocolError),
+        _ => broken(
+            reply,
+            "a status that the endpoint does not document (redirects are not followed)",
+        ),
+    }
+}
+
+/// A problem object says so by its `type` or its `title`, of which the standard asks for neither:
+/// an empty object is one too. Members of other names are those of somebody else.
+fn is_api_videos(reply: &Reply) -> bool {
+    match json(reply) {
+        serde_json::Value::Object(members) => {
+            let says = |name: &str| members.get(name).is_some_and(serde_json::Value::is_string);
+            members.is_empty() || says("type") || says("title")
+        }
+        _ => false,
+    }
+}
+
+/// The JSON of the body; `null` if it is none, or is not complete.
+fn json(reply: &Reply) -> serde_json::Value {
+    let body = reply.body.as_deref().unwrap_or_default();
+    serde_json::from_slice(without_bom(body)).unwrap_or_default()
+}
+
+/// JSON begins without a byte order mark, but some servers' files do not.
+fn without_bom(body: &[u8]) -> &[u8] {
+    body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body)
+}
+
+fn granted(reply: &Reply) -> Outcome {
+    match &reply.body {
+        Ok(body) => grant(body).unwrap_or_else(|why| broken(reply, why)),
+        Err(why) => Outcome::Failed {
+            error: why.clone(),
             spent: true,
         },
     }
@@ -111,7 +141,8 @@ pub(crate) fn read(request: &Request, reply: &Reply, secrets: &[&str]) -> Outcom
 #[derive(Deserialize)]
 struct AccessToken {
     access_token: Option<String>,
-    refresh_token: Option<String>,
+    /// A string. Anything else is as good as none: an access token does without.
+    refresh_token: Option<serde_json::Value>,
     token_type: Option<String>,
     #[serde(default, deserialize_with = "seconds")]
     expires_in: Option<Seconds>,
@@ -123,7 +154,7 @@ enum Seconds {
     Unusable,
 }
 
-/// Understands an integer, an integral float and a numeric string; `null` is as good as missing.
+/// Understands a number and a numeric string, rounded down; `null` is as good as missing.
 fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Seconds>, D::Error> {
     let value = serde_json::Value::deserialize(deserializer)?;
     if value.is_null() {
@@ -136,14 +167,14 @@ fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Seconds>
     };
     Ok(Some(match number {
         // A cast of a float that is too large gives the largest integer, which is clamped later.
-        Some(n) if n.is_finite() && n.fract() == 0.0 => Seconds::Whole(n as i64),
+        Some(n) if n.is_finite() => Seconds::Whole(n.floor() as i64),
         _ => Seconds::Unusable,
     }))
 }
 
 fn grant(body: &[u8]) -> Result<Outcome, &'static str> {
-    let reply: AccessToken =
-        serde_json::from_slice(body).map_err(|_| "its body is not the JSON of an access token")?;
+    let reply: AccessToken = serde_json::from_slice(without_bom(body))
+        .map_err(|_| "its body is not the JSON of an access token")?;
     let access_token = reply
         .access_token
         .as_deref()
@@ -153,14 +184,18 @@ fn grant(body: &[u8]) -> Result<Outcome, &'static str> {
         Some(Seconds::Whole(s)) if s > 0 => s.saturating_mul(1000).min(policy::MAX_LIFETIME),
         Some(_) => return Err("its expires_in is not a positive number of seconds"),
     };
-    let kind = reply.token_type.as_deref().unwrap_or("bearer");
-    if !kind.eq_ignore_ascii_case("bearer") {
+    let kind = reply.token_type.as_deref().unwrap_or_default().trim();
+    if !kind.is_empty() && !kind.eq_ignore_ascii_case("bearer") {
         return Err("its token_type is not Bearer");
     }
-    let refresh_token = reply.refresh_token.as_deref().filter(|t| !t.is_empty());
-    if !is_header_safe(access_token) || !refresh_token.is_none_or(is_header_safe) {
-        return Err("a token is empty or has characters that no header may carry");
+    if !is_header_safe(access_token) {
+        return Err("its access_token is empty or has characters that no header may carry");
     }
+    let refresh_token = reply
+        .refresh_token
+        .as_ref()
+        .and_then(|token| token.as_str());
+    let refresh_token = refresh_token.filter(|token| is_header_safe(token));
     let granted = Outcome::Granted {
         access_token: Secret::new(access_token),
         refresh_token: refresh_token.map(Secret::new),
@@ -174,7 +209,7 @@ fn is_header_safe(token: &str) -> bool {
     !token.is_empty() && token.bytes().all(|b| b.is_ascii_graphic())
 }
 
-fn broken(reply: &Reply, why: &str) -> Error {
+fn broken(reply: &Reply, why: &str) -> Outcome {
     let mut error = Error::new(
         Status::ProtocolError,
         format!(
@@ -183,41 +218,52 @@ fn broken(reply: &Reply, why: &str) -> Error {
         ),
     );
     error.http_status = Some(reply.status);
-    error.retry_after_ms = reply.retry_after_ms;
-    error
+    Outcome::Failed { error, spent: true }
 }
 
 fn refusal(status: Status, reply: &Reply, request: &Request, secrets: &[&str]) -> Error {
-    let problem = problem(&reply.body, secrets);
-    let what = match status {
-        Status::KeyRejected => {
+    let problem = problem(reply, secrets);
+    let (http, path) = (reply.status, request.path());
+    let what = match (status, http) {
+        (Status::KeyRejected, _) => {
             "api.video refused the API key; check it, and that it belongs to this environment"
         }
-        Status::RefreshRejected => "api.video refused the refresh token; authenticate again",
-        Status::RateLimited => "api.video asks to slow down",
-        _ => "api.video has a problem",
+        (Status::RefreshRejected, _) => "api.video refused the refresh token; authenticate again",
+        (Status::RateLimited, _) => "api.video asks to slow down",
+        (Status::ServerError, _) => "api.video, or a gateway before it, has a problem",
+        (_, 407) => "A proxy asks who you are; put user and password into the proxy's URL",
+        _ => {
+            "This is no answer of api.video's to an authentication; check the base URL and what \
+             stands in between, such as a proxy, a firewall or a sign-in page"
+        }
     };
-    let title = match problem.title.as_str() {
-        "" => String::new(),
-        title => format!(": {title}"),
+    let title = match (problem.title.as_str(), &reply.body) {
+        (_, Err(why)) => format!(": {}", why.message.trim_end_matches('.')),
+        ("", _) => String::new(),
+        (title, _) => format!(": {title}"),
     };
-    let http = reply.status;
     Error {
         status,
-        message: format!("{what} (POST {}, HTTP {http}{title}).", request.path()),
+        message: format!("{what} (POST {path}, HTTP {http}{title})."),
         http_status: Some(http),
         problem,
-        // A refused credential does not get better by waiting.
-        retry_after_ms: match status {
-            Status::KeyRejected | Status::RefreshRejected => None,
-            _ => reply.retry_after_ms,
-        },
+        retry_after_ms: retry_after_ms(reply),
+    }
+}
+
+/// What the server asks to wait. api.video sends its own header with every reply, to tell when
+/// its count of requests begins anew: that is an order to wait only beside a 429.
+fn retry_after_ms(reply: &Reply) -> Option<u64> {
+    match reply.status {
+        429 => reply.waits.rate_limit_ms.or(reply.waits.retry_after_ms),
+        503 => reply.waits.retry_after_ms,
+        _ => None,
     }
 }
 
 /// A problem object, whatever its content type; all empty if the body is none.
-fn problem(body: &[u8], secrets: &[&str]) -> Problem {
-    let value: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+fn problem(reply: &Reply, secrets: &[&str]) -> Problem {
+    let value = json(reply);
     let text = |name: &str| presentable(value[name].as_str().unwrap_or_default(), secrets);
     Problem {
         kind: text("type"),
@@ -228,11 +274,8 @@ fn problem(body: &[u8], secrets: &[&str]) -> Problem {
 
 /// A server's text as one short line without secrets: those that are known, and any word that is as long as one.
 fn presentable(text: &str, secrets: &[&str]) -> String {
-    // First of all: a line break in place of a key's space must not hide the key.
-    let mut text: String = text
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
+    // First of all: what cannot be seen must not hide a secret.
+    let mut text = one_line(text);
     for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
         text = text.replace(secret, REDACTED);
     }
@@ -254,19 +297,28 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::clock::Now;
     use crate::config::Config;
-    use crate::token::Grant;
+    use crate::http::Waits;
+    use crate::token::TokenSet;
 
     fn auth() -> Auth {
-        Auth::new(Config::default().http().unwrap(), "the key")
+        Auth::new(Config::default().http(), "the key")
     }
 
     fn reply(status: u16, body: &str) -> Reply {
         Reply {
             status,
-            retry_after_ms: None,
-            body: body.as_bytes().to_vec(),
+            waits: Waits::default(),
+            body: Ok(body.as_bytes().to_vec()),
+        }
+    }
+
+    /// A reply whose head arrived and whose body did not.
+    fn half_a_reply(status: u16) -> Reply {
+        let why = Error::new(Status::Timeout, "No complete reply.");
+        Reply {
+            body: Err(why),
+            ..reply(status, "")
         }
     }
 
@@ -275,12 +327,16 @@ mod tests {
     }
 
     fn refresh_request() -> Request {
-        let sent = Now {
-            wall_ms: 0,
-            mono_ms: 0,
-        };
-        let grant = Grant::new("access", Some("refresh"), 3_600_000, sent, 0.5);
-        Request::Refresh(Arc::new(grant))
+        Request::Refresh(Arc::new(TokenSet::for_an_hour("access", Some("refresh"))))
+    }
+
+    /// How a request fails, and whether its refresh token is spent; `None` for what was rejected.
+    fn failure(request: &Request, reply: &Reply) -> (Error, Option<bool>) {
+        match read(request, reply, &[]) {
+            Outcome::Rejected(error) => (error, None),
+            Outcome::Failed { error, spent } => (error, Some(spent)),
+            Outcome::Granted { .. } => panic!("{} is granted", reply.status),
+        }
     }
 
     fn lifetime(body: &str) -> Option<i64> {
@@ -314,6 +370,8 @@ mod tests {
         assert_eq!(with("3600.0"), Some(3_600_000));
         assert_eq!(with("\"3600\""), Some(3_600_000));
         assert_eq!(with("1"), Some(1_000));
+        assert_eq!(with("3599.9"), Some(3_599_000), "rounded down");
+        assert_eq!(with("\" 3599.9 \""), Some(3_599_000));
         for clamped in [
             "1e18",
             "86401",
@@ -323,7 +381,19 @@ mod tests {
             assert_eq!(with(clamped), Some(86_400_000), "{clamped}");
         }
         for refused in [
-            "0", "-1", "-1e18", "1.5", "\"\"", "\"soon\"", "true", "[]", "{}", "\"NaN\"", "\"inf\"",
+            "0",
+            "0.9",
+            "-0.5",
+            "-1",
+            "-1e18",
+            "\"\"",
+            "\"soon\"",
+            "\"3600s\"",
+            "true",
+            "[]",
+            "{}",
+            "\"NaN\"",
+            "\"inf\"",
         ] {
             assert_eq!(with(refused), None, "{refused}");
         }
@@ -344,27 +414,43 @@ mod tests {
             r#"{"access_token":"a\r\nX: y"}"#,
             r#"{"access_token":"a\u0000"}"#,
             r#"{"access_token":"é"}"#,
-            r#"{"access_token":"a","refresh_token":"b\n"}"#,
-            r#"{"access_token":"a","refresh_token":7}"#,
             r#"{"access_token":"a","token_type":"mac"}"#,
             r#"{"access_token":"a","token_type":"bearer\r\nX: y"}"#,
+            r#"{"access_token":"a","token_type":7}"#,
+            "\u{feff}\u{feff}{\"access_token\":\"a\"}",
         ] {
             assert!(grant(body.as_bytes()).is_err(), "{body}");
         }
     }
 
     #[test]
-    fn missing_and_null_fields_have_defaults() {
-        for body in [
-            r#"{"access_token":"a"}"#,
-            r#"{"access_token":"a","refresh_token":null,"token_type":null,"extra":[1]}"#,
-            r#"{"access_token":"a","refresh_token":"","token_type":"Bearer"}"#,
+    fn what_is_odd_beside_a_good_access_token_does_not_cost_it() {
+        for fields in [
+            "",
+            r#","refresh_token":null,"token_type":null,"extra":[1]"#,
+            r#","refresh_token":"","token_type":"Bearer""#,
+            r#","refresh_token":7"#,
+            r#","refresh_token":true"#,
+            r#","refresh_token":{"a":["b"]}"#,
+            r#","refresh_token":"b\n""#,
+            r#","token_type":" bearer\t""#,
+            r#","token_type":"""#,
         ] {
-            match grant(body.as_bytes()) {
+            match grant(format!(r#"{{"access_token":"a"{fields}}}"#).as_bytes()) {
                 Ok(Outcome::Granted { refresh_token, .. }) => assert!(refresh_token.is_none()),
-                _ => panic!("{body}"),
+                _ => panic!("{fields}"),
             }
         }
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_the_json() {
+        let token = "\u{feff}{\"access_token\":\"a\"}";
+        assert_eq!(lifetime(token), Some(3_600_000));
+        let problem = reply(401, "\u{feff}{\"title\":\"No such key.\"}");
+        let (error, _) = failure(&key_request(), &problem);
+        assert_eq!(error.status, Status::KeyRejected);
+        assert_eq!(error.problem.title, "No such key.");
     }
 
     #[test]
@@ -374,39 +460,113 @@ mod tests {
         assert!(matches!(outcome, Outcome::Granted { .. }), "{outcome:?}");
     }
 
+    const PROBLEM: &str = r#"{"title":"A title."}"#;
+
     #[test]
     fn each_status_has_its_meaning() {
         for (code, status, spent) in [
-            (200, Status::ProtocolError, true),
-            (302, Status::ProtocolError, true),
-            (400, Status::KeyRejected, false),
-            (401, Status::KeyRejected, false),
-            (403, Status::KeyRejected, false),
-            (404, Status::KeyRejected, false),
-            (408, Status::ServerError, true),
-            (429, Status::RateLimited, false),
-            (500, Status::ServerError, true),
-            (503, Status::ServerError, true),
+            (200, Status::ProtocolError, Some(true)),
+            (302, Status::ProtocolError, Some(true)),
+            (400, Status::KeyRejected, None),
+            (401, Status::KeyRejected, None),
+            (403, Status::KeyRejected, None),
+            (404, Status::ProtocolError, Some(true)),
+            (407, Status::ProtocolError, Some(true)),
+            (408, Status::ServerError, Some(true)),
+            (422, Status::ProtocolError, Some(true)),
+            (429, Status::RateLimited, Some(false)),
+            (499, Status::ProtocolError, Some(true)),
+            (500, Status::ServerError, Some(true)),
+            (503, Status::ServerError, Some(true)),
+            (599, Status::ServerError, Some(true)),
+            (600, Status::ProtocolError, Some(true)),
         ] {
-            let (error, s) = match read(&key_request(), &reply(code, "{}"), &[]) {
-                Outcome::Rejected(error) => (error, false),
-                Outcome::Failed { error, spent } => (error, spent),
-                Outcome::Granted { .. } => panic!("{code}"),
-            };
+            let (error, s) = failure(&key_request(), &reply(code, PROBLEM));
             assert_eq!((error.status, s), (status, spent), "{code}");
             assert_eq!(error.http_status, Some(code));
         }
     }
 
     #[test]
-    fn each_refusal_says_what_it_is_and_what_to_do() {
-        for (status, says) in [
-            (Status::KeyRejected, "refused the API key; check it"),
-            (Status::RefreshRejected, "refresh token; authenticate again"),
-            (Status::RateLimited, "asks to slow down"),
-            (Status::ServerError, "has a problem"),
+    fn a_credential_is_refused_in_api_videos_words_only() {
+        let refused = |body: &str| {
+            let (key, refresh) = (key_request(), refresh_request());
+            for status in [400, 401, 403] {
+                let reply = reply(status, body);
+                let told = (failure(&key, &reply), failure(&refresh, &reply));
+                match (told.0.0.status, told.1.0.status) {
+                    (Status::KeyRejected, Status::RefreshRejected) => {}
+                    (Status::ProtocolError, Status::ProtocolError) => {
+                        assert_eq!(told.1.1, Some(true), "it may have been passed on");
+                        return false;
+                    }
+                    other => panic!("{status} {body}: {other:?}"),
+                }
+            }
+            true
+        };
+        for problem in [
+            PROBLEM,
+            r#"{"type":"https://docs.api.video/reference/x","title":null,"name":"apiKey"}"#,
+            "\r\n {} ",
         ] {
-            let error = refusal(status, &reply(400, "{}"), &key_request(), &[]);
+            assert!(refused(problem), "{problem}");
+        }
+        for other in [
+            "",
+            "<html><title>Forbidden</title></html>",
+            "null",
+            "[]",
+            "\"title\"",
+            "[{\"title\":\"A title.\"}]",
+            r#"{"title":"half"#,
+            r#"{"message":"Forbidden"}"#,
+            r#"{"title":1,"type":null}"#,
+            r#"{"status":403,"error":"Forbidden","path":"/auth/api-key"}"#,
+        ] {
+            assert!(!refused(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn the_head_tells_the_status_whatever_becomes_of_the_body() {
+        for (code, status, spent) in [
+            (401, Status::ProtocolError, Some(true)),
+            (403, Status::ProtocolError, Some(true)),
+            (429, Status::RateLimited, Some(false)),
+            (500, Status::ServerError, Some(true)),
+            (302, Status::ProtocolError, Some(true)),
+        ] {
+            let (error, s) = failure(&refresh_request(), &half_a_reply(code));
+            assert_eq!((error.status, s), (status, spent), "{code}");
+            assert_eq!(error.http_status, Some(code));
+        }
+        let (error, _) = failure(&refresh_request(), &half_a_reply(500));
+        let told = "(POST /auth/refresh, HTTP 500: No complete reply).";
+        assert!(error.message.ends_with(told), "{error}");
+        let (error, spent) = failure(&refresh_request(), &half_a_reply(200));
+        assert_eq!((error.status, spent), (Status::Timeout, Some(true)));
+    }
+
+    #[test]
+    fn each_refusal_says_what_it_is_and_what_to_do() {
+        for (status, http, says) in [
+            (Status::KeyRejected, 400, "refused the API key; check it"),
+            (
+                Status::RefreshRejected,
+                400,
+                "refresh token; authenticate again",
+            ),
+            (Status::RateLimited, 429, "asks to slow down"),
+            (Status::ServerError, 500, "has a problem"),
+            (
+                Status::ProtocolError,
+                403,
+                "check the base URL and what stands",
+            ),
+            (Status::ProtocolError, 407, "into the proxy's URL"),
+        ] {
+            let error = refusal(status, &reply(http, "{}"), &key_request(), &[]);
             assert!(error.message.contains(says), "{error}");
         }
     }
@@ -414,7 +574,7 @@ mod tests {
     #[test]
     fn a_problem_is_passed_on_as_one_line_without_the_key() {
         let body =
-            r#"{"type":"https://x","title":"No\r\nkey s3cret here","name":null,"status":400}"#;
+            r#"{"type":"https://x","title":"No\r\nkey s3\u200bcret \u202ehere","name":null}"#;
         let Outcome::Rejected(error) = read(&key_request(), &reply(400, body), &["s3cret"]) else {
             panic!("a 400 is a rejection");
         };
@@ -438,14 +598,25 @@ mod tests {
     }
 
     #[test]
-    fn only_what_gets_better_by_waiting_says_when_to_retry() {
-        let mut reply = reply(503, "{}");
-        reply.retry_after_ms = Some(7_000);
-        let wait = |status| {
-            let error = refusal(status, &reply, &key_request(), &[]);
-            error.retry_after_ms
+    fn api_videos_header_counts_with_429_and_the_standard_one_with_503_too() {
+        let wait = |status, rate_limit_ms, retry_after_ms| {
+            let waits = Waits {
+                rate_limit_ms,
+                retry_after_ms,
+            };
+            let reply = Reply {
+                waits,
+                ..reply(status, PROBLEM)
+            };
+            failure(&key_request(), &reply).0.retry_after_ms
         };
-        assert_eq!(wait(Status::ServerError), Some(7_000));
-        assert_eq!(wait(Status::RefreshRejected), None);
+        assert_eq!(wait(429, Some(4_000), Some(9_000)), Some(4_000));
+        assert_eq!(wait(429, None, Some(9_000)), Some(9_000));
+        assert_eq!(wait(429, None, None), None);
+        assert_eq!(wait(503, Some(4_000), Some(9_000)), Some(9_000));
+        assert_eq!(wait(503, Some(4_000), None), None);
+        for status in [200, 302, 400, 401, 404, 408, 500, 502] {
+            assert_eq!(wait(status, Some(4_000), Some(9_000)), None, "{status}");
+        }
     }
 }

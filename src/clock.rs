@@ -36,6 +36,15 @@ impl Now {
     }
 }
 
+/// When something happens, and the chance that decides with it: what the life of a token depends
+/// on besides its events.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Context {
+    pub(crate) now: Now,
+    /// A random number in [0, 1).
+    pub(crate) random: f64,
+}
+
 /// Where the time comes from. Tests bring their own.
 pub trait Clock: Send + Sync {
     /// Both clocks, exactly.
@@ -60,7 +69,7 @@ impl Clock for SystemClock {
     }
 
     fn tick(&self) -> i64 {
-        sys::wall_tick()
+        sys::tick()
     }
 }
 

@@ -1,19 +1,17 @@
 //! What a client is told: every setting, its range and its default.
 
-use std::fs::{self, File};
-use std::io::Read;
-use std::net::Ipv6Addr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ureq::Proxy;
-use ureq::ProxyProtocol;
 use ureq::http::Uri;
-use ureq::tls::{Certificate, PemItem, parse_pem};
 
+use crate::cache::events::{LogLevel, Observer, TokenState};
 use crate::error::Error;
-use crate::http::{Http, is_loopback};
-use crate::keeper::event::{LogLevel, Observer, TokenState};
+use crate::http::{
+    CaFile, Environment as ProxyEnvironment, Http, Proxy, Route, Settings, Sources, Target,
+    host_and_port, is_loopback,
+};
 
 /// Which of api.video's two environments a key belongs to.
 #[repr(i32)]
@@ -48,8 +46,6 @@ const LONGEST_CONNECT_TIMEOUT_MS: u32 = 60_000;
 const LONGEST_ATTEMPT_TIMEOUT_MS: u32 = 300_000;
 const LONGEST_WAIT_TIMEOUT_MS: u32 = 3_600_000;
 const LONGEST_URL: usize = 2_048;
-const LONGEST_KEY: usize = 4_096;
-const LARGEST_CA_FILE: u64 = 4 * 1024 * 1024;
 
 type LogFn = Arc<dyn Fn(LogLevel, &str) + Send + Sync>;
 type StateFn = Arc<dyn Fn(TokenState) + Send + Sync>;
@@ -66,7 +62,7 @@ pub struct Config {
     wait_for_recovery: bool,
     keep_fresh: bool,
     proxy: ProxyChoice,
-    extra_roots: Vec<Certificate<'static>>,
+    ca_file: Option<CaFile>,
     log: Option<(LogLevel, LogFn)>,
     on_state: Option<StateFn>,
 }
@@ -90,7 +86,7 @@ impl Default for Config {
             wait_for_recovery: false,
             keep_fresh: false,
             proxy: ProxyChoice::Environment,
-            extra_roots: Vec::new(),
+            ca_file: None,
             log: None,
             on_state: None,
         }
@@ -154,20 +150,34 @@ impl Config {
         self.keep_fresh = keep_fresh;
     }
 
-    /// `http://[user:password@]host[:port]`, user and password percent-encoded, or an empty text for no proxy. By default
-    /// `HTTPS_PROXY` and `NO_PROXY` of the environment count, as they are when the client is made. Loopback addresses never
-    /// go through a proxy.
+    /// `scheme://[user:password@]host[:port]`, user and password percent-encoded, or an empty text for no proxy. The scheme is
+    /// `http`, `https` (the proxy speaks TLS itself), `socks4`, `socks4a`, `socks5` or `socks5h` (with `a` and `h` the proxy resolves
+    /// the server's name); the port is 1080 by default, or 443 with `https`.
+    ///
+    /// By default the environment counts, as it is when the client is made, and as curl reads it: the first of `https_proxy`,
+    /// `HTTPS_PROXY`, `all_proxy` and `ALL_PROXY`, unless `no_proxy` or `NO_PROXY` names the server. One that is no proxy's URL is an
+    /// error of each exchange. Loopback addresses never go through a proxy.
     pub fn set_proxy(&mut self, url: &str) -> Result<(), Error> {
         self.proxy = match url {
             "" => ProxyChoice::Direct,
-            url => ProxyChoice::Through(checked_proxy(url, "`proxy`")?),
+            // It may hold a password, so no message repeats it.
+            url => ProxyChoice::Through(
+                Proxy::parse(url)
+                    .ok_or_else(|| Error::invalid(format!("`proxy` must be {}.", Proxy::FORM)))?,
+            ),
         };
         Ok(())
     }
 
-    /// A file of CA certificates in PEM, trusted besides the system's. Read now.
+    /// A file of certificates in PEM, trusted besides the system's: CAs', or a server's own. Read now, and again when it has
+    /// changed, for which it is looked at once an hour at most. What is broken in it is left out.
+    ///
+    /// The system's certificates are where its distributor puts them, or where `SSL_CERT_FILE` and `SSL_CERT_DIR` of the environment
+    /// say when the client is made.
     pub fn set_ca_file(&mut self, path: &str) -> Result<(), Error> {
-        self.extra_roots = certificates(path)?;
+        let file = CaFile::read(Path::new(path))
+            .map_err(|why| Error::invalid(format!("`ca_file` {path:?} {why}.")))?;
+        self.ca_file = Some(file);
         Ok(())
     }
 
@@ -214,20 +224,23 @@ impl Config {
         })
     }
 
-    /// What HTTP needs; reads the environment's proxy settings.
-    pub(crate) fn http(&self) -> Result<Http, Error> {
+    /// What HTTP needs. Reads the environment: nothing else does, and this for the last time for its client.
+    pub(crate) fn http(&self) -> Http {
         let client = concat!("libapivideo:", env!("CARGO_PKG_VERSION")).to_owned();
         let origins = [
             ("AV-Origin-Client", Some(client)),
             ("AV-Origin-App", self.app.clone()),
             ("AV-Origin-Sdk", self.sdk.clone()),
         ];
-        Ok(Http {
+        let target = target(&self.base_url);
+        Http::new(Settings {
             base_url: self.base_url.clone(),
             connect_timeout: Duration::from_millis(self.connect_timeout_ms.into()),
             attempt_timeout: Duration::from_millis(self.attempt_timeout_ms.into()),
-            proxy: self.proxy_in_use()?,
-            extra_roots: self.extra_roots.clone(),
+            route: self.route(&target),
+            target,
+            sources: Sources::of_environment(),
+            ca_file: self.ca_file.clone(),
             headers: origins
                 .into_iter()
                 .filter_map(|(name, value)| Some((name, value?)))
@@ -235,16 +248,26 @@ impl Config {
         })
     }
 
-    fn proxy_in_use(&self) -> Result<Option<Proxy>, Error> {
-        let url: Uri = self.base_url.parse().unwrap_or_default();
-        if is_loopback(url.host().unwrap_or_default()) {
-            return Ok(None);
-        }
+    fn route(&self, target: &Target) -> Route {
         match &self.proxy {
-            ProxyChoice::Direct => Ok(None),
-            ProxyChoice::Through(proxy) => Ok(Some(proxy.clone())),
-            ProxyChoice::Environment => proxy_of_environment(),
+            _ if is_loopback(&target.host) => Route::Direct,
+            ProxyChoice::Direct => Route::Direct,
+            ProxyChoice::Through(proxy) => Route::Through(proxy.clone()),
+            ProxyChoice::Environment => ProxyEnvironment::read().route(target),
         }
+    }
+}
+
+/// The server of a URL that was checked.
+fn target(base_url: &str) -> Target {
+    let url: Uri = base_url.parse().unwrap_or_default();
+    let tls = url.scheme_str() != Some("http");
+    let authority = url.authority().map_or("", |authority| authority.as_str());
+    let (host, port) = host_and_port(authority).unwrap_or_default();
+    Target {
+        tls,
+        host: host.to_owned(),
+        port: port.unwrap_or(if tls { 443 } else { 80 }),
     }
 }
 
@@ -269,22 +292,6 @@ impl Observer for Callbacks {
             on_state(state);
         }
     }
-}
-
-/// The API key as given, or why it cannot be one.
-pub(crate) fn checked_api_key(key: &str) -> Result<&str, Error> {
-    let problem = if key.is_empty() {
-        "is empty"
-    } else if key.len() > LONGEST_KEY {
-        "is longer than 4,096 bytes"
-    } else if key.chars().any(char::is_control) {
-        "has a control character, such as a line break, in it"
-    } else if key.trim() != key {
-        "begins or ends with white space"
-    } else {
-        return Ok(key);
-    };
-    Err(Error::invalid(format!("`api_key` {problem}.")))
 }
 
 fn in_range(name: &str, value: u32, range: std::ops::RangeInclusive<u32>) -> Result<u32, Error> {
@@ -314,8 +321,11 @@ fn checked_base_url(url: &str) -> Result<String, Error> {
     let Ok(parsed) = url.parse::<Uri>() else {
         return refuse("is not a URL");
     };
-    let Some(host) = checked_host(&parsed) else {
-        return refuse("has no host, or a port that is not from 1 to 65535");
+    let authority = parsed
+        .authority()
+        .map_or("", |authority| authority.as_str());
+    let Some((host, _)) = host_and_port(authority) else {
+        return refuse("has no name or address as its host, or a port that is not from 1 to 65535");
     };
     match parsed.scheme_str() {
         Some("https") => {}
@@ -326,35 +336,6 @@ fn checked_base_url(url: &str) -> Result<String, Error> {
         _ => return refuse("must begin with https://"),
     }
     Ok(url.trim_end_matches('/').to_owned())
-}
-
-/// A URL's host, if it and the port are well-formed: `http` lets through what is neither a name nor an address, and leaves a
-/// port that is no number out.
-fn checked_host(url: &Uri) -> Option<&str> {
-    let authority = url.authority()?.as_str();
-    let after_user = authority.rsplit('@').next()?;
-    let host = url.host()?;
-    let port = after_user.strip_prefix(host)?;
-    let port_ok = match port.strip_prefix(':') {
-        None => port.is_empty(),
-        Some(digits) => {
-            digits.bytes().all(|b| b.is_ascii_digit()) && digits.parse::<u16>().is_ok_and(|p| p > 0)
-        }
-    };
-    let host_ok = match host.strip_prefix('[').and_then(|h| h.strip_suffix(']')) {
-        Some(address) => address.parse::<Ipv6Addr>().is_ok(),
-        None => host.split('.').all(is_label),
-    };
-    (port_ok && host_ok).then_some(host)
-}
-
-fn is_label(label: &str) -> bool {
-    !label.is_empty()
-        && !label.starts_with('-')
-        && !label.ends_with('-')
-        && label
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }
 
 /// `name:version` by api.video's rule for origins.
@@ -381,99 +362,6 @@ fn origin(setting: &str, name: &str, version: &str) -> Result<String, Error> {
     Ok(format!("{name}:{version}"))
 }
 
-/// A proxy's URL may hold a password, so no message repeats it.
-///
-/// `http` drops what follows a `#`, and a password with one in it would leave half of itself as the host.
-fn checked_proxy(url: &str, setting: &str) -> Result<Proxy, Error> {
-    let parsed: Uri = url.parse().unwrap_or_default();
-    let plain = url.bytes().all(|b| b.is_ascii_graphic() && b != b'#');
-    let nothing_else = matches!(
-        parsed.path_and_query().map(|p| p.as_str()),
-        None | Some("/")
-    );
-    match Proxy::new(url) {
-        Ok(proxy)
-            if matches!(proxy.protocol(), ProxyProtocol::Http | ProxyProtocol::Https)
-                && plain
-                && nothing_else
-                && checked_host(&parsed).is_some() =>
-        {
-            Ok(proxy)
-        }
-        _ => Err(Error::invalid(format!(
-            "{setting} must be http://[user:password@]host[:port], with special characters percent-encoded."
-        ))),
-    }
-}
-
-/// `HTTPS_PROXY` and `NO_PROXY`, in capitals or not, as curl reads them.
-fn proxy_of_environment() -> Result<Option<Proxy>, Error> {
-    let read = |names: [&str; 2]| {
-        names
-            .into_iter()
-            .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
-    };
-    let Some(url) = read(["https_proxy", "HTTPS_PROXY"]) else {
-        return Ok(None);
-    };
-    let proxy = checked_proxy(&url, "the environment's HTTPS_PROXY")?;
-    let Some(exceptions) = read(["no_proxy", "NO_PROXY"]) else {
-        return Ok(Some(proxy));
-    };
-    let mut builder = Proxy::builder(proxy.protocol())
-        .host(proxy.host())
-        .port(proxy.port());
-    if let Some(user) = proxy.username() {
-        builder = builder.username(user);
-    }
-    if let Some(password) = proxy.password() {
-        builder = builder.password(password);
-    }
-    for exception in exceptions
-        .split(',')
-        .map(str::trim)
-        .filter(|e| !e.is_empty())
-    {
-        builder = builder.no_proxy(exception);
-    }
-    builder
-        .build()
-        .map(Some)
-        .map_err(|_| Error::invalid("the environment's NO_PROXY cannot be understood."))
-}
-
-fn certificates(path: &str) -> Result<Vec<Certificate<'static>>, Error> {
-    let refuse = |why: String| Error::invalid(format!("`ca_file` {path:?} {why}."));
-    // A pipe could keep us waiting for ever, a device give more than there is memory.
-    let kind = fs::metadata(path).map_err(|why| refuse(format!("cannot be opened: {why}")))?;
-    if !kind.is_file() {
-        return Err(refuse("is not a file".to_owned()));
-    }
-    let file = File::open(path).map_err(|why| refuse(format!("cannot be opened: {why}")))?;
-    let mut pem = Vec::new();
-    file.take(LARGEST_CA_FILE + 1)
-        .read_to_end(&mut pem)
-        .map_err(|why| refuse(format!("cannot be read: {why}")))?;
-    if pem.len() as u64 > LARGEST_CA_FILE {
-        return Err(refuse("is larger than 4 MiB".to_owned()));
-    }
-    let certificates: Vec<_> = parse_pem(&pem)
-        .filter_map(|item| match item {
-            Ok(PemItem::Certificate(certificate)) => Some(certificate),
-            _ => None,
-        })
-        .collect();
-    let mut store = rustls::RootCertStore::empty();
-    let ders = certificates.iter().map(|c| c.der().to_vec().into());
-    let (usable, broken) = store.add_parsable_certificates(ders);
-    if usable == 0 || broken > 0 {
-        return Err(refuse(
-            "holds no CA certificate in PEM, or a broken one".to_owned(),
-        ));
-    }
-    Ok(certificates)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -492,6 +380,10 @@ mod tests {
             "https://example.com:8443/prefix/",
             "http://127.0.0.1:8080",
             "http://localhost:1",
+            "https://ws.api.video.",
+            "https://ws.api.video.:443/",
+            "HTTPS://WS.API.video",
+            "https://under_score.example.com",
             "http://[::1]:80",
         ] {
             config.set_base_url(url).unwrap();
@@ -581,18 +473,19 @@ mod tests {
     }
 
     #[test]
-    fn a_proxy_is_http_and_its_password_is_not_repeated() {
+    fn a_proxy_is_a_proxy_s_url_and_its_password_is_not_repeated() {
         let mut config = Config::default();
         for url in [
             "",
             "http://proxy:3128",
             "http://user:hush@proxy:3128",
             "proxy:3128",
+            "socks5h://user:hush@proxy",
         ] {
             config.set_proxy(url).unwrap();
         }
         for url in [
-            "socks5://user:hush@proxy",
+            "socks6://user:hush@proxy",
             "ftp://hush@x",
             "http://",
             "://hush",
@@ -614,17 +507,10 @@ mod tests {
     fn loopback_never_goes_through_a_proxy() {
         let mut config = Config::default();
         config.set_proxy("http://proxy:3128").unwrap();
-        assert!(config.proxy_in_use().unwrap().is_some());
-        config.set_base_url("http://127.0.0.1:1").unwrap();
-        assert!(config.proxy_in_use().unwrap().is_none());
-    }
-
-    #[test]
-    fn an_api_key_is_one_clean_line() {
-        assert_eq!(checked_api_key("k3y").unwrap(), "k3y");
-        for key in ["", "a\n", " a", "a ", "a\tb", &"x".repeat(5000)] {
-            let error = checked_api_key(key).expect_err(key);
-            assert!(error.message.contains("api_key"));
+        assert!(matches!(config.http().route(), Route::Through(_)));
+        for url in ["http://127.0.0.1:1", "https://localhost", "https://[::1]"] {
+            config.set_base_url(url).unwrap();
+            assert!(matches!(config.http().route(), Route::Direct), "{url}");
         }
     }
 

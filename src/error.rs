@@ -16,7 +16,7 @@ pub enum Status {
     NullArgument = 2,
     /// A string is not valid UTF-8. Do not retry.
     InvalidUtf8 = 3,
-    /// api.video refused the API key: it is wrong, revoked, of the other environment, or its account is suspended.
+    /// api.video itself refused the API key: it is wrong, revoked, of the other environment, or its account is suspended.
     /// Check the key. Later calls try it again, after 30 seconds at first and 5 minutes at most: mending it on the server is enough.
     KeyRejected = 4,
     /// `apivideo_refresh`: api.video refused the refresh token. Routine: any authentication with the same key retires it.
@@ -30,7 +30,8 @@ pub enum Status {
     RateLimited = 8,
     /// api.video answered with 5xx or 408. Retry after the error's delay.
     ServerError = 9,
-    /// The reply is not one that api.video documents: malformed, too large, a redirect. Retry after the error's delay.
+    /// The reply is not one that api.video documents: malformed, too large, a redirect, a firewall's or a sign-in page.
+    /// Check the base URL and what stands in between. Retry after the error's delay.
     ProtocolError = 10,
     /// No connection, or it was lost: name resolution, connect, proxy, reset, a reply cut short. Retry after the error's delay.
     NetworkError = 11,

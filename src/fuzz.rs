@@ -5,27 +5,20 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::auth;
+use crate::cache::exchange::{Outcome, Request};
+use crate::cache::policy;
 use crate::capi::apivideo_token;
-use crate::clock::{Clock, SystemClock};
+use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::error::Error;
-use crate::http::{self, Reply};
-use crate::keeper::policy;
-use crate::keeper::state::{Outcome, Request};
-use crate::token::{Grant, Token};
+use crate::http::{self, Reply, Route, Waits};
+use crate::token::{Token, TokenSet};
 
 /// What was granted: the access token, the refresh token and the life.
 pub type Granted = (String, Option<String>, i64);
 
-fn grant(access_token: &str, refresh_token: &str) -> Arc<Grant> {
-    let now = SystemClock.now();
-    Arc::new(Grant::new(
-        access_token,
-        Some(refresh_token),
-        policy::DEFAULT_LIFETIME,
-        now,
-        0.5,
-    ))
+fn token_set(access_token: &str, refresh_token: &str) -> Arc<TokenSet> {
+    Arc::new(TokenSet::for_an_hour(access_token, Some(refresh_token)))
 }
 
 /// What becomes of a reply: to an authentication with the first secret, a key, or to a refresh with the others, tokens.
@@ -35,15 +28,15 @@ pub fn reply(
     refresh: bool,
     [key, access, refresh_token]: [&str; 3],
 ) -> Result<Granted, Error> {
-    let held = grant(access, refresh_token);
+    let held = token_set(access, refresh_token);
     let request = match refresh {
         true => Request::Refresh(held),
         false => Request::ApiKey { held: Some(held) },
     };
     let reply = Reply {
         status,
-        retry_after_ms: None,
-        body: body.to_vec(),
+        waits: Waits::default(),
+        body: Ok(body.to_vec()),
     };
     match auth::read(&request, &reply, &[key, access, refresh_token]) {
         Outcome::Granted {
@@ -74,16 +67,23 @@ pub struct Used {
 }
 
 pub fn used(config: &Config) -> Result<Used, Error> {
-    let http = config.http()?;
+    let http = config.http();
+    let proxy = match http.route() {
+        Route::Through(proxy) => Some((proxy.host.clone(), proxy.port)),
+        _ => None,
+    };
     Ok(Used {
         base_url: http.base_url,
         headers: http.headers,
-        proxy: http.proxy.map(|p| (p.host().to_owned(), p.port())),
+        proxy,
     })
 }
 
 /// A token that no client granted, as the C interface hands it out.
 pub fn token(access_token: &str, refresh_token: &str) -> *const apivideo_token {
-    let token = Token::new(grant(access_token, refresh_token), Arc::new(SystemClock));
+    let token = Token::new(
+        token_set(access_token, refresh_token),
+        Arc::new(SystemClock),
+    );
     Arc::into_raw(Arc::new(token)).cast()
 }

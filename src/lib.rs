@@ -13,38 +13,39 @@
 //!
 //! # The map
 //!
-//! A call goes one way: `capi → client → keeper`, and from the keeper's flight to its endpoint, `auth → http`. The keeper knows that
-//! endpoint, the clock and the timer only as what it is given.
+//! A call goes one way: `capi → client → cache`, and from the cache's flight to its endpoint,
+//! `auth → http`. The cache knows that endpoint, the clock and the timer only as what is injected.
 //!
-//! - `capi`: every exported C function, one file a noun; `ffi`: the boundary, and the only other `unsafe` code.
-//! - `client`: what a client is made of. `config`: its settings.
-//! - `keeper`: the life of a token, pure at heart: when it is renewed, by whom, and who waits.
+//! - `capi`: every exported C function, one file a noun; `ffi`: the boundary, and the only other
+//!   `unsafe` code.
+//! - `client`: what a client is made of. `config`: its settings. `api_key`: what is none.
+//! - `cache`: the life of a token, pure at heart: when it is refreshed, by whom, and who waits.
 //! - `auth`: the two endpoints' wire format. `http`: deadlines, limits, TLS and proxies.
-//! - `token`, `error`, `clock`: what the names say. `fork`: what a child process gets anew. `timer`: the one timer thread. `sync`: the
-//!   locks, which a model checker can replace.
+//! - `token`, `error`, `clock`, `text`: what the names say.
+//! - `process`: what a forked child gets anew, the one timer thread, the locks.
 
+mod api_key;
 mod auth;
+mod cache;
 mod client;
 mod clock;
 mod config;
 mod error;
 mod ffi;
-mod fork;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzz;
 mod http;
-mod keeper;
-mod sync;
-mod timer;
+mod process;
+mod text;
 mod token;
 
 #[cfg(feature = "capi")]
 pub mod capi;
 
-pub use client::{Client, Operation};
+pub use cache::events::{LogLevel, TokenState};
+pub use cache::statistics::Statistics;
+pub use client::{Client, ClientInner, Operation, PendingCall};
 pub use config::{Config, Environment};
 pub use error::{Error, Problem, Status};
-pub use keeper::event::{LogLevel, TokenState};
-pub use keeper::state::Statistics;
 pub use token::Token;

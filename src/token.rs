@@ -1,4 +1,4 @@
-//! What api.video granted, and the handle to it that callers get.
+//! The tokens that api.video sent, and the handle to them that callers get.
 
 use std::ffi::CStr;
 use std::fmt;
@@ -7,41 +7,45 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use crate::clock::{Clock, Now};
 use crate::ffi::secret::Secret;
-use crate::keeper::policy;
 
 const SCHEME: &str = "Bearer ";
 
-/// One reply of the auth endpoints, and when it stops being good. Never changes.
-pub struct Grant {
+/// When a token set stops being good, step by step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Validity {
+    /// The seconds that api.video gave it, in milliseconds.
+    pub(crate) lifetime_ms: i64,
+    /// From then on it is to be renewed.
+    pub(crate) renew_at: Now,
+    /// From then on it is not handed out.
+    pub(crate) usable_until: Now,
+    /// From then on api.video refuses it.
+    pub(crate) expires: Now,
+}
+
+/// One reply of the authentication endpoints: an access token, and mostly a refresh token. Never
+/// changes.
+pub(crate) struct TokenSet {
     /// Its own in this process and its forks.
     id: u64,
     /// `Bearer …`: the access token is its tail.
     authorization: Secret,
     refresh_token: Option<Secret>,
-    lifetime_ms: i64,
-    renew_at: Now,
-    usable_until: Now,
-    expires: Now,
+    validity: Validity,
 }
 
-impl Grant {
-    /// A grant whose request was sent at `sent`. `draw`, in [0, 1), places the renewal point.
+impl TokenSet {
     pub(crate) fn new(
         access_token: &str,
         refresh_token: Option<&str>,
-        lifetime_ms: i64,
-        sent: Now,
-        draw: f64,
-    ) -> Grant {
+        validity: Validity,
+    ) -> TokenSet {
         static NEXT_ID: AtomicU64 = AtomicU64::new(1);
-        Grant {
+        TokenSet {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             authorization: Secret::new(&format!("{SCHEME}{access_token}")),
             refresh_token: refresh_token.map(Secret::new),
-            lifetime_ms,
-            renew_at: sent.plus(policy::renewal_delay(lifetime_ms, draw)),
-            usable_until: sent.plus(lifetime_ms - policy::margin(lifetime_ms)),
-            expires: sent.plus(lifetime_ms),
+            validity,
         }
     }
 
@@ -53,37 +57,56 @@ impl Grant {
         &self.authorization.as_str()[SCHEME.len()..]
     }
 
-    /// The seconds that api.video gave it, in milliseconds.
-    pub(crate) fn lifetime_ms(&self) -> i64 {
-        self.lifetime_ms
+    pub(crate) fn validity(&self) -> &Validity {
+        &self.validity
     }
 
     /// Whether it may be handed out: it is not expired, nor about to.
     pub(crate) fn is_usable(&self, now: Now) -> bool {
-        !now.reached(self.usable_until)
+        !now.reached(self.validity.usable_until)
     }
 
     /// Whether it is time to renew it.
     pub(crate) fn is_due(&self, now: Now) -> bool {
-        now.reached(self.renew_at)
+        now.reached(self.validity.renew_at)
     }
 
     /// How long it may still be handed out. Not positive once it may not.
     pub(crate) fn usable_for_ms(&self, now: Now) -> i64 {
-        now.until(self.usable_until)
+        now.until(self.validity.usable_until)
     }
 
     /// How long until it is due for renewal. Not positive once it is.
     pub(crate) fn due_in_ms(&self, now: Now) -> i64 {
-        now.until(self.renew_at)
+        now.until(self.validity.renew_at)
     }
 }
 
-impl fmt::Debug for Grant {
+#[cfg(any(test, fuzzing))]
+impl Validity {
+    pub(crate) fn of_an_hour(sent: Now) -> Validity {
+        Validity {
+            lifetime_ms: 3_600_000,
+            renew_at: sent.plus(2_700_000),
+            usable_until: sent.plus(3_570_000),
+            expires: sent.plus(3_600_000),
+        }
+    }
+}
+
+#[cfg(any(test, fuzzing))]
+impl TokenSet {
+    /// A set that was asked for just now, and lives for an hour.
+    pub(crate) fn for_an_hour(access_token: &str, refresh_token: Option<&str>) -> TokenSet {
+        let sent = crate::clock::SystemClock.now();
+        TokenSet::new(access_token, refresh_token, Validity::of_an_hour(sent))
+    }
+}
+
+impl fmt::Debug for TokenSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Grant")
-            .field("lifetime_ms", &self.lifetime_ms)
-            .field("expires", &self.expires)
+        f.debug_struct("TokenSet")
+            .field("validity", &self.validity)
             .finish_non_exhaustive()
     }
 }
@@ -93,23 +116,23 @@ impl fmt::Debug for Grant {
 /// Clones of one `Arc<Token>` share a count. Threads that read often get one each, so that counting does not move a
 /// cache line between cores.
 pub struct Token {
-    grant: Arc<Grant>,
+    set: Arc<TokenSet>,
     /// The tick at which it was last found usable.
     checked_at: AtomicI64,
     clock: Arc<dyn Clock>,
 }
 
 impl Token {
-    pub(crate) fn new(grant: Arc<Grant>, clock: Arc<dyn Clock>) -> Token {
+    pub(crate) fn new(set: Arc<TokenSet>, clock: Arc<dyn Clock>) -> Token {
         Token {
-            grant,
+            set,
             checked_at: AtomicI64::new(i64::MIN),
             clock,
         }
     }
 
-    pub(crate) fn grant(&self) -> &Arc<Grant> {
-        &self.grant
+    pub(crate) fn set(&self) -> &Arc<TokenSet> {
+        &self.set
     }
 
     /// Whether it was found usable at this very tick.
@@ -122,7 +145,7 @@ impl Token {
     }
 
     pub(crate) fn authorization_c(&self) -> &CStr {
-        self.grant.authorization.as_c_str()
+        self.set.authorization.as_c_str()
     }
 
     pub(crate) fn access_token_c(&self) -> &CStr {
@@ -131,7 +154,7 @@ impl Token {
     }
 
     pub(crate) fn refresh_token_c(&self) -> &CStr {
-        match &self.grant.refresh_token {
+        match &self.set.refresh_token {
             Some(secret) => secret.as_c_str(),
             None => c"",
         }
@@ -139,7 +162,7 @@ impl Token {
 
     /// A number that no other token of this process has; never 0.
     pub fn id(&self) -> u64 {
-        self.grant.id
+        self.set.id
     }
 
     /// The value of an `Authorization` header: `Bearer` and the access token.
@@ -159,23 +182,23 @@ impl Token {
 
     /// What is left of its life, now, in milliseconds; 0 once it has expired by either clock.
     pub fn expires_in_ms(&self) -> i64 {
-        self.clock.now().until(self.grant.expires).max(0)
+        self.clock.now().until(self.set.validity.expires).max(0)
     }
 
     /// When it expires, in milliseconds since the Unix epoch.
     pub fn expires_at_ms(&self) -> i64 {
-        self.grant.expires.wall_ms
+        self.set.validity.expires.wall_ms
     }
 
     /// The whole life that api.video gave it (`expires_in`), in milliseconds.
     pub fn lifetime_ms(&self) -> i64 {
-        self.grant.lifetime_ms
+        self.set.validity.lifetime_ms
     }
 }
 
 impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.grant.fmt(f)
+        self.set.fmt(f)
     }
 }
 
@@ -188,21 +211,20 @@ mod tests {
         mono_ms: 7_000,
     };
 
-    fn hour() -> Grant {
-        Grant::new("access", Some("refresh"), 3_600_000, SENT, 0.5)
+    fn hour() -> TokenSet {
+        TokenSet::new("access", Some("refresh"), Validity::of_an_hour(SENT))
     }
 
     #[test]
-    fn a_grant_is_due_before_it_is_unusable_before_it_expires() {
-        let grant = hour();
-        assert!(!grant.is_due(SENT.plus(2_699_999)) && grant.is_due(SENT.plus(2_700_000)));
-        assert!(grant.is_usable(SENT.plus(3_569_999)) && !grant.is_usable(SENT.plus(3_570_000)));
-        assert_eq!(grant.expires, SENT.plus(3_600_000));
+    fn a_set_is_due_and_then_unusable() {
+        let set = hour();
+        assert!(!set.is_due(SENT.plus(2_699_999)) && set.is_due(SENT.plus(2_700_000)));
+        assert!(set.is_usable(SENT.plus(3_569_999)) && !set.is_usable(SENT.plus(3_570_000)));
     }
 
     #[test]
     fn either_clock_makes_it_unusable() {
-        let grant = hour();
+        let set = hour();
         let suspended = Now {
             mono_ms: SENT.mono_ms + 7_200_000,
             ..SENT
@@ -216,7 +238,7 @@ mod tests {
             mono_ms: SENT.mono_ms + 3_570_000,
         };
         for now in [suspended, set_forward, set_back] {
-            assert!(!grant.is_usable(now), "{now:?}");
+            assert!(!set.is_usable(now), "{now:?}");
         }
     }
 

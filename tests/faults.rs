@@ -1,5 +1,5 @@
 //! The whole way over real sockets: callers, readers and callbacks in trouble. What each fault does is in `matrix.rs`, and
-//! what a connection does that is lost at any byte in `cuts.rs`.
+//! what a connection does that is lost at any byte in `connection_loss.rs`.
 
 #![allow(clippy::unwrap_used)] // A test that panics has failed.
 
@@ -149,6 +149,38 @@ fn an_outage_with_no_token_ends_within_seconds_of_the_servers_return() {
         sandbox.start_listening().unwrap();
         waiting.join().unwrap().unwrap();
     });
+}
+
+/// What a firewall answers with.
+fn page() -> Fault {
+    Fault::reply(403, "<title>Access denied</title>").with_header("Content-Type", "text/html")
+}
+
+#[test]
+fn a_caller_that_waits_for_recovery_waits_through_what_a_gateway_answers() {
+    let sandbox = sandbox();
+    sandbox.fault(FaultRule::new(On::Any, page()).times(3));
+    let mut config = config(&sandbox);
+    config.set_wait_for_recovery(true);
+    let client = client_with(&config);
+    client.get_token().unwrap();
+    let statistics = client.statistics();
+    assert_eq!((statistics.failures, statistics.key_rejections), (3, 0));
+}
+
+#[test]
+fn what_a_gateway_answers_to_a_refresh_is_no_rejection() {
+    let sandbox = sandbox();
+    let client = client(&sandbox);
+    for _ in 0..2 {
+        client.authenticate().unwrap();
+        sandbox.fault(FaultRule::new(On::Refresh, page()));
+        let error = client.refresh().unwrap_err();
+        assert_eq!(error.status, Status::ProtocolError, "{error}");
+        let error = client.refresh().unwrap_err();
+        assert_eq!(error.status, Status::NoRefreshToken, "it may be spent");
+    }
+    assert_eq!(client.statistics().refresh_rejections, 0);
 }
 
 #[test]

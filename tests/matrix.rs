@@ -22,8 +22,9 @@ use std::time::{Duration, Instant};
 
 use apivideo::{Client, Error, Status, Token};
 use apivideo_sandbox::{Fault, FaultRule, On, Payload, Sandbox};
+use serde_json::json;
 
-use common::door::{Door, Way};
+use common::fault_proxy::{FaultProxy, Way};
 use common::{assert_no_refresh_token_came_twice, client_with, config_for, eventually};
 use time_travel::travel;
 
@@ -61,7 +62,7 @@ enum Then {
 }
 
 struct Row {
-    name: &'static str,
+    name: String,
     trouble: Trouble,
     end: End,
     /// When it is time for the next try, in milliseconds.
@@ -97,6 +98,13 @@ const PAST_DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
 const TLS_ALERT: &str = "\x15\x03\x03\0\x02\x02\x16";
 const CLOSED_AFTER_401: &str = "HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\n{}";
 
+/// What firewalls, load balancers and sign-in pages answer with. Three of them are api.video's too.
+const GATEWAY_STATUSES: [u16; 13] = [
+    400, 401, 403, 404, 405, 407, 410, 413, 415, 418, 421, 425, 451,
+];
+const PAGE: &str = "<!DOCTYPE html><title>Access denied</title>";
+const GATEWAY_JSON: &str = r#"{"message":"Forbidden"}"#;
+
 fn long_header() -> String {
     format!("HTTP/1.1 200 OK\r\nX: {}", "x".repeat(200_000))
 }
@@ -112,9 +120,10 @@ fn table() -> Vec<Row> {
         row("400",                              problem(400),                               Fails(KeyRejected, 400),    PROBE,      Key,          AT_ONCE),
         row("401",                              problem(401),                               Fails(KeyRejected, 401),    PROBE,      Key,          AT_ONCE),
         row("403",                              problem(403),                               Fails(KeyRejected, 403),    PROBE,      Key,          AT_ONCE),
-        row("404 without a body",               reply(404, ""),                             Fails(KeyRejected, 404),    PROBE,      Key,          AT_ONCE),
-        row("422",                              problem(422),                               Fails(KeyRejected, 422),    PROBE,      Key,          AT_ONCE),
-        row("401, then closed",                 raw(CLOSED_AFTER_401),                       Fails(KeyRejected, 401),    PROBE,      Key,          AT_ONCE),
+        row("404 of api.video's",               problem(404),                               Fails(ProtocolError, 404),  SOON,       Key,          AT_ONCE),
+        row("422",                              problem(422),                               Fails(ProtocolError, 422),  SOON,       Key,          AT_ONCE),
+        row("403 in a gateway's JSON",          reply(403, GATEWAY_JSON),                   Fails(ProtocolError, 403),  SOON,       Key,          AT_ONCE),
+        row("401, then closed",                 raw(CLOSED_AFTER_401),                      Fails(KeyRejected, 401),    PROBE,      Key,          AT_ONCE),
         row("408",                              problem(408),                               Fails(ServerError, 408),    SOON,       Key,          AT_ONCE),
         row("429",                              problem(429),                               Fails(RateLimited, 429),    SOON,       LaterRefresh, AT_ONCE),
         row("429 for 7 s",                      wait(429, "Retry-After", "7"),              Fails(RateLimited, 429),    asked(7),   LaterRefresh, AT_ONCE),
@@ -123,11 +132,25 @@ fn table() -> Vec<Row> {
         row("429 until a date",                 wait(429, "Retry-After", FAR_DATE),         Fails(RateLimited, 429),    asked(600), LaterRefresh, AT_ONCE),
         row("429 until a date in the past",     wait(429, "Retry-After", PAST_DATE),        Fails(RateLimited, 429),    asked(1),   LaterRefresh, AT_ONCE),
         row("429 with garbage",                 wait(429, "Retry-After", "soon"),           Fails(RateLimited, 429),    SOON,       LaterRefresh, AT_ONCE),
+        row("429 for 9 s, and for 7",           both_ways(429, "9", "7"),                   Fails(RateLimited, 429),    asked(9),   LaterRefresh, AT_ONCE),
+        row("503 for 7 s, in a window of 42",   both_ways(503, "42", "7"),                  Fails(ServerError, 503),    asked(7),   LaterKey,     AT_ONCE),
         row("500 with HTML",                    reply(500, "<html>"),                       Fails(ServerError, 500),    SOON,       Key,          AT_ONCE),
         row("502 without a body",               reply(502, ""),                             Fails(ServerError, 502),    SOON,       Key,          AT_ONCE),
         row("503",                              problem(503),                               Fails(ServerError, 503),    SOON,       Key,          AT_ONCE),
         row("503 for 7 s",                      wait(503, "Retry-After", "7"),              Fails(ServerError, 503),    asked(7),   LaterKey,     AT_ONCE),
         row("503 with garbage",                 wait(503, "Retry-After", "soon"),           Fails(ServerError, 503),    SOON,       Key,          AT_ONCE),
+        row("500, and the window ends in 42 s", window(500, "42"),                          Fails(ServerError, 500),    SOON,       Key,          AT_ONCE),
+        row("502, and the window ends in 42 s", window(502, "42"),                          Fails(ServerError, 502),    SOON,       Key,          AT_ONCE),
+        row("503, and the window ends in 42 s", window(503, "42"),                          Fails(ServerError, 503),    SOON,       Key,          AT_ONCE),
+        row("408, and the window ends in 42 s", window(408, "42"),                          Fails(ServerError, 408),    SOON,       Key,          AT_ONCE),
+        row("302, and the window ends in 42 s", window(302, "42"),                          Fails(ProtocolError, 302),  SOON,       Key,          AT_ONCE),
+        row("a 200 of no use in such a window", window(200, "42"),                          Fails(ProtocolError, 200),  SOON,       Key,          AT_ONCE),
+        row("a refusal in such a window",       window(401, "42"),                          Fails(KeyRejected, 401),    PROBE,      Key,          AT_ONCE),
+        row("500 with Retry-After",             wait(500, "Retry-After", "42"),             Fails(ServerError, 500),    SOON,       Key,          AT_ONCE),
+        row("404 with Retry-After",             wait(404, "Retry-After", "42"),             Fails(ProtocolError, 404),  SOON,       Key,          AT_ONCE),
+        row("429 until a date, a clock behind", until(429, "08:40:00", "08:40:07"),         Fails(RateLimited, 429),    asked(7),   LaterRefresh, AT_ONCE),
+        row("503 until a date, a clock behind", until(503, "08:40:00", "08:40:07"),         Fails(ServerError, 503),    asked(7),   LaterKey,     AT_ONCE),
+        row("500 with 1 MB of HTML",            reply(500, "<p>".repeat(350_000)),          Fails(ServerError, 500),    SOON,       Key,          AT_ONCE),
         row("204",                              reply(204, ""),                             Fails(ProtocolError, 204),  SOON,       Key,          AT_ONCE),
         row("redirect to another host",         redirect(302, "http://example.com/x"),      Fails(ProtocolError, 302),  SOON,       Key,          AT_ONCE),
         row("redirect that keeps the method",   redirect(307, "/auth/api-key"),             Fails(ProtocolError, 307),  SOON,       Key,          AT_ONCE),
@@ -142,10 +165,15 @@ fn table() -> Vec<Row> {
         row("no access_token",                  Fault::without("access_token"),             Fails(ProtocolError, 200),  SOON,       Key,          AT_ONCE),
         row("CRLF in the token",                set("access_token", "a\r\nX: y"),           Fails(ProtocolError, 200),  SOON,       Key,          AT_ONCE),
         row("NUL in the token",                 set("access_token", "a\0b"),                Fails(ProtocolError, 200),  SOON,       Key,          AT_ONCE),
-        row("NUL in the refresh token",         set("refresh_token", "a\0b"),               Fails(ProtocolError, 200),  SOON,       Key,          AT_ONCE),
+        row("NUL in the refresh token",         set("refresh_token", "a\0b"),               Token(3_600_000),           NEVER,      Nothing,      AT_ONCE),
+        row("a number for a refresh token",     set("refresh_token", 7),                    Token(3_600_000),           NEVER,      Nothing,      AT_ONCE),
+        row("an object for a refresh token",    set("refresh_token", json!({"id": 7})),     Token(3_600_000),           NEVER,      Nothing,      AT_ONCE),
+        row("token_type with blanks",           set("token_type", " bearer "),              Token(3_600_000),           NEVER,      Nothing,      AT_ONCE),
+        row("token_type of another kind",       set("token_type", "mac"),                   Fails(ProtocolError, 200),  SOON,       Key,          AT_ONCE),
         row("expires_in 0",                     set("expires_in", 0),                       Fails(ProtocolError, 200),  SOON,       Key,          AT_ONCE),
         row("expires_in -1",                    set("expires_in", -1),                      Fails(ProtocolError, 200),  SOON,       Key,          AT_ONCE),
-        row("expires_in 1.5",                   set("expires_in", 1.5),                     Fails(ProtocolError, 200),  SOON,       Key,          AT_ONCE),
+        row("expires_in 0.9",                   set("expires_in", 0.9),                     Fails(ProtocolError, 200),  SOON,       Key,          AT_ONCE),
+        row("expires_in 3599.9",                set("expires_in", 3599.9),                  Token(3_599_000),           NEVER,      Nothing,      AT_ONCE),
         row("expires_in of letters",            set("expires_in", "soon"),                  Fails(ProtocolError, 200),  SOON,       Key,          AT_ONCE),
         row("expires_in 3599.0",                set("expires_in", 3599.0),                  Token(3_599_000),           NEVER,      Nothing,      AT_ONCE),
         row("expires_in in quotes",             set("expires_in", "3599"),                  Token(3_599_000),           NEVER,      Nothing,      AT_ONCE),
@@ -174,8 +202,21 @@ fn table() -> Vec<Row> {
     ]
 }
 
+/// A status without a word of api.video's, with somebody else's or with none: it passes.
+fn gateways() -> impl Iterator<Item = Row> {
+    GATEWAY_STATUSES.into_iter().flat_map(|status| {
+        let row = |what, body| {
+            let trouble = reply(status, body).with_header("Content-Type", "text/html");
+            let end = End::Fails(Status::ProtocolError, status);
+            let name = format!("{status} {what}");
+            row(name, trouble, end, SOON, Then::Key, AT_ONCE)
+        };
+        [row("with a page", PAGE), row("without a body", "")]
+    })
+}
+
 fn row(
-    name: &'static str,
+    name: impl Into<String>,
     trouble: impl Into<Trouble>,
     end: End,
     retry: RangeInclusive<u64>,
@@ -183,7 +224,7 @@ fn row(
     takes: Duration,
 ) -> Row {
     Row {
-        name,
+        name: name.into(),
         trouble: trouble.into(),
         end,
         retry,
@@ -212,6 +253,22 @@ fn problem(status: u16) -> Fault {
 
 fn wait(status: u16, header: &str, value: &str) -> Fault {
     problem(status).with_header(header, value)
+}
+
+/// A reply as api.video sends it: the window of requests ends in so many seconds.
+fn window(status: u16, seconds: &str) -> Fault {
+    wait(status, "X-RateLimit-Retry-After", seconds)
+}
+
+/// api.video's header and the standard one.
+fn both_ways(status: u16, window_s: &str, retry_after_s: &str) -> Fault {
+    window(status, window_s).with_header("Retry-After", retry_after_s)
+}
+
+/// A server that has an morning of 1994, and asks to wait until later in it.
+fn until(status: u16, now: &str, then: &str) -> Fault {
+    let date = |time| format!("Sun, 06 Nov 1994 {time} GMT");
+    wait(status, "Retry-After", &date(then)).with_header("Date", &date(now))
 }
 
 fn redirect(status: u16, location: &str) -> Fault {
@@ -293,16 +350,16 @@ fn expect(row: &Row, struck: Struck) -> Expected {
 struct Stage {
     plain: Sandbox,
     secure: Sandbox,
-    door_to_plain: Door,
-    door_to_secure: Door,
+    door_to_plain: FaultProxy,
+    door_to_secure: FaultProxy,
 }
 
 impl Stage {
     fn new() -> Stage {
         let (plain, secure) = (common::sandbox(), common::tls_sandbox());
         Stage {
-            door_to_plain: Door::before(plain.address()),
-            door_to_secure: Door::before(secure.address()),
+            door_to_plain: FaultProxy::before(plain.address()),
+            door_to_secure: FaultProxy::before(secure.address()),
             plain,
             secure,
         }
@@ -380,7 +437,7 @@ struct Cell<'a> {
 
 impl fmt::Display for Cell<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (name, held, struck) = (self.row.name, self.held, self.struck);
+        let (name, held, struck) = (&self.row.name, self.held, self.struck);
         write!(f, "«{name}» strikes {struck:?}, at hand: {held:?}")
     }
 }
@@ -524,7 +581,7 @@ fn peak_kib() -> Option<u64> {
 #[test]
 fn every_fault_ends_as_the_table_says_and_is_recovered_from() {
     let stage = Stage::new();
-    let rows = table();
+    let rows: Vec<Row> = table().into_iter().chain(gateways()).collect();
     let start = Instant::now();
     for row in &rows {
         for (held, struck) in CELLS {

@@ -19,7 +19,7 @@ fresh_copy() {
 simulate() {
     (
         cd "$copy" && export CARGO_TARGET_DIR=target && cargo test --quiet --lib --no-run &&
-            timeout 60 cargo test --quiet --lib -- keeper:: token::
+            timeout 60 cargo test --quiet --lib -- cache:: token::
     ) >"$copy/log" 2>&1
 }
 
@@ -45,27 +45,30 @@ mutant() {
 
 fresh_copy && simulate || { echo "error: the tests fail without a mutant; see $copy/log" >&2; exit 1; }
 
-state=src/keeper/state.rs
-mutant 'two flights at once' $state 's/if self.flight.is_none() \&\& !self.closed {/if !self.closed {/'
-mutant 'the answers of a flight are forgotten' $state '/fn land(/,/^    }/s/self.effects.answers.extend(answers);/drop(answers);/'
-mutant 'a refresh token is sent again' $state '/Spent before it is sent/,+1s/self.may_refresh = false;//'
+state=src/cache/state.rs
+backoff=src/cache/backoff.rs
+policy=src/cache/policy.rs
+mutant 'two flights at once' $state 's/if self.known.flight.is_none() \&\& !self.known/if !self.known/'
+mutant 'the answers of a flight are forgotten' $state '/fn finish_flight(/,/^    }/s/self.effects.answers.extend(answers);/drop(answers);/'
+mutant 'a refresh token is sent again' $state '/fn spend_refresh_token(/,/^    }/s/\*refresh_unspent = false;//'
 mutant 'a refresh token whose reply was lost is kept' $state 's/if !spent {/if true {/'
-mutant 'a failure displaces a valid token' $state '/fn fail(/,/^    }/s/let retry_in_ms/self.effects.publish = Some(None); let retry_in_ms/'
-mutant 'a success leaves the backoff' $state '/fn adopt(/,/^    }/s/self.failure = None;//'
-mutant 'no backoff' $state '/fn retry_at(/,/^    }/s/failure.calm_retry_at/i64::MIN/'
-mutant 'no urgency without a token' $state '/fn retry_at(/,/^    }/s/failure.urgent_retry_at/failure.calm_retry_at/'
-mutant 'a late 401 displaces a newer token' $state 's/is_some_and(|grant| Arc::ptr_eq(grant, rejected))/is_some()/'
+mutant 'a failure displaces a valid token' $state '/fn report_failure(/,/^    }/s/let retry_in_ms/self.effects.publish = Some(None); let retry_in_ms/'
+mutant 'a success leaves the backoff' $state '/fn adopt(/,/^    }/s/self.backoff = Backoff::Idle;//'
+mutant 'no backoff' $backoff '/fn retry_at(/,/^    }/s/failing.calm_retry_at/i64::MIN/'
+mutant 'no urgency without a token' $backoff '/fn retry_at(/,/^    }/s/failing.urgent_retry_at/failing.calm_retry_at/'
+mutant 'a late 401 displaces a newer token' $state 's/ if Arc::ptr_eq(set, rejected) => {}/ => { let _ = set; }/'
 mutant 'an always-401 API gets token after token' $state '/fn trial_left(/,/^    }/s/(now.mono_ms < over)/false/'
-mutant 'contention is never noticed' src/keeper/policy.rs 's/CONTENTION_REJECTIONS: u32 = 2/CONTENTION_REJECTIONS: u32 = 1_000_000/'
-mutant 'a reply after closing is published' $state '/fn came_back(/,/^    }/s/if self.closed {/if false {/'
-mutant 'a child has its parents refresh token' $state '/pub(crate) fn new(/,/^    }/s/may_refresh: false/may_refresh: inherited.is_some()/'
-mutant 'a patient caller is sent away' $state '/fn waits_on(/,/^    }/s/mends \&\&/mends \&\& false \&\&/'
-mutant 'nobody is told that the time is up' $state '/pub(crate) fn wake(/,/^    }/s/take_late(now.mono_ms)/take_late(i64::MIN)/'
-mutant 'Retry-After is ignored' $state '/fn failed(/,/^    }/s/.max(asked.unwrap_or(0))//'
+mutant 'contention is never noticed' $policy 's/CONTENTION_REJECTIONS: u32 = 2/CONTENTION_REJECTIONS: u32 = 1_000_000/'
+mutant 'a reply after closing is published' $state '/fn on_response(/,/^    }/s/if self.known.held.is_closed() {/if false {/'
+mutant 'a child has its parents refresh token' $state '/fn new(inherited/,/^    }/s/refresh_unspent: false/refresh_unspent: true/'
+mutant 'a caller that waits for recovery is sent away' $state '/fn waits_on(/,/^    }/s/may_pass()/may_pass() \&\& false/'
+mutant 'nobody hears that the time is up' $state '/pub(crate) fn wake(/,/^    }/s/take_late(now.mono_ms)/take_late(i64::MIN)/'
+mutant 'Retry-After is ignored' $backoff '/fn exchange_failed(/,/^    }/s/.max(asked)/.max(asked.min(0))/'
 mutant 'the wall clock is ignored' src/clock.rs 's/self.wall_ms >= moment.wall_ms ||/false ||/'
-mutant 'no margin before the end' src/token.rs 's/lifetime_ms - policy::margin(lifetime_ms)/lifetime_ms/'
-mutant 'expiry counts from the reply' src/keeper/state.rs '/fn came_back(/,/^    }/s/^                    sent,/                    now,/'
-mutant 'renewal a margin too late' src/keeper/policy.rs 's/0.70 + 0.10 \* draw/0.995/'
+mutant 'no margin before the end' $policy 's/lifetime_ms - expiry_margin(lifetime_ms)/lifetime_ms/'
+mutant 'expiry counts from the reply' $state '/fn on_response(/,/^    }/s/validity(lifetime_ms, sent, at)/validity(lifetime_ms, at.now, at)/'
+mutant 'renewal a margin too late' $policy 's/0.70 + 0.10 \* random/0.995/'
+mutant 'a clock that was set is an error' $state 's/if a_clock_was_set \&\&/if false \&\&/'
 
 echo "$found passed, $survived failed"
 [ "$survived" = 0 ]

@@ -1,6 +1,7 @@
 #!/bin/sh
 # README's code, word for word. What has a main() is also run, against a local sandbox that stands for ws.api.video: a proxy of the environment
-# leads there, and SSL_CERT_FILE makes it trusted.
+# leads there, and SSL_CERT_FILE makes it trusted. The C# is run by bindings/dotnet/test.sh, with
+# that package's own README.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
@@ -40,7 +41,7 @@ await "$work/port"
 
 run() {
     env -u NO_PROXY -u no_proxy -u https_proxy HTTPS_PROXY="http://127.0.0.1:$(cat "$work/port")" \
-        SSL_CERT_FILE="$work/ca.pem" APIVIDEO_API_KEY=sandbox-key "$1"
+        SSL_CERT_FILE="$work/ca.pem" APIVIDEO_API_KEY=sandbox-key "$@"
 }
 
 # check FILE COMPILER…
@@ -62,10 +63,23 @@ check() {
     fi
 }
 
+# check_python FILE: with the package as it lies in the tree.
+check_python() {
+    if PYTHONPATH=bindings/python/src LIBAPIVIDEO_PATH=$PWD/target/release/libapivideo.so PYTHONDONTWRITEBYTECODE=1 \
+        run python3 -W error "$1"; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "error: $1, a block of README.md, does not work" >&2
+    fi
+}
+
 extract c
 extract cpp
+extract python
 for source in "$work"/readme-*.c; do check "$source" ${CC:-cc} -std=c99; done
 for source in "$work"/readme-*.cpp; do check "$source" ${CXX:-c++} -std=c++17; done
+for source in "$work"/readme-*.python; do check_python "$source"; done
 
 # Every file that README points to exists, and every test it names is in that file.
 for link_target in $(grep -o '](\([^)#]*\))' README.md | sed 's/](\(.*\))/\1/' | grep -v '^http'); do

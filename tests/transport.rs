@@ -8,6 +8,7 @@ mod names;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -15,8 +16,8 @@ use std::time::{Duration, Instant};
 use apivideo::{Config, Error, Status};
 use apivideo_sandbox::{Options, Sandbox};
 
-use common::door::{Door, pass};
-use common::{client_with, config_for, tls_sandbox, tls_sandbox_with};
+use common::fault_proxy::{FaultProxy, pass};
+use common::{client_with, config_for, eventually, tls_sandbox, tls_sandbox_with};
 
 /// A name that only a proxy knows.
 const NAME: &str = "api.video.invalid";
@@ -49,7 +50,7 @@ fn a_private_ca_is_trusted_when_it_is_added_and_only_then() {
 #[test]
 fn a_certificate_for_another_host_is_refused() {
     let sandbox = tls_sandbox();
-    let address = Door::at([127, 0, 0, 2].into(), sandbox.address()).address();
+    let address = FaultProxy::at([127, 0, 0, 2].into(), sandbox.address()).address();
     let error = first_token(&config_for(&format!("https://{address}"), &sandbox)).unwrap_err();
     assert_eq!(error.status, Status::TlsError, "{error}");
 }
@@ -62,6 +63,94 @@ fn an_expired_certificate_is_refused() {
     });
     let error = first_token(&config_for(sandbox.base_url(), &sandbox)).unwrap_err();
     assert_eq!(error.status, Status::TlsError, "{error}");
+}
+
+/// A reply of a token, with these headers before its own.
+fn granted_with(headers: &str) -> String {
+    let body = r#"{"access_token":"a","expires_in":3600}"#;
+    format!(
+        "HTTP/1.1 200 OK\r\n{headers}Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+#[test]
+fn odd_heads_of_a_reply_are_survived() {
+    let many = |count| {
+        (0..count)
+            .map(|n| format!("X-{n}: y\r\n"))
+            .collect::<String>()
+    };
+    for reply in [
+        granted_with(&many(200)),
+        granted_with("X-Fold: a\r\n b\r\n"),
+        granted_with("X-Blank : a\r\n"),
+        granted_with("Content-Length: 38\r\n"),
+        format!(
+            "HTTP/1.1 100 Continue\r\nServer: x\r\n\r\n{}",
+            granted_with("")
+        ),
+        format!(
+            "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n{}",
+            granted_with("")
+        ),
+        granted_with("").replace("\r\n", "\n"),
+    ] {
+        let server = http_server(reply.clone().into_bytes(), false);
+        let token = first_token(&config(&format!("http://{server}")));
+        assert!(token.is_ok(), "{reply}: {token:?}");
+    }
+}
+
+#[test]
+fn what_a_head_says_counts_whatever_becomes_of_its_body() {
+    let endless =
+        "HTTP/1.1 500 X\r\nContent-Length: 1000000\r\n\r\n".to_owned() + &"<p>".repeat(300_000);
+    let hangs = "HTTP/1.1 429 X\r\nX-RateLimit-Retry-After: 42\r\nContent-Length: 9\r\n\r\n{";
+    let date = "HTTP/1.1 503 X\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nRetry-After: Sun, 06 Nov 1994 08:50:17 GMT\r\nContent-Length: 9\r\n\r\n{";
+    for (reply, status, wait_s) in [
+        (endless.as_str(), Status::ServerError, None),
+        (hangs, Status::RateLimited, Some(42)),
+        (date, Status::ServerError, Some(40)),
+    ] {
+        let server = http_server(reply.as_bytes().to_vec(), true);
+        let mut config = config(&format!("http://{server}"));
+        config.set_attempt_timeout_ms(1_000).unwrap();
+        let error = first_token(&config).unwrap_err();
+        assert_eq!(error.status, status, "{error}");
+        if let Some(wait_s) = wait_s {
+            let wait = error.retry_after_ms.unwrap();
+            assert!(
+                (wait_s * 1000 - 2_000..=wait_s * 1000).contains(&wait),
+                "{wait}"
+            );
+        }
+    }
+}
+
+/// A server that answers each request with these bytes, and then hangs or closes.
+fn http_server(reply: Vec<u8>, hangs: bool) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        let mut kept = Vec::new();
+        while let Ok((mut stream, _)) = listener.accept() {
+            let mut request = Vec::new();
+            while !request.ends_with(b"}") {
+                let mut byte = [0];
+                if stream.read(&mut byte).unwrap_or(0) == 0 {
+                    break;
+                }
+                request.push(byte[0]);
+            }
+            // A client that has read enough goes away.
+            let _ = stream.write_all(&reply);
+            if hangs {
+                kept.push(stream);
+            }
+        }
+    });
+    address
 }
 
 /// A server that sends `reply` and closes, or, with nothing to send, says nothing.
@@ -164,11 +253,110 @@ fn a_name_none_of_whose_addresses_answers_is_a_network_error() {
     assert_eq!(error.status, Status::NetworkError, "{error}");
 }
 
+#[test]
+fn a_late_answer_to_a_lookup_serves_the_next_try() {
+    let sandbox = tls_sandbox_with(Options {
+        tls_names: vec![names::LATE.to_owned()],
+        ..Options::default()
+    });
+    let url = format!("https://{}:{}", names::LATE, sandbox.address().port());
+    let mut config = config_for(&url, &sandbox);
+    config.set_proxy("").unwrap();
+    config.set_connect_timeout_ms(200).unwrap();
+    let clients = [client_with(&config), client_with(&config)];
+    for client in &clients {
+        let error = client.get_token().unwrap_err();
+        assert_eq!(error.status, Status::Timeout, "{error}");
+    }
+    thread::sleep(names::LATE_BY);
+    eventually("a token", || clients[0].get_token().is_ok());
+    assert_eq!(names::LATE_LOOKUPS.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn eight_silent_addresses_are_no_obstacle() {
+    let sandbox = tls_sandbox_with(Options {
+        tls_names: vec![names::NINTH.to_owned()],
+        ..Options::default()
+    });
+    let port = sandbox.address().port();
+    let silent: Vec<_> = names::NINTH_AND_THE_REST[..8]
+        .iter()
+        .map(|address| Silent::at(SocketAddr::new(address.parse().unwrap(), port)))
+        .collect();
+    let mut config = config_for(&format!("https://{}:{port}", names::NINTH), &sandbox);
+    config.set_proxy("").unwrap();
+    let client = client_with(&config);
+    let start = Instant::now();
+    client.authenticate().unwrap();
+    assert!(
+        start.elapsed() < Duration::from_secs(3),
+        "{:?}",
+        start.elapsed()
+    );
+    let again = Instant::now();
+    client.authenticate().unwrap();
+    assert!(
+        again.elapsed() < Duration::from_millis(250),
+        "what worked is remembered"
+    );
+    drop(silent);
+}
+
+/// An address that answers no connection: its queue is full.
+struct Silent {
+    _listener: socket2::Socket,
+    _queue: Vec<TcpStream>,
+}
+
+impl Silent {
+    fn at(address: SocketAddr) -> Silent {
+        let listener =
+            socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+        listener.bind(&address.into()).unwrap();
+        listener.listen(0).unwrap();
+        let mut queue = Vec::new();
+        while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(100)) {
+            queue.push(stream);
+        }
+        Silent {
+            _listener: listener,
+            _queue: queue,
+        }
+    }
+}
+
+#[test]
+fn without_tls_localhost_is_dialled_only_where_it_is_this_machine() {
+    let sandbox = Sandbox::start(Options::default()).unwrap();
+    let port = sandbox.address().port();
+    first_token(&config(&format!("http://localhost:{port}"))).unwrap();
+    let foreign = format!("http://{}:{port}", names::FOREIGN_LOCALHOST);
+    let error = first_token(&config(&foreign)).unwrap_err();
+    assert_eq!(error.status, Status::NetworkError, "{error}");
+    assert!(error.message.contains("no loopback address"), "{error}");
+}
+
+#[test]
+fn a_host_may_end_in_a_dot() {
+    let sandbox = tls_sandbox_with(Options {
+        tls_names: vec![names::WITH_DOT.trim_end_matches('.').to_owned()],
+        ..Options::default()
+    });
+    let url = format!("https://{}:{}", names::WITH_DOT, sandbox.address().port());
+    let mut config = config_for(&url, &sandbox);
+    config.set_proxy("").unwrap();
+    first_token(&config).unwrap();
+}
+
 /// An address at which nobody listens.
 fn closed_port() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap()
 }
+
+/// The reply of a proxy that sends a byte now and then, for ever.
+const DRIP: &str = "drip";
 
 /// A CONNECT proxy: keeps the heads of its requests, and answers with `reply` before it passes anything on.
 struct ConnectProxy {
@@ -188,6 +376,10 @@ impl ConnectProxy {
             while let Ok((mut client, _)) = listener.accept() {
                 seen.lock().unwrap().push(read_head(&client));
                 let reply = *says.lock().unwrap();
+                if reply == DRIP || reply.is_empty() {
+                    thread::spawn(move || drip(client, reply == DRIP));
+                    continue;
+                }
                 client.write_all(reply.as_bytes()).unwrap();
                 if reply.contains(" 200 ") {
                     thread::spawn(move || pass(&client, &TcpStream::connect(target)?, u64::MAX));
@@ -207,6 +399,23 @@ impl ConnectProxy {
 
     fn heads(&self) -> Vec<String> {
         self.heads.lock().unwrap().clone()
+    }
+}
+
+/// A head without an end, or nothing at all, until the client goes away.
+fn drip(mut client: TcpStream, at_all: bool) {
+    let endless = b"HTTP/1.1 200 OK\r\nX-Slow: "
+        .iter()
+        .chain(std::iter::repeat(&b'z'));
+    for byte in endless {
+        thread::sleep(Duration::from_millis(20));
+        let gone = match at_all {
+            true => client.write_all(&[*byte]).is_err(),
+            false => client.read(&mut [0]).is_ok_and(|count| count == 0),
+        };
+        if gone {
+            return;
+        }
     }
 }
 
@@ -260,6 +469,71 @@ fn a_proxy_that_refuses_spends_no_refresh_token() {
     proxy.answer("HTTP/1.1 200 OK\r\n\r\n");
     client.refresh().unwrap();
     assert_eq!(sandbox.counters().refresh.ok, 1);
+}
+
+#[test]
+fn a_proxy_that_wants_a_login_drips_or_says_nothing_is_told_and_ends_in_time() {
+    let nowhere = closed_port();
+    for (reply, status, words) in [
+        (
+            "HTTP/1.1 407 Login\r\n\r\n",
+            Status::NetworkError,
+            "wants a user and a password",
+        ),
+        ("HTTP/1.1 502 Bad\r\n\r\n", Status::NetworkError, "HTTP 502"),
+        ("", Status::Timeout, "connect timeout"),
+        (DRIP, Status::Timeout, "connect timeout"),
+    ] {
+        let proxy = ConnectProxy::start(reply, nowhere);
+        let mut config = config(&format!("https://{NAME}"));
+        config
+            .set_proxy(&format!("http://{}", proxy.address))
+            .unwrap();
+        config.set_connect_timeout_ms(500).unwrap();
+        let start = Instant::now();
+        let error = first_token(&config).unwrap_err();
+        assert_eq!(error.status, status, "{error}");
+        assert!(error.message.contains(words), "{error}");
+        assert!(error.message.contains("proxy"), "{error}");
+        assert!(start.elapsed() < Duration::from_secs(3), "{reply}");
+    }
+}
+
+#[test]
+fn a_socks_proxy_gets_the_hosts_name_and_its_password() {
+    let sandbox = tls_sandbox_with(Options {
+        tls_names: vec![NAME.to_owned()],
+        ..Options::default()
+    });
+    let target = sandbox.address();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let proxy = thread::spawn(move || {
+        let (mut client, _) = listener.accept().unwrap();
+        let mut expect = |bytes: &[u8], answer: &[u8]| {
+            let mut got = vec![0; bytes.len()];
+            client.read_exact(&mut got).unwrap();
+            assert_eq!(got, bytes);
+            client.write_all(answer).unwrap();
+        };
+        expect(b"\x05\x02\x02\x00", b"\x05\x02");
+        expect(b"\x01\x04user\x04p@ss", b"\x01\x00");
+        let request = [
+            b"\x05\x01\x00\x03",
+            &[NAME.len() as u8][..],
+            NAME.as_bytes(),
+            b"\x01\xbb",
+        ]
+        .concat();
+        expect(&request, b"\x05\x00\x00\x01\x00\x00\x00\x00\x00\x00");
+        pass(&client, &TcpStream::connect(target).unwrap(), u64::MAX).unwrap();
+    });
+    let mut config = config_for(&format!("https://{NAME}"), &sandbox);
+    config
+        .set_proxy(&format!("socks5h://user:p%40ss@{address}"))
+        .unwrap();
+    first_token(&config).unwrap();
+    proxy.join().unwrap();
 }
 
 #[test]

@@ -148,17 +148,20 @@ for name in FirstToken HttpClient DependencyInjection; do
 done
 
 note "README.md"
-# Its C# as programs, with the sandbox for api.video.
+# Its C# as programs, and that of the repository's README, with the sandbox for api.video.
 readme_programs() {
     rm -rf "$work/readme"
     python3 - "$work/readme" "$APIVIDEO_TEST_URL" <<'PYTHON'
 import os, re, sys
 out, url = sys.argv[1:]
-blocks = re.findall(r"^```csharp\n(.*?)^```", open("bindings/dotnet/README.md", encoding="utf-8").read(), re.M | re.S)
-assert len(blocks) > 3, "README.md has lost its C#"
+def csharp(readme):
+    return re.findall(r"^```csharp\n(.*?)^```", open(readme, encoding="utf-8").read(), re.M | re.S)
+theirs, ours = csharp("README.md"), csharp("bindings/dotnet/README.md")
+assert theirs and len(ours) > 3, "a README.md has lost its C#"
+blocks = ours + theirs
 for number, code in enumerate(blocks):
-    code = code.replace('Environment.GetEnvironmentVariable("APIVIDEO_API_KEY")', '"sandbox-key"').replace('"your-key"', '"sandbox-key"')
-    code = re.sub(r'Client\("sandbox-key"\)', 'Client("sandbox-key", new LibApiVideo.ApiVideoClientOptions {})', code)
+    code = re.sub(r'Environment\s*\.GetEnvironmentVariable\(\s*"APIVIDEO_API_KEY"\)', '"sandbox-key"', code).replace('"your-key"', '"sandbox-key"')
+    code = re.sub(r'Client\(("sandbox-key"|key)\)', r'Client(\1, new LibApiVideo.ApiVideoClientOptions {})', code)
     code = re.sub(r"ClientOptions\s*\{", f'ClientOptions {{ BaseUrl = "{url}", ', code)
     code = code.replace("https://ws.api.video", url)
     body = re.sub(r"^using [\w.]+( = [\w.]+)?;\n", "", code, flags=re.M)

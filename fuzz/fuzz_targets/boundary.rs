@@ -242,8 +242,13 @@ impl Program {
                 }
                 20 | 21 => {
                     let (client, validity) = (self.clients.pick(dice), dice.number());
+                    let which = dice.number() % 4;
                     let operation = make(dice, |out, error| {
-                        apivideo_get_token_start(client, validity, out, error)
+                        match which {
+                            0 => apivideo_authenticate_start(client, out, error),
+                            1 => apivideo_refresh_start(client, out, error),
+                            _ => apivideo_get_token_start(client, validity, out, error),
+                        }
                     });
                     apivideo_operation_free(self.operations.keep(operation));
                 }

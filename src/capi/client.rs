@@ -8,7 +8,7 @@ use super::error::apivideo_error;
 use super::operation::apivideo_operation;
 use super::statistics::apivideo_statistics;
 use super::token::apivideo_token;
-use crate::client::{Access, Client};
+use crate::client::{Client, ClientInner, Operation};
 use crate::config::Config;
 use crate::error::{Error, Status};
 use crate::ffi::boundary::{
@@ -25,7 +25,8 @@ handle!(apivideo_client = BoxHandle of Client);
 
 /// Makes a client. No request is sent: the first token is got when it is first asked for.
 ///
-/// `api_key`: the key, copied; not empty, 4,096 bytes at most, no control characters, no white space at its ends.
+/// `api_key`: the key alone, copied; 1 to 4,096 characters of visible ASCII. What came along with it is named
+/// and refused: quotes, a byte order mark, `Bearer `, `NAME=`, a variable that nothing replaced.
 /// `config`: copied; NULL for the defaults. `client_out`: the client, to be freed with apivideo_client_free().
 /// `error_out`: may be NULL.
 ///
@@ -69,15 +70,15 @@ unsafe fn token_call(
     client: *const apivideo_client,
     token_out: *mut *const apivideo_token,
     error_out: *mut *mut apivideo_error,
-    call: impl FnOnce(Access) -> Result<Arc<Token>, Error>,
+    call: impl FnOnce(ClientInner) -> Result<Arc<Token>, Error>,
 ) -> Status {
     // SAFETY: the header asks for valid pointers or NULL.
     unsafe {
         clear(token_out.cast::<*mut apivideo_token>());
         guard(error_out, || {
             require_out(token_out, "token_out")?;
-            let access = borrow(client, "client")?.access();
-            give_arc(token_out, call(access)?);
+            let inner = borrow(client, "client")?.inner();
+            give_arc(token_out, call(inner)?);
             Ok(())
         })
     }
@@ -107,8 +108,8 @@ pub unsafe extern "C" fn apivideo_get_token(
             give_arc(token_out, token);
             return Status::Ok;
         }
-        token_call(client, token_out, error_out, |access| {
-            access.get_token_valid_for(0)
+        token_call(client, token_out, error_out, |inner| {
+            inner.get_token_valid_for(0)
         })
     }
 }
@@ -140,8 +141,8 @@ pub unsafe extern "C" fn apivideo_get_token_valid_for(
 ) -> Status {
     // SAFETY: as the header asks.
     unsafe {
-        token_call(client, token_out, error_out, |access| {
-            access.get_token_valid_for(min_validity_ms)
+        token_call(client, token_out, error_out, |inner| {
+            inner.get_token_valid_for(min_validity_ms)
         })
     }
 }
@@ -161,14 +162,27 @@ pub unsafe extern "C" fn apivideo_get_token_start(
     operation_out: *mut *mut apivideo_operation,
     error_out: *mut *mut apivideo_error,
 ) -> Status {
+    // SAFETY: as the header asks.
+    unsafe {
+        start_call(client, operation_out, error_out, |inner| {
+            inner.start_get_token(min_validity_ms)
+        })
+    }
+}
+
+/// The body of every call that gives an operation.
+unsafe fn start_call(
+    client: *const apivideo_client,
+    operation_out: *mut *mut apivideo_operation,
+    error_out: *mut *mut apivideo_error,
+    start: impl FnOnce(ClientInner) -> Operation,
+) -> Status {
     // SAFETY: the header asks for valid pointers or NULL.
     unsafe {
         clear(operation_out);
         guard(error_out, || {
             require_out(operation_out, "operation_out")?;
-            let operation = borrow(client, "client")?
-                .access()
-                .start_get_token(min_validity_ms);
+            let operation = start(borrow(client, "client")?.inner());
             give_box(operation_out, || operation);
             Ok(())
         })
@@ -186,7 +200,29 @@ pub unsafe extern "C" fn apivideo_authenticate(
     error_out: *mut *mut apivideo_error,
 ) -> Status {
     // SAFETY: as the header asks.
-    unsafe { token_call(client, token_out, error_out, |access| access.authenticate()) }
+    unsafe { token_call(client, token_out, error_out, |inner| inner.authenticate()) }
+}
+
+/// apivideo_authenticate() without waiting: the answer comes to an operation. For event loops, and
+/// for bindings that would spend a thread otherwise.
+///
+/// `operation_out`: the operation, to be freed with apivideo_operation_free(); it may outlive the
+/// client. `error_out`: may be NULL. Any thread may call this; it never blocks. The operation ends by
+/// itself after the wait timeout.
+///
+/// Errors: NULL_ARGUMENT. All others come with the operation.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn apivideo_authenticate_start(
+    client: *const apivideo_client,
+    operation_out: *mut *mut apivideo_operation,
+    error_out: *mut *mut apivideo_error,
+) -> Status {
+    // SAFETY: as the header asks.
+    unsafe {
+        start_call(client, operation_out, error_out, |inner| {
+            inner.start_authenticate()
+        })
+    }
 }
 
 /// POST /auth/refresh with the client's refresh token, now. The new token becomes the client's own.
@@ -202,10 +238,28 @@ pub unsafe extern "C" fn apivideo_refresh(
     error_out: *mut *mut apivideo_error,
 ) -> Status {
     // SAFETY: as the header asks.
-    unsafe { token_call(client, token_out, error_out, |access| access.refresh()) }
+    unsafe { token_call(client, token_out, error_out, |inner| inner.refresh()) }
 }
 
-/// Tells that the API answered 401 to a request with this token. The next apivideo_get_token() gets another with the API key.
+/// apivideo_refresh() without waiting: the answer comes to an operation, as with
+/// apivideo_authenticate_start().
+///
+/// Errors: NULL_ARGUMENT. All others come with the operation.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn apivideo_refresh_start(
+    client: *const apivideo_client,
+    operation_out: *mut *mut apivideo_operation,
+    error_out: *mut *mut apivideo_error,
+) -> Status {
+    // SAFETY: as the header asks.
+    unsafe {
+        start_call(client, operation_out, error_out, |inner| {
+            inner.start_refresh()
+        })
+    }
+}
+
+/// Reports a 401: the API rejected a request with this token. The next apivideo_get_token() gets another with the API key.
 ///
 /// Does nothing if the client has a newer token already, so every request that got a 401 may report it. Does not block and
 /// sends nothing. Any thread may call this. `rejected` stays the caller's. `error_out`: may be NULL.
@@ -221,8 +275,8 @@ pub unsafe extern "C" fn apivideo_invalidate_token(
     // SAFETY: the header asks for valid pointers or NULL.
     unsafe {
         guard(error_out, || {
-            let access = borrow(client, "client")?.access();
-            access.invalidate(borrow(rejected, "rejected")?)
+            let inner = borrow(client, "client")?.inner();
+            inner.invalidate(borrow(rejected, "rejected")?)
         })
     }
 }
@@ -243,7 +297,7 @@ pub unsafe extern "C" fn apivideo_client_get_statistics(
         clear(statistics_out);
         guard(error_out, || {
             require_out(statistics_out, "statistics_out")?;
-            let statistics = borrow(client, "client")?.access().statistics();
+            let statistics = borrow(client, "client")?.inner().statistics();
             give_box(statistics_out, || statistics);
             Ok(())
         })

@@ -4,12 +4,12 @@ use std::ffi::{CString, c_char, c_void};
 
 use super::error::apivideo_error;
 use super::user_data::{UserData, apivideo_release_callback};
+use crate::cache::events::{LogLevel, TokenState};
 use crate::config::{Config, Environment};
 use crate::error::{Error, Status};
 use crate::ffi::boundary::{
     borrow_mut, clear, give_box, guard, guard_or, handle, require_out, string, take_box,
 };
-use crate::keeper::event::{LogLevel, TokenState};
 
 /// Settings for a client. One thread at a time may use it. Belongs to the caller, who frees it; clients keep a copy.
 #[allow(non_camel_case_types)]

@@ -1,9 +1,9 @@
 //! `apivideo_statistics`.
 
 use super::error::apivideo_error;
+use crate::cache::statistics::Statistics;
 use crate::error::{Error, Status};
 use crate::ffi::boundary::{borrow, guard, guard_or, handle, put, require_out, take_box};
-use crate::keeper::state::Statistics;
 
 /// A client's counters at one moment. Any thread may read it. Belongs to the caller, who frees it.
 #[allow(non_camel_case_types)]

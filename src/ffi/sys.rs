@@ -3,8 +3,9 @@
 #![allow(unsafe_code)]
 
 use std::mem::MaybeUninit;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::thread::Builder;
+use std::time::Duration;
 
 fn read_clock(id: libc::clockid_t) -> Option<libc::timespec> {
     let mut time = MaybeUninit::<libc::timespec>::uninit();
@@ -19,6 +20,13 @@ fn millis(time: libc::timespec) -> i64 {
         .saturating_add(i64::from(time.tv_nsec) / 1_000_000)
 }
 
+#[allow(clippy::useless_conversion)] // 32-bit targets have narrower fields.
+fn nanos(time: libc::timespec) -> i64 {
+    i64::from(time.tv_sec)
+        .wrapping_mul(1_000_000_000)
+        .wrapping_add(i64::from(time.tv_nsec))
+}
+
 /// The clock that goes on while the machine sleeps.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const SUSPEND_AWARE: libc::clockid_t = libc::CLOCK_BOOTTIME;
@@ -28,8 +36,12 @@ const SUSPEND_AWARE: libc::clockid_t = libc::CLOCK_MONOTONIC;
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const CHEAP_WALL: libc::clockid_t = libc::CLOCK_REALTIME_COARSE;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const CHEAP_MONOTONIC: libc::clockid_t = libc::CLOCK_MONOTONIC_COARSE;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 const CHEAP_WALL: libc::clockid_t = libc::CLOCK_REALTIME;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const CHEAP_MONOTONIC: libc::clockid_t = libc::CLOCK_MONOTONIC;
 
 /// Milliseconds since the Unix epoch.
 pub(crate) fn wall_ms() -> i64 {
@@ -43,23 +55,37 @@ pub(crate) fn mono_ms() -> i64 {
         .map_or(0, millis)
 }
 
-/// The wall clock as of the kernel's last tick, in nanoseconds: a few nanoseconds to read, and it moves with every
-/// tick, set or resume. Where there is no such clock, a number that is never the same.
-#[allow(clippy::useless_conversion)] // 32-bit targets have narrower fields.
-pub(crate) fn wall_tick() -> i64 {
+/// A number that changes when either clock has moved, as of the kernel's last tick: a few
+/// nanoseconds to read. Where there is no such clock, a number that is never the same.
+pub(crate) fn tick() -> i64 {
     static READS: AtomicI64 = AtomicI64::new(0);
-    match read_clock(CHEAP_WALL).or_else(|| read_clock(libc::CLOCK_REALTIME)) {
-        Some(t) => i64::from(t.tv_sec)
-            .wrapping_mul(1_000_000_000)
-            .wrapping_add(i64::from(t.tv_nsec)),
-        None => READS.fetch_add(1, Ordering::Relaxed),
+    match (read_clock(CHEAP_WALL), read_clock(CHEAP_MONOTONIC)) {
+        // An odd factor: no step of the wall clock undoes a tick of the other.
+        (Some(wall), Some(mono)) => nanos(wall).wrapping_add(nanos(mono).wrapping_mul(0x9E37_79B9)),
+        _ => READS.fetch_add(1, Ordering::Relaxed),
     }
 }
 
-/// Has `hook` called in every forked child, before `fork()` returns there.
+/// A number that is 0 in every forked child, where the kernel can do that: not only after `fork()`,
+/// but after `_Fork` and a bare `clone` too. For the life of the process.
+pub(crate) fn wiped_in_child() -> &'static AtomicU64 {
+    let len = size_of::<AtomicU64>();
+    let Some(page) = map_undumped(len) else {
+        return Box::leak(Box::default());
+    };
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    // SAFETY: the range is the mapping made above, which nobody else knows.
+    unsafe {
+        libc::madvise(page.cast(), len, libc::MADV_WIPEONFORK);
+    }
+    // SAFETY: a page is aligned, zeroed, large enough, and never given back.
+    unsafe { &*page.cast::<AtomicU64>() }
+}
+
+/// Calls `hook` in every child of `fork()`, before that returns there.
 pub(crate) fn at_fork_in_child(hook: extern "C" fn()) {
     // SAFETY: registering is always allowed; the hook stays valid because the library is never unloaded (-z nodelete),
-    // and it only adds to an atomic, which is safe in a child of a process with threads.
+    // and it only stores to an atomic, which is safe in a child of a process with threads.
     unsafe { libc::pthread_atfork(None, None, Some(hook)) };
 }
 
@@ -91,6 +117,23 @@ fn restore_signals(before: &Option<libc::sigset_t>) {
     if let Some(mask) = before {
         // SAFETY: `mask` is the initialised set that the thread had before; the old value is not asked for.
         unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, mask, std::ptr::null_mut()) };
+    }
+}
+
+/// Waits until something has happened on one of the sockets, each of which then says what, or for `limit`, or for a signal's handler.
+pub(crate) fn poll(sockets: &mut [libc::pollfd], limit: Duration) -> std::io::Result<()> {
+    // Rounded up: a wait of less than a millisecond must not become many of none.
+    let ms = limit.as_micros().div_ceil(1000);
+    let ms = libc::c_int::try_from(ms).unwrap_or(libc::c_int::MAX);
+    // SAFETY: the pointer and the length are those of one slice that is ours alone.
+    let ready = unsafe { libc::poll(sockets.as_mut_ptr(), sockets.len() as libc::nfds_t, ms) };
+    match ready {
+        -1 => Err(std::io::Error::last_os_error()).or_else(|why| {
+            (why.kind() == std::io::ErrorKind::Interrupted)
+                .then_some(())
+                .ok_or(why)
+        }),
+        _ => Ok(()),
     }
 }
 

@@ -84,6 +84,12 @@ static void null_in_every_pointer_of_the_client(void) {
     FAILS(APIVIDEO_STATUS_NULL_ARGUMENT, error, apivideo_get_token_start(NULL, 0, &operation, &error));
     CHECK(operation == NULL);
     FAILS(APIVIDEO_STATUS_NULL_ARGUMENT, error, apivideo_get_token_start(client, 0, NULL, &error));
+    FAILS(APIVIDEO_STATUS_NULL_ARGUMENT, error, apivideo_authenticate_start(NULL, &operation, &error));
+    CHECK(operation == NULL);
+    FAILS(APIVIDEO_STATUS_NULL_ARGUMENT, error, apivideo_authenticate_start(client, NULL, &error));
+    FAILS(APIVIDEO_STATUS_NULL_ARGUMENT, error, apivideo_refresh_start(NULL, &operation, &error));
+    CHECK(operation == NULL);
+    FAILS(APIVIDEO_STATUS_NULL_ARGUMENT, error, apivideo_refresh_start(client, NULL, &error));
     FAILS(APIVIDEO_STATUS_NULL_ARGUMENT, error, apivideo_invalidate_token(client, NULL, &error));
     FAILS(APIVIDEO_STATUS_NULL_ARGUMENT, error, apivideo_invalidate_token(NULL, NULL, &error));
     FAILS(APIVIDEO_STATUS_NULL_ARGUMENT, error,
@@ -197,7 +203,7 @@ static void null_and_nonsense_in_every_setting(void) {
     FAILS(invalid, error, apivideo_config_set_connect_timeout_ms(c, 0, &error));
     FAILS(invalid, error, apivideo_config_set_attempt_timeout_ms(c, UINT32_MAX, &error));
     FAILS(invalid, error, apivideo_config_set_wait_timeout_ms(c, 3600001, &error));
-    FAILS(invalid, error, apivideo_config_set_proxy(c, "socks5://a", &error));
+    FAILS(invalid, error, apivideo_config_set_proxy(c, "ftp://a", &error));
     FAILS(invalid, error, apivideo_config_set_ca_file(c, "/nonexistent", &error));
     FAILS(invalid, error, apivideo_config_set_log(c, 5, NULL, NULL, NULL, &error));
     apivideo_config_free(c);

@@ -192,6 +192,15 @@ void test_token_owners() {
     CHECK(third.authorization() == text);
 }
 
+void test_explicit_exchanges_without_waiting() {
+    const client c = local_client();
+    CHECK(thrown_by([&] { (void)c.refresh_start().wait(); }) == status::no_refresh_token);
+    const token first = c.authenticate_start().wait();
+    const token second = c.refresh_start().wait();
+    CHECK(first.id() != second.id());
+    CHECK(c.get_token().id() == second.id());
+}
+
 void test_explicit_exchanges() {
     const client c = local_client();
     CHECK(thrown_by([&] { c.refresh(); }) == status::no_refresh_token);
@@ -754,6 +763,7 @@ int main() {
         TEST(first_token),
         TEST(token_owners),
         TEST(explicit_exchanges),
+        TEST(explicit_exchanges_without_waiting),
         TEST(min_validity_too_long),
         TEST(rejected_key),
         TEST(unavailable_server),

@@ -224,6 +224,34 @@ static void await_completions(int expected) {
     CHECK(seen == expected);
 }
 
+/* Takes the operation's answer and frees it. */
+static apivideo_status ended(apivideo_operation *operation) {
+    const apivideo_token *token = NULL;
+    apivideo_status status = apivideo_operation_wait(operation, UINT32_MAX, &token, NULL);
+    apivideo_token_free(token);
+    apivideo_operation_free(operation);
+    return status;
+}
+
+static void the_endpoints_without_waiting(void) {
+    apivideo_client *client = test_client();
+    apivideo_operation *operation = NULL, *same = NULL;
+    REQUIRE(apivideo_refresh_start(client, &operation, NULL) == APIVIDEO_STATUS_OK);
+    CHECK(ended(operation) == APIVIDEO_STATUS_NO_REFRESH_TOKEN);
+    sandbox_fault("{\"on\": \"api-key\", \"fault\": {\"kind\": \"delay\", \"ms\": 300}}");
+    REQUIRE(apivideo_authenticate_start(client, &operation, NULL) == APIVIDEO_STATUS_OK);
+    REQUIRE(apivideo_authenticate_start(client, &same, NULL) == APIVIDEO_STATUS_OK);
+    CHECK(ended(operation) == APIVIDEO_STATUS_OK);
+    CHECK(ended(same) == APIVIDEO_STATUS_OK);
+    CHECK(sandbox_count("api_key", "requests") == 1);
+    REQUIRE(apivideo_refresh_start(client, &operation, NULL) == APIVIDEO_STATUS_OK);
+    CHECK(ended(operation) == APIVIDEO_STATUS_OK);
+    CHECK(sandbox_count("refresh", "requests") == 1);
+    REQUIRE(apivideo_authenticate_start(client, &operation, NULL) == APIVIDEO_STATUS_OK);
+    apivideo_client_free(client);
+    CHECK(ended(operation) == APIVIDEO_STATUS_CLOSED);
+}
+
 static void an_operation_is_waited_for_in_slices_called_back_and_cancelled(void) {
     apivideo_client *client = test_client();
     apivideo_operation *operation = NULL, *cancelled = NULL, *freed = NULL;
@@ -523,6 +551,7 @@ int main(void) {
     RUN(a_401_is_recovered_from_once_a_minute);
     RUN(an_error_says_what_comes_next);
     RUN(the_endpoints_on_their_own);
+    RUN(the_endpoints_without_waiting);
     RUN(an_operation_is_waited_for_in_slices_called_back_and_cancelled);
     RUN(a_callback_may_free_its_own_operation);
     RUN(a_second_callback_is_refused_after_the_end_too);

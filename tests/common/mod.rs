@@ -2,7 +2,7 @@
 
 #![allow(dead_code)]
 
-pub mod door;
+pub mod fault_proxy;
 
 use std::collections::HashSet;
 use std::thread;

@@ -4,6 +4,7 @@
 
 use std::ffi::{CStr, CString};
 use std::ptr::null_mut;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ enum Lookup {
     Finds(&'static [&'static str]),
     Fails(c_int),
     TakesLong,
+    FindsLate(&'static [&'static str]),
 }
 
 pub const SIX: &str = "six.test.invalid";
@@ -22,6 +24,28 @@ pub const FOUR_AND_SIX: &str = "four-and-six.test.invalid";
 pub const UNKNOWN: &str = "unknown.test.invalid";
 pub const FAILING: &str = "failing.test.invalid";
 pub const SILENT: &str = "silent.test.invalid";
+pub const WITH_DOT: &str = "four.test.invalid.";
+/// Found after [`LATE_BY`].
+pub const LATE: &str = "late.test.invalid";
+pub const LATE_BY: Duration = Duration::from_millis(1_500);
+/// A name of this machine's, by its looks.
+pub const FOREIGN_LOCALHOST: &str = "LOCALhost";
+/// Eight addresses of this machine's before the one that the servers listen at.
+pub const NINTH: &str = "ninth.test.invalid";
+pub const NINTH_AND_THE_REST: &[&str] = &[
+    "127.0.1.1",
+    "127.0.1.2",
+    "127.0.1.3",
+    "127.0.1.4",
+    "127.0.1.5",
+    "127.0.1.6",
+    "127.0.1.7",
+    "127.0.1.8",
+    "127.0.0.1",
+];
+
+/// How often [`LATE`] was looked up.
+pub static LATE_LOOKUPS: AtomicU32 = AtomicU32::new(0);
 
 fn look_up(name: &str) -> Lookup {
     match name {
@@ -31,6 +55,10 @@ fn look_up(name: &str) -> Lookup {
         UNKNOWN => Lookup::Fails(libc::EAI_NONAME),
         FAILING => Lookup::Fails(libc::EAI_AGAIN),
         SILENT => Lookup::TakesLong,
+        WITH_DOT => Lookup::Finds(&["127.0.0.1"]),
+        LATE => Lookup::FindsLate(&["127.0.0.1"]),
+        FOREIGN_LOCALHOST => Lookup::Finds(&["192.0.2.1"]),
+        NINTH => Lookup::Finds(NINTH_AND_THE_REST),
         _ => Lookup::Finds(&[]),
     }
 }
@@ -65,6 +93,12 @@ unsafe extern "C" fn getaddrinfo(
         Lookup::Finds([]) => unsafe { system()(node, service, hints, found) },
         // SAFETY: `found` is the caller's, and the addresses are names like any other.
         Lookup::Finds(addresses) => unsafe { chain(addresses, service, hints, found) },
+        Lookup::FindsLate(addresses) => {
+            LATE_LOOKUPS.fetch_add(1, Ordering::SeqCst);
+            thread::sleep(LATE_BY);
+            // SAFETY: as above.
+            unsafe { chain(addresses, service, hints, found) }
+        }
         Lookup::Fails(why) => why,
         Lookup::TakesLong => {
             thread::sleep(Duration::from_secs(20));

@@ -165,7 +165,7 @@ def test_origins_are_sent(sandbox: Sandbox) -> None:
         ({"attempt_timeout": 2**40}, "attempt_timeout"),
         ({"wait_timeout": -1}, "wait_timeout"),
         ({"wait_timeout": timedelta(hours=2)}, "wait_timeout"),
-        ({"proxy": "socks5://user:hush@x"}, "proxy"),
+        ({"proxy": "ftp://user:hush@x"}, "proxy"),
         ({"ca_file": "/nonexistent.pem"}, "ca_file"),
     ],
 )

@@ -147,6 +147,8 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "apivideo_get_token_valid_for": (_status, [ClientPointer, c_uint64, _token_out, _error_out]),
     "apivideo_get_token_start": (_status, [ClientPointer, c_uint64, POINTER(OperationPointer), _error_out]),
     "apivideo_authenticate": (_status, [ClientPointer, _token_out, _error_out]),
+    "apivideo_authenticate_start": (_status, [ClientPointer, POINTER(OperationPointer), _error_out]),
+    "apivideo_refresh_start": (_status, [ClientPointer, POINTER(OperationPointer), _error_out]),
     "apivideo_refresh": (_status, [ClientPointer, _token_out, _error_out]),
     "apivideo_invalidate_token": (_status, [ClientPointer, TokenPointer, _error_out]),
     "apivideo_client_get_statistics": (_status, [ClientPointer, POINTER(StatisticsPointer), _error_out]),

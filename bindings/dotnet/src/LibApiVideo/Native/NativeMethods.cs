@@ -54,6 +54,12 @@ namespace LibApiVideo.Native
         internal static extern ApiVideoStatus apivideo_refresh(ClientHandle client, out TokenHandle token, out ErrorHandle error);
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern ApiVideoStatus apivideo_authenticate_start(ClientHandle client, out OperationHandle operation, out ErrorHandle error);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern ApiVideoStatus apivideo_refresh_start(ClientHandle client, out OperationHandle operation, out ErrorHandle error);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern ApiVideoStatus apivideo_invalidate_token(ClientHandle client, TokenHandle rejected, out ErrorHandle error);
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]

@@ -1,0 +1,405 @@
+//! The token cache: when a token is renewed, by whom, and what everybody else gets meanwhile.
+//!
+//! - [`policy`]: when. Numbers and formulas. [`backoff`] and [`contention`]: what they make of failures.
+//! - [`state`]: what is known, and what follows from an event. Pure.
+//! - [`waiters`]: who waits, for what. [`completion`]: where one waiting caller's answer arrives.
+//! - [`published`]: the token as readers see it, without a lock.
+//! - [`exchange`]: one refresh or authentication, as the cache sees it.
+//! - [`events`], [`statistics`]: what happened, for the log, the state callback and the counters.
+//!
+//! [`TokenCache`] puts them together: it reads the clock, takes the lock, starts the thread, and
+//! carries out what [`state::State`] decided. It knows nothing of C, HTTP or threads' names. All
+//! callers share one exchange at a time, the flight (single-flight, or request coalescing).
+
+pub(crate) mod backoff;
+pub(crate) mod completion;
+pub(crate) mod contention;
+pub(crate) mod events;
+pub(crate) mod exchange;
+pub(crate) mod policy;
+pub(crate) mod published;
+pub(crate) mod state;
+pub(crate) mod statistics;
+#[cfg(test)]
+mod tests;
+pub(crate) mod waiters;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, PoisonError, TryLockError, Weak};
+use std::time::{Duration, Instant};
+
+use crate::clock::{Clock, Context, Now};
+use crate::error::{Error, Status};
+use crate::process::fork::PerProcess;
+use crate::process::sync::{Mutex, MutexGuard};
+use crate::token::{Token, TokenSet};
+use completion::Completion;
+use events::{Event, Observer, PendingEvents};
+use exchange::Endpoint;
+use published::Published;
+use state::{Answer, Effects, State};
+use statistics::Statistics;
+use waiters::{TokenRequest, WaiterId};
+
+/// How often a waiting caller looks for itself whether the next try is due, in case no thread could
+/// be started for that.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
+
+/// What a thread is started for.
+pub(crate) type Work = Box<dyn FnOnce() + Send>;
+
+/// What is injected: all that the cache needs of its surroundings. Tests bring their own.
+pub(crate) struct Dependencies {
+    pub(crate) clock: Arc<dyn Clock>,
+    /// A random number in [0, 1).
+    pub(crate) random: Box<dyn Fn() -> f64 + Send + Sync>,
+    pub(crate) endpoint: Box<dyn Endpoint>,
+    pub(crate) observer: Box<dyn Observer>,
+    /// Starts a thread, or says why it cannot.
+    pub(crate) spawn: fn(Work) -> Result<(), Error>,
+    /// Calls [`TokenCache::wake`] at a time of the monotonic clock, or not any more.
+    pub(crate) alarm: fn(&Arc<TokenCache>, Option<i64>),
+}
+
+/// Caches one client's token.
+pub(crate) struct TokenCache {
+    me: Weak<TokenCache>,
+    dependencies: Dependencies,
+    keep_fresh: bool,
+    published: Published,
+    process_state: PerProcess<ProcessState>,
+}
+
+/// What changes, in one process.
+struct ProcessState {
+    state: Mutex<State<Arc<Completion>>>,
+    pending_events: PendingEvents,
+}
+
+impl ProcessState {
+    fn new(keep_fresh: bool, inherited: Option<Arc<TokenSet>>) -> ProcessState {
+        ProcessState {
+            state: Mutex::new(State::new(keep_fresh, inherited)),
+            pending_events: PendingEvents::default(),
+        }
+    }
+}
+
+/// Who carries out the effects of a change of state.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Caller {
+    /// Waits for the exchange until this time of the monotonic clock, so it may make it itself if
+    /// no thread can be started.
+    Waits { until_ms: i64 },
+    /// Must not be held up.
+    MustNotWait,
+    /// Is making exchanges anyway.
+    RunsFlight,
+}
+
+impl TokenCache {
+    pub(crate) fn new(dependencies: Dependencies, keep_fresh: bool) -> Arc<TokenCache> {
+        Arc::new_cyclic(|me| TokenCache {
+            me: Weak::clone(me),
+            dependencies,
+            keep_fresh,
+            published: Published::new(),
+            process_state: PerProcess::with(ProcessState::new(keep_fresh, None)),
+        })
+    }
+
+    // --- Readers ---
+
+    /// A valid token if there is one: no lock, no allocation, no I/O.
+    pub(crate) fn read(&self) -> Option<Arc<Token>> {
+        let token = self.published.read()?;
+        let tick = self.dependencies.clock.tick();
+        if !token.was_checked_at(tick) {
+            let now = self.dependencies.clock.now();
+            if !token.set().is_usable(now) {
+                return None;
+            }
+            token.remember_checked_at(tick);
+            let has_work =
+                token.set().is_due(now) || (self.keep_fresh && !self.process_state.is_made());
+            // A reference of its own: a callback may free the client. Nothing of `self` is used after this.
+            if let Some(me) = self.me.upgrade().filter(|_| has_work) {
+                me.renew_in_background(now);
+            }
+        }
+        Some(token)
+    }
+
+    /// Starts a renewal that is due, unless somebody is at it; in a forked child, has a token kept fresh that was so before.
+    fn renew_in_background(&self, now: Now) {
+        let process_state = self.process_state();
+        let mut state = match process_state.state.try_lock() {
+            Ok(state) => state,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            // Whoever has the lock sees to it.
+            Err(TryLockError::WouldBlock) => return,
+        };
+        state.renew_if_due(now);
+        if state.wants_launch() || self.keep_fresh {
+            self.carry_out(process_state, state, now, Caller::MustNotWait);
+        }
+    }
+
+    /// Waits until there is an answer, or until the deadline.
+    pub(crate) fn get(&self, request: TokenRequest) -> Result<Arc<Token>, Error> {
+        let completion = Arc::new(Completion::new());
+        let caller = Caller::Waits {
+            until_ms: request.deadline_ms,
+        };
+        match self.ask(request, &completion, caller) {
+            Asked::Answered(answer) => self.hand_out(answer),
+            Asked::Waiting(id) => self.hand_out(self.wait(&completion, id, &request)),
+        }
+    }
+
+    /// Answers `completion`; an answer that is there already arrives before this returns.
+    pub(crate) fn start(
+        &self,
+        request: TokenRequest,
+        completion: &Arc<Completion>,
+    ) -> Option<WaiterId> {
+        match self.ask(request, completion, Caller::MustNotWait) {
+            Asked::Answered(answer) => {
+                completion.answer(answer);
+                None
+            }
+            Asked::Waiting(id) => Some(id),
+        }
+    }
+
+    fn ask(&self, request: TokenRequest, completion: &Arc<Completion>, caller: Caller) -> Asked {
+        self.change(caller, |state, now| match state.answer_now(&request, now) {
+            Some(answer) => Asked::Answered(answer),
+            None => Asked::Waiting(state.wait(request, Arc::clone(completion), now)),
+        })
+    }
+
+    /// Waits for an answer until the deadline, and gives up then.
+    fn wait(&self, completion: &Completion, id: WaiterId, request: &TokenRequest) -> Answer {
+        let left = request.deadline_ms.saturating_sub(self.now().mono_ms);
+        let left = Duration::from_millis(left.max(0).unsigned_abs());
+        let caller = Caller::Waits {
+            until_ms: request.deadline_ms,
+        };
+        if let Some(answer) = self.wait_for(completion, left, caller) {
+            return answer;
+        }
+        self.change(Caller::MustNotWait, |state, _| state.give_up(id));
+        // Unless it was answered just now.
+        completion.answer(Err(state::deadline_passed(request.purpose)));
+        completion
+            .wait(Duration::ZERO)
+            .unwrap_or_else(|| Err(state::deadline_passed(request.purpose)))
+    }
+
+    /// Waits for an operation's answer, for `timeout` at most.
+    pub(crate) fn wait_for_operation(
+        &self,
+        completion: &Completion,
+        timeout: Duration,
+    ) -> Option<Result<Arc<Token>, Error>> {
+        let answer = self.wait_for(completion, timeout, Caller::MustNotWait)?;
+        Some(self.hand_out(answer))
+    }
+
+    /// Waits, and looks now and then whether there is something to do: there may be no other thread that does.
+    fn wait_for(
+        &self,
+        completion: &Completion,
+        timeout: Duration,
+        caller: Caller,
+    ) -> Option<Answer> {
+        // None: so far away that it never comes.
+        let until = Instant::now().checked_add(timeout);
+        loop {
+            let left = until.map_or(POLL_INTERVAL, |u| {
+                u.saturating_duration_since(Instant::now())
+            });
+            if let Some(answer) = completion.wait(left.min(POLL_INTERVAL)) {
+                return Some(answer);
+            }
+            self.change(caller, |state, now| state.wake(now));
+            if left <= POLL_INTERVAL && until.is_some() {
+                return completion.wait(Duration::ZERO);
+            }
+        }
+    }
+
+    /// Nobody waits for this answer any more. The exchange goes on.
+    pub(crate) fn cancel(&self, id: WaiterId) {
+        self.change(Caller::MustNotWait, |state, _| state.cancel(id));
+    }
+
+    /// A caller's handle to an answer, made for it: thousands of new threads find that of their slot less quickly.
+    fn hand_out(&self, answer: Answer) -> Result<Arc<Token>, Error> {
+        let clock = Arc::clone(&self.dependencies.clock);
+        Ok(Arc::new(Token::new(answer?, clock)))
+    }
+
+    // --- Everybody else ---
+
+    pub(crate) fn invalidate(&self, rejected: &Arc<TokenSet>) -> Result<(), Error> {
+        self.change(Caller::MustNotWait, |state, now| {
+            state.invalidate(rejected, now)
+        })
+    }
+
+    pub(crate) fn statistics(&self) -> Statistics {
+        self.change(Caller::MustNotWait, |state, now| state.statistics(now))
+    }
+
+    /// An alarm rang: see to what is due.
+    pub(crate) fn wake(&self) {
+        self.change(Caller::MustNotWait, |state, now| state.wake(now));
+    }
+
+    /// No more exchanges; whoever waits gets an error. Does not wait for an exchange under way: its
+    /// reply is dropped.
+    pub(crate) fn close(&self) {
+        self.change(Caller::MustNotWait, |state, _| state.close());
+        if let Some(me) = self.me.upgrade() {
+            (self.dependencies.alarm)(&me, None);
+        }
+    }
+
+    pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
+        &self.dependencies.clock
+    }
+
+    pub(crate) fn now(&self) -> Now {
+        self.dependencies.clock.now()
+    }
+
+    // --- Carrying out ---
+
+    fn process_state(&self) -> &ProcessState {
+        self.process_state.get(|| self.childs_state())
+    }
+
+    /// What a forked child starts with: the parent's access token, and nothing else of it.
+    fn childs_state(&self) -> ProcessState {
+        let inherited = self.published.read().map(|token| Arc::clone(token.set()));
+        let childs = ProcessState::new(self.keep_fresh, inherited);
+        // The fork may have come in the middle of publishing it. Not published here: another
+        // thread's state may be the one that is taken.
+        lock(&childs.state).publish_again();
+        childs
+    }
+
+    /// Changes the state under its lock, and carries out what follows.
+    fn change<R>(
+        &self,
+        caller: Caller,
+        act: impl FnOnce(&mut State<Arc<Completion>>, Now) -> R,
+    ) -> R {
+        let process_state = self.process_state();
+        let mut state = lock(&process_state.state);
+        let now = self.now();
+        let result = act(&mut state, now);
+        self.carry_out(process_state, state, now, caller);
+        result
+    }
+
+    /// Publishes under the lock, so that what is published last is the newest, and all else outside
+    /// it. A program's callbacks come last: they may wait for what was started here.
+    fn carry_out(
+        &self,
+        process_state: &ProcessState,
+        mut state: MutexGuard<'_, State<Arc<Completion>>>,
+        now: Now,
+        caller: Caller,
+    ) {
+        let effects: Effects<Arc<Completion>> = state.take_effects(now);
+        if let Some(set) = effects.publish {
+            self.published.publish(set, &self.dependencies.clock);
+        }
+        process_state.pending_events.extend(effects.events);
+        let wake_at = state.next_wake(now);
+        // Whoever runs the flight reports when it is over: a program's callback may wait for that
+        // very flight.
+        let reported_later = state.is_in_flight();
+        drop(state);
+        if let (Some(at), Some(me)) = (wake_at, self.me.upgrade()) {
+            (self.dependencies.alarm)(&me, Some(at));
+        }
+        if effects.launch {
+            self.launch(process_state, caller);
+        }
+        for (completion, answer) in effects.answers {
+            completion.answer(answer);
+        }
+        if !reported_later {
+            self.report(process_state);
+        }
+    }
+
+    fn report(&self, process_state: &ProcessState) {
+        process_state
+            .pending_events
+            .report(&*self.dependencies.observer);
+    }
+
+    /// Runs a flight on a thread of its own; where there is none to be had, on the caller's if that
+    /// waits anyway.
+    fn launch(&self, process_state: &ProcessState, caller: Caller) {
+        let Some(me) = self.me.upgrade() else { return };
+        let Err(error) = (self.dependencies.spawn)(Box::new(move || me.run_flight(None))) else {
+            return;
+        };
+        process_state.pending_events.extend([Event::NoThread]);
+        match caller {
+            Caller::Waits { until_ms } => self.run_flight(Some(until_ms)),
+            Caller::RunsFlight => self.run_flight(None),
+            Caller::MustNotWait => self.fail_flight(error),
+        }
+    }
+
+    /// Makes the exchanges of one flight, until `until_ms` at most.
+    fn run_flight(&self, until_ms: Option<i64>) {
+        if catch_unwind(AssertUnwindSafe(|| self.make_exchanges(until_ms))).is_err() {
+            self.fail_flight(Error::new(
+                Status::Internal,
+                "A bug in libapivideo was caught while it renewed the token. Please report it.",
+            ));
+        }
+        self.report(self.process_state());
+    }
+
+    fn make_exchanges(&self, until_ms: Option<i64>) {
+        let mut next = self.change(Caller::RunsFlight, |state, now| state.next_request(now));
+        while let Some(request) = next {
+            let sent = self.now();
+            let limit = until_ms.map(|until| {
+                Duration::from_millis(until.saturating_sub(sent.mono_ms).max(0).unsigned_abs())
+            });
+            let outcome = self.dependencies.endpoint.send(&request, limit);
+            let random = (self.dependencies.random)();
+            next = self.change(Caller::RunsFlight, |state, now| {
+                state.on_response(&request, outcome, sent, Context { now, random })
+            });
+        }
+    }
+
+    fn fail_flight(&self, error: Error) {
+        let random = (self.dependencies.random)();
+        self.change(Caller::RunsFlight, |state, now| {
+            state.flight_failed(error, Context { now, random });
+        });
+    }
+}
+
+/// A lock whose holder panicked is as good as any other: each change of what it guards is complete
+/// in itself.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+enum Asked {
+    Answered(Answer),
+    Waiting(WaiterId),
+}

@@ -1,0 +1,167 @@
+//! When: every number that decides the life of a token, and the few formulas over them.
+//!
+//! Times are milliseconds. `random` is a random number in [0, 1).
+
+use crate::clock::{Context, Now};
+use crate::token::Validity;
+
+const SECOND: i64 = 1_000;
+const MINUTE: i64 = 60 * SECOND;
+const HOUR: i64 = 60 * MINUTE;
+
+/// The life of a token whose reply names none.
+pub(crate) const DEFAULT_LIFETIME: i64 = HOUR;
+/// No token is believed to live longer.
+pub(crate) const MAX_LIFETIME: i64 = 24 * HOUR;
+
+/// Two rejected refresh tokens in a row: somebody else uses the key, so do without refresh tokens this long.
+pub(crate) const CONTENTION: i64 = 24 * HOUR;
+/// How many rejections in a row tell that somebody else uses the key.
+pub(crate) const CONTENTION_REJECTIONS: u32 = 2;
+/// A replacement of a rejected token that is rejected this early is not replaced again.
+pub(crate) const REPLACEMENT_TRIAL: i64 = MINUTE;
+
+/// While a valid token is at hand, a failed renewal is tried again within this time.
+pub(crate) const CALM_CAP: i64 = 30 * SECOND;
+/// Once no valid token is at hand, within this time.
+pub(crate) const URGENT_CAP: i64 = 5 * SECOND;
+
+const BACKOFF_BASE: i64 = 200;
+const KEY_PROBE_FIRST: i64 = 30 * SECOND;
+const KEY_PROBE_CAP: i64 = 4 * MINUTE;
+const RETRY_AFTER_MIN: i64 = SECOND;
+const RETRY_AFTER_MAX: i64 = 600 * SECOND;
+/// Renewing ahead of time never makes more than one exchange in this time.
+const RENEWAL_FLOOR: i64 = SECOND;
+
+/// From the request to the renewal point: 70 to 80 % of the life, so that a fleet started together spreads out.
+fn renewal_delay(lifetime: i64, random: f64) -> i64 {
+    scale(lifetime, 0.70 + 0.10 * random).max(RENEWAL_FLOOR)
+}
+
+/// When a token of this life stops being good. It counts from the moment that its request was sent.
+pub(crate) fn validity(lifetime_ms: i64, sent: Now, at: Context) -> Validity {
+    Validity {
+        lifetime_ms,
+        renew_at: sent.plus(renewal_delay(lifetime_ms, at.random)),
+        usable_until: sent.plus(lifetime_ms - expiry_margin(lifetime_ms)),
+        expires: sent.plus(lifetime_ms),
+    }
+}
+
+/// How long before its end a token is no longer handed out: what is on its way must still arrive.
+pub(crate) fn expiry_margin(lifetime: i64) -> i64 {
+    (lifetime / 10).min(30 * SECOND)
+}
+
+/// The longest validity a caller may ask for: what a token still gives when it is another expiry margin old.
+///
+/// So a token younger than that serves every request that is accepted, and no caller can make one exchange after another.
+pub(crate) fn longest_min_validity(lifetime: i64) -> i64 {
+    lifetime - 2 * expiry_margin(lifetime)
+}
+
+/// After the `failures`th failure in a row (from 1): the delay to the next try, which never exceeds `cap`.
+///
+/// Exponential, with jitter over the upper half.
+pub(crate) fn backoff(failures: u32, cap: i64, random: f64) -> i64 {
+    let grown = BACKOFF_BASE.saturating_mul(1 << failures.saturating_sub(1).min(20));
+    jitter(grown.min(cap), random)
+}
+
+/// After the `rejections`th rejection of the key in a row (from 1): the delay to the next probe, 30 seconds at first and 5 minutes
+/// at most.
+pub(crate) fn key_probe(rejections: u32, random: f64) -> i64 {
+    let grown = KEY_PROBE_FIRST.saturating_mul(1 << rejections.saturating_sub(1).min(10));
+    scale(grown.min(KEY_PROBE_CAP), 1.0 + 0.25 * random)
+}
+
+/// What a server's Retry-After, in milliseconds, is taken for.
+pub(crate) fn clamp_retry_after(asked: i64) -> i64 {
+    asked.clamp(RETRY_AFTER_MIN, RETRY_AFTER_MAX)
+}
+
+/// Spreads `ms` over [ms/2, ms): in the mean three quarters of it.
+fn jitter(ms: i64, random: f64) -> i64 {
+    scale(ms, 0.5 + 0.5 * random)
+}
+
+fn scale(ms: i64, factor: f64) -> i64 {
+    (ms as f64 * factor) as i64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DRAWS: [f64; 5] = [0.0, 0.25, 0.5, 0.75, 0.999_999];
+
+    #[test]
+    fn renewal_is_drawn_between_70_and_80_percent() {
+        assert_eq!(renewal_delay(HOUR, 0.0), 2_520_000);
+        assert_eq!(renewal_delay(HOUR, 0.5), 2_700_000);
+        assert!((2_879_990..2_880_000).contains(&renewal_delay(HOUR, 0.999_999)));
+    }
+
+    #[test]
+    fn a_validity_counts_from_the_request() {
+        let sent = Now {
+            wall_ms: 1_700_000_000_000,
+            mono_ms: 7_000,
+        };
+        let at = Context {
+            now: sent.plus(20_000),
+            random: 0.5,
+        };
+        let expected = Validity {
+            lifetime_ms: HOUR,
+            renew_at: sent.plus(2_700_000),
+            usable_until: sent.plus(3_570_000),
+            expires: sent.plus(HOUR),
+        };
+        assert_eq!(validity(HOUR, sent, at), expected);
+    }
+
+    #[test]
+    fn tiny_lives_do_not_make_a_hot_loop() {
+        assert_eq!(renewal_delay(SECOND, 0.0), SECOND);
+    }
+
+    #[test]
+    fn the_expiry_margin_is_a_tenth_and_30_seconds_at_most() {
+        assert_eq!(expiry_margin(3 * SECOND), 300);
+        assert_eq!(expiry_margin(HOUR), 30 * SECOND);
+        assert_eq!(longest_min_validity(HOUR), 3540 * SECOND);
+        assert_eq!(longest_min_validity(3 * SECOND), 2_400);
+    }
+
+    #[test]
+    fn backoff_doubles_from_200_ms_to_its_cap() {
+        for cap in [CALM_CAP, URGENT_CAP] {
+            for draw in DRAWS {
+                for failures in 1..40u32 {
+                    let ceiling = (200.0 * 2f64.powi(failures as i32 - 1)).min(cap as f64);
+                    let delay = backoff(failures, cap, draw) as f64;
+                    let range = (ceiling / 2.0).floor()..=ceiling;
+                    assert!(range.contains(&delay), "{failures} {draw} {delay}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn key_probes_grow_from_30_seconds_to_5_minutes() {
+        for draw in DRAWS {
+            assert!((30_000..=37_500).contains(&key_probe(1, draw)));
+            assert!((60_000..=75_000).contains(&key_probe(2, draw)));
+            assert!((240_000..=300_000).contains(&key_probe(1_000, draw)));
+        }
+    }
+
+    #[test]
+    fn retry_after_is_clamped_to_1_and_600_seconds() {
+        assert_eq!(clamp_retry_after(i64::MIN), SECOND);
+        assert_eq!(clamp_retry_after(7 * SECOND), 7 * SECOND);
+        assert_eq!(clamp_retry_after(i64::MAX), 600 * SECOND);
+    }
+}

@@ -1,0 +1,12 @@
+//! The cache's tests: a token's life in simulated time, told as scenarios and at random; its
+//! threads; and their interleavings, tried by a model checker.
+
+mod pictures;
+mod randomized;
+mod scenarios;
+mod simulator;
+
+#[cfg(shuttle)]
+mod interleavings;
+#[cfg(not(shuttle))]
+mod threads;

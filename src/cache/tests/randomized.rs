@@ -1,0 +1,261 @@
+//! Years of clients' lives by chance: readers, expiries, rejections, lost replies, outages, clock steps, forks, in any
+//! order, and at each step what must always hold.
+//!
+//! A failure prints its seed; `APIVIDEO_SIMULATE_SEED` runs that one again. `APIVIDEO_SIMULATE_YEARS` is how many
+//! client-years to run: `make simulate`.
+
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+
+use super::simulator::{Dice, Got, HOUR, MINUTE, Mode, SECOND, Simulator};
+use crate::cache::waiters::{Purpose, TokenRequest};
+use crate::token::TokenSet;
+
+/// How long one simulated life is.
+const LIFE: i64 = 12 * HOUR;
+const HOURS_IN_A_YEAR: i64 = 8_766;
+/// Of requests that no caller explicitly asked for, by one client, in any hour: one each 2.5 s at most, two a flight.
+const MOST_IN_AN_HOUR: usize = 3_000;
+
+/// One life: a few clients of one key, and what chance brings.
+struct Life {
+    sim: Simulator,
+    dice: Dice,
+    keep_fresh: bool,
+    /// By client and completion: when it must have been answered.
+    deadlines: HashMap<(usize, u64), i64>,
+    explicit_calls: usize,
+}
+
+impl Life {
+    fn new(seed: u64) -> Life {
+        let mut dice = Dice::new(seed ^ 0x5EED);
+        let keep_fresh = dice.below(2) == 0;
+        let clients = 1 + dice.index(3);
+        let mut sim = Simulator::new(seed, clients, keep_fresh);
+        sim.server.lifetime_ms = [HOUR, HOUR, 10 * MINUTE, 30 * SECOND][dice.index(4)];
+        Life {
+            sim,
+            dice,
+            keep_fresh,
+            deadlines: HashMap::new(),
+            explicit_calls: 0,
+        }
+    }
+
+    fn run(&mut self) {
+        let end = self.sim.now.mono_ms + LIFE;
+        while self.sim.now.mono_ms < end {
+            self.step();
+            self.check_answers();
+        }
+        self.check_bounds();
+        self.check_recovery();
+    }
+
+    fn step(&mut self) {
+        let c = self.dice.index(self.sim.clients.len());
+        match self.dice.below(100) {
+            0..40 => self.read(c),
+            40..70 => self.pass(),
+            70..74 => self.ask(c, Purpose::Token, true),
+            74..76 => self.ask(c, Purpose::Refresh, false),
+            76..78 => self.ask(c, Purpose::Authenticate, false),
+            78..81 => self.invalidate(c),
+            81..90 => self.change_mode(),
+            90..92 => self.sim.server.revoke_refresh_token(),
+            92..94 => self.sim.server.key_works = self.dice.below(3) > 0,
+            94..96 => {
+                let by = self.dice.below(2 * HOUR) - HOUR;
+                self.sim.set_wall(by);
+            }
+            96..97 => {
+                let ms = self.dice.below(3 * HOUR);
+                self.sim.suspend(ms);
+                // Nobody is late for what came due while the machine slept.
+                self.deadlines.clear();
+            }
+            97..98 if self.sim.clients.len() < 6 => drop(self.sim.fork(c, self.keep_fresh)),
+            _ => {
+                self.sim.server.latency_ms = 1 + self.dice.below(3 * SECOND);
+            }
+        }
+    }
+
+    fn pass(&mut self) {
+        let scale = [SECOND, MINUTE, 20 * MINUTE][self.dice.index(3)];
+        let ms = self.dice.below(scale);
+        let before: Vec<Option<Arc<TokenSet>>> = self.published();
+        self.sim.pass(ms);
+        self.check_no_valid_token_was_displaced(&before);
+    }
+
+    fn read(&mut self, c: usize) {
+        if let Some(set) = self.sim.read(c) {
+            assert!(set.is_usable(self.sim.now), "an expired token was read");
+        } else {
+            self.ask(c, Purpose::Token, false);
+        }
+    }
+
+    fn ask(&mut self, c: usize, purpose: Purpose, wait_for_recovery: bool) {
+        let request = TokenRequest {
+            wait_for_recovery,
+            min_validity_ms: match (purpose, self.dice.below(4)) {
+                (Purpose::Token, 0) => self.dice.below(2 * HOUR),
+                _ => 0,
+            },
+            deadline_ms: self.sim.now.mono_ms + 1 + self.dice.below(40 * SECOND),
+            ..self.sim.token_request(purpose)
+        };
+        self.explicit_calls +=
+            usize::from(purpose != Purpose::Token || request.min_validity_ms > 0);
+        match self.sim.ask(c, request) {
+            Got::Now(Ok(set)) => {
+                assert!(set.usable_for_ms(self.sim.now) >= request.min_validity_ms);
+                assert!(set.is_usable(self.sim.now), "an expired token was given");
+            }
+            Got::Now(Err(_)) => {}
+            Got::Later(completion) => {
+                self.deadlines.insert((c, completion), request.deadline_ms);
+            }
+        }
+    }
+
+    fn invalidate(&mut self, c: usize) {
+        if let Some(set) = self.sim.clients[c].published.clone() {
+            let _ = self.sim.invalidate(c, &set);
+        }
+    }
+
+    fn change_mode(&mut self) {
+        let retry_after = 1_000 * self.dice.below(700).unsigned_abs();
+        self.sim.server.mode = match self.dice.below(12) {
+            0 => Mode::Refused,
+            1 => Mode::Hang,
+            2 => Mode::LostReply,
+            3 => Mode::Broken,
+            4 => Mode::Limited(Some(retry_after)),
+            5 => Mode::Limited(None),
+            _ => Mode::Up,
+        };
+    }
+
+    fn published(&self) -> Vec<Option<Arc<TokenSet>>> {
+        self.sim
+            .clients
+            .iter()
+            .map(|c| c.published.clone())
+            .collect()
+    }
+
+    /// While only time passes, a token that is still good is either there or was replaced.
+    ///
+    /// By one that may be the first to expire: the wall clock may have been set between their requests.
+    fn check_no_valid_token_was_displaced(&self, before: &[Option<Arc<TokenSet>>]) {
+        for (client, before) in self.sim.clients.iter().zip(before) {
+            let still_good = |set: &Arc<TokenSet>| set.is_usable(self.sim.now);
+            assert!(
+                client.published.is_some() || !before.as_ref().is_some_and(still_good),
+                "a failure displaced a valid token"
+            );
+        }
+    }
+
+    fn check_answers(&mut self) {
+        let now = self.sim.now.mono_ms;
+        for (&(c, completion), &deadline) in &self.deadlines {
+            let answered = self.sim.clients[c].answers.contains_key(&completion);
+            assert!(
+                answered || now < deadline,
+                "a caller waits beyond its deadline"
+            );
+        }
+        self.deadlines
+            .retain(|(c, completion), _| !self.sim.clients[*c].answers.contains_key(completion));
+        self.sim.clients.iter_mut().for_each(|c| c.answers.clear());
+    }
+
+    fn check_bounds(&self) {
+        let requests = &self.sim.server.requests;
+        let allowed = MOST_IN_AN_HOUR * self.sim.clients.len() + 2 * self.explicit_calls;
+        for (i, (from, _)) in requests.iter().enumerate() {
+            let within = requests[i..]
+                .iter()
+                .take_while(|(at, _)| at - from < HOUR)
+                .count();
+            assert!(within <= allowed, "{within} requests in an hour");
+        }
+    }
+
+    /// When all is well again, every client has a token soon.
+    fn check_recovery(&mut self) {
+        self.sim.server.mode = Mode::Up;
+        self.sim.server.key_works = true;
+        self.sim.server.latency_ms = 50;
+        // What an exchange under way waits for, a server asked to wait for, or a rejected key waits for.
+        self.sim.pass(11 * MINUTE);
+        for c in 0..self.sim.clients.len() {
+            let start = self.sim.now.mono_ms;
+            while !matches!(self.sim.get(c), Got::Now(Ok(_))) {
+                self.sim.pass(50);
+                let took = self.sim.now.mono_ms - start;
+                assert!(
+                    took <= 5 * SECOND + 200,
+                    "no token {took} ms after recovery"
+                );
+            }
+        }
+    }
+}
+
+fn live(seed: u64) -> Result<(), u64> {
+    let life = AssertUnwindSafe(|| Life::new(seed).run());
+    catch_unwind(life).map_err(|_| seed)
+}
+
+/// On every core, until one life goes wrong.
+fn live_all(lives: u64) -> Result<(), u64> {
+    let next = AtomicU64::new(0);
+    let live_some = || {
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= lives {
+                return Ok(());
+            }
+            if seed % 5_000 == 4_999 {
+                println!("life {} of {lives}", seed + 1);
+            }
+            live(seed).inspect_err(|_| next.store(lives, Ordering::Relaxed))?;
+        }
+    };
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..cores).map(|_| scope.spawn(live_some)).collect();
+        workers
+            .into_iter()
+            .try_for_each(|worker| worker.join().unwrap())
+    })
+}
+
+#[test]
+fn what_must_always_hold_holds_whatever_happens() {
+    let number = |name: &str| std::env::var(name).ok().and_then(|v| v.parse::<u64>().ok());
+    if let Some(seed) = number("APIVIDEO_SIMULATE_SEED") {
+        return Life::new(seed).run();
+    }
+    let lives = match number("APIVIDEO_SIMULATE_YEARS") {
+        Some(years) => years * (HOURS_IN_A_YEAR * HOUR / LIFE).unsigned_abs(),
+        None => 60,
+    };
+    if let Err(seed) = live_all(lives) {
+        panic!("again with: APIVIDEO_SIMULATE_SEED={seed} cargo test --lib randomized");
+    }
+    println!(
+        "{} client-hours or more",
+        lives * (LIFE / HOUR).unsigned_abs()
+    );
+}

@@ -1,0 +1,451 @@
+//! Clients, a server and time, all simulated: what the tests of the state machine drive it with.
+//!
+//! Nothing sleeps and nothing is random but what the seed gives, so every run can be had again.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use crate::cache::events::Event;
+use crate::cache::exchange::{Outcome, Request};
+use crate::cache::state::{Answer, State};
+use crate::cache::waiters::{Purpose, TokenRequest};
+use crate::clock::{Context, Now};
+use crate::error::{Error, Status};
+use crate::ffi::secret::Secret;
+use crate::token::TokenSet;
+
+pub(super) const SECOND: i64 = 1_000;
+pub(super) const MINUTE: i64 = 60 * SECOND;
+pub(super) const HOUR: i64 = 60 * MINUTE;
+const ATTEMPT_TIMEOUT: i64 = 10 * SECOND;
+/// So much happens in no time of a test's.
+const HOT_LOOP: usize = 100_000;
+
+/// The dice of one simulated life: the same seed, the same life.
+pub(super) struct Dice(fastrand::Rng);
+
+impl Dice {
+    pub(super) fn new(seed: u64) -> Dice {
+        Dice(fastrand::Rng::with_seed(seed))
+    }
+
+    pub(super) fn below(&mut self, limit: i64) -> i64 {
+        self.0.i64(0..limit)
+    }
+
+    /// One of so many.
+    pub(super) fn index(&mut self, count: usize) -> usize {
+        self.0.usize(0..count)
+    }
+
+    pub(super) fn unit(&mut self) -> f64 {
+        self.0.f64()
+    }
+}
+
+/// What the server does to requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mode {
+    Up,
+    /// No connection: nothing is sent.
+    Refused,
+    /// Handled, but the reply never comes.
+    Hang,
+    /// Handled, but the connection is lost before the reply.
+    LostReply,
+    /// 503.
+    Broken,
+    /// 503, with that many milliseconds to wait.
+    Busy(u64),
+    /// 429, with that many milliseconds to wait where the server says so.
+    Limited(Option<u64>),
+}
+
+/// api.video's rules: a refresh token works once, and dies when the key is authenticated again.
+pub(super) struct Server {
+    pub(super) mode: Mode,
+    pub(super) key_works: bool,
+    pub(super) lifetime_ms: i64,
+    pub(super) latency_ms: i64,
+    /// When each request came, and whether it was a refresh.
+    pub(super) requests: Vec<(i64, bool)>,
+    pub(super) refresh_rejections: u64,
+    refresh_in_force: Option<u64>,
+    granted: u64,
+    /// Refresh tokens that the server has seen, in a way that may have spent them.
+    seen: HashSet<String>,
+}
+
+impl Server {
+    pub(super) fn revoke_refresh_token(&mut self) {
+        self.refresh_in_force = None;
+    }
+
+    /// How long the exchange takes, and what comes of it.
+    fn handle(&mut self, request: &Request, now: Now) -> (i64, Outcome) {
+        self.requests
+            .push((now.mono_ms, matches!(request, Request::Refresh(_))));
+        let mode = self.mode;
+        if let (Request::Refresh(set), false) = (request, mode == Mode::Refused) {
+            let token = set.refresh_token().unwrap().as_str().to_owned();
+            let limited = matches!(mode, Mode::Limited(_));
+            assert!(
+                !self.seen.contains(&token),
+                "a spent refresh token was sent again"
+            );
+            if !limited {
+                self.seen.insert(token);
+            }
+        }
+        match mode {
+            Mode::Up => (self.latency_ms, self.reply(request)),
+            Mode::Refused => (0, failed(Status::NetworkError, false)),
+            Mode::Hang => {
+                self.reply(request);
+                (ATTEMPT_TIMEOUT, failed(Status::Timeout, true))
+            }
+            Mode::LostReply => {
+                self.reply(request);
+                (self.latency_ms, failed(Status::NetworkError, true))
+            }
+            Mode::Broken => (self.latency_ms, failed(Status::ServerError, true)),
+            Mode::Busy(retry_after_ms) => {
+                let mut error = Error::new(Status::ServerError, "busy");
+                error.retry_after_ms = Some(retry_after_ms);
+                (self.latency_ms, Outcome::Failed { error, spent: true })
+            }
+            Mode::Limited(retry_after_ms) => {
+                let mut error = Error::new(Status::RateLimited, "slow down");
+                error.retry_after_ms = retry_after_ms;
+                (
+                    self.latency_ms,
+                    Outcome::Failed {
+                        error,
+                        spent: false,
+                    },
+                )
+            }
+        }
+    }
+
+    fn reply(&mut self, request: &Request) -> Outcome {
+        let refused = match request {
+            Request::ApiKey { .. } if !self.key_works => Some(Status::KeyRejected),
+            Request::ApiKey { .. } => None,
+            Request::Refresh(set) => {
+                let in_force = self.refresh_in_force.map(|id| format!("refresh-{id}"));
+                let presented = set.refresh_token().map(|t| t.as_str().to_owned());
+                (in_force != presented).then_some(Status::RefreshRejected)
+            }
+        };
+        if let Some(status) = refused {
+            self.refresh_rejections += u64::from(status == Status::RefreshRejected);
+            return Outcome::Rejected(Error::new(status, "no"));
+        }
+        self.granted += 1;
+        self.refresh_in_force = Some(self.granted);
+        Outcome::Granted {
+            access_token: Secret::new(&format!("access-{}", self.granted)),
+            refresh_token: Some(Secret::new(&format!("refresh-{}", self.granted))),
+            lifetime_ms: self.lifetime_ms,
+        }
+    }
+}
+
+fn failed(status: Status, spent: bool) -> Outcome {
+    Outcome::Failed {
+        error: Error::new(status, "fault"),
+        spent,
+    }
+}
+
+/// One client: its state, and what a cache would do for it.
+pub(super) struct Client {
+    pub(super) state: State<u64>,
+    pub(super) published: Option<Arc<TokenSet>>,
+    /// The answers that came, by completion.
+    pub(super) answers: HashMap<u64, Answer>,
+    pub(super) events: Vec<Event>,
+    completions: u64,
+    pub(super) flight: Option<Flight>,
+}
+
+pub(super) struct Flight {
+    request: Request,
+    sent: Now,
+    back_at: i64,
+    outcome: Outcome,
+}
+
+/// What a caller got.
+#[derive(Debug)]
+pub(super) enum Got {
+    Now(Answer),
+    Later(u64),
+}
+
+impl Got {
+    pub(super) fn token(self) -> Arc<TokenSet> {
+        match self {
+            Got::Now(Ok(set)) => set,
+            other => panic!("no token at once: {other:?}"),
+        }
+    }
+
+    pub(super) fn error(self) -> Error {
+        match self {
+            Got::Now(Err(error)) => error,
+            other => panic!("no error at once: {other:?}"),
+        }
+    }
+
+    pub(super) fn completion(self) -> u64 {
+        match self {
+            Got::Later(completion) => completion,
+            other => panic!("answered at once: {other:?}"),
+        }
+    }
+}
+
+/// All of it together.
+pub(super) struct Simulator {
+    pub(super) now: Now,
+    pub(super) server: Server,
+    pub(super) clients: Vec<Client>,
+    pub(super) dice: Dice,
+}
+
+impl Simulator {
+    pub(super) fn new(seed: u64, clients: usize, keep_fresh: bool) -> Simulator {
+        let client = |_| Client {
+            state: State::new(keep_fresh, None),
+            published: None,
+            answers: HashMap::new(),
+            events: Vec::new(),
+            completions: 0,
+            flight: None,
+        };
+        Simulator {
+            now: Now {
+                wall_ms: 1_700_000_000_000,
+                mono_ms: 1_000_000,
+            },
+            server: Server {
+                mode: Mode::Up,
+                key_works: true,
+                lifetime_ms: HOUR,
+                latency_ms: 50,
+                requests: Vec::new(),
+                refresh_rejections: 0,
+                refresh_in_force: None,
+                granted: 0,
+                seen: HashSet::new(),
+            },
+            clients: (0..clients).map(client).collect(),
+            dice: Dice::new(seed),
+        }
+    }
+
+    // --- What callers do ---
+
+    /// A reader's fast path.
+    pub(super) fn read(&mut self, c: usize) -> Option<Arc<TokenSet>> {
+        let set = self.clients[c].published.clone()?;
+        if !set.is_usable(self.now) {
+            return None;
+        }
+        if set.is_due(self.now) {
+            let now = self.now;
+            self.clients[c].state.renew_if_due(now);
+            self.carry_out(c);
+        }
+        Some(set)
+    }
+
+    /// A whole `get_token`.
+    pub(super) fn get(&mut self, c: usize) -> Got {
+        match self.read(c) {
+            Some(set) => Got::Now(Ok(set)),
+            None => self.ask(c, self.token_request(Purpose::Token)),
+        }
+    }
+
+    pub(super) fn token_request(&self, purpose: Purpose) -> TokenRequest {
+        TokenRequest {
+            purpose,
+            min_validity_ms: 0,
+            deadline_ms: self.now.mono_ms + 30 * SECOND,
+            wait_for_recovery: false,
+            needs_timer: true,
+        }
+    }
+
+    pub(super) fn ask(&mut self, c: usize, request: TokenRequest) -> Got {
+        let now = self.now;
+        let client = &mut self.clients[c];
+        let got = match client.state.answer_now(&request, now) {
+            Some(answer) => Got::Now(answer),
+            None => {
+                client.completions += 1;
+                let completion = client.completions;
+                client.state.wait(request, completion, now);
+                Got::Later(completion)
+            }
+        };
+        self.carry_out(c);
+        got
+    }
+
+    pub(super) fn invalidate(&mut self, c: usize, rejected: &Arc<TokenSet>) -> Result<(), Error> {
+        let now = self.now;
+        let result = self.clients[c].state.invalidate(rejected, now);
+        self.carry_out(c);
+        result
+    }
+
+    /// The process forks: the child is a new client.
+    pub(super) fn fork(&mut self, c: usize, keep_fresh: bool) -> usize {
+        let inherited = self.clients[c].published.clone();
+        self.clients.push(Client {
+            state: State::new(keep_fresh, inherited.clone()),
+            published: inherited,
+            answers: HashMap::new(),
+            events: Vec::new(),
+            completions: 0,
+            flight: None,
+        });
+        self.clients.len() - 1
+    }
+
+    // --- Time ---
+
+    /// Lets `ms` pass, and everything that happens meanwhile happen.
+    pub(super) fn pass(&mut self, ms: i64) {
+        let end = self.now.mono_ms + ms;
+        let mut events = 0;
+        while let Some((at, c)) = self.next_event().filter(|(at, _)| *at <= end) {
+            self.move_to(at.max(self.now.mono_ms));
+            self.happen(c);
+            events += 1;
+            assert!(events < HOT_LOOP, "a hot loop");
+        }
+        self.move_to(end);
+    }
+
+    /// The machine sleeps: time passes, nothing happens.
+    pub(super) fn suspend(&mut self, ms: i64) {
+        self.now = self.now.plus(ms);
+    }
+
+    /// Somebody sets the wall clock.
+    pub(super) fn set_wall(&mut self, by_ms: i64) {
+        self.now.wall_ms += by_ms;
+    }
+
+    fn move_to(&mut self, mono_ms: i64) {
+        self.now = self.now.plus(mono_ms - self.now.mono_ms);
+    }
+
+    fn next_event(&self) -> Option<(i64, usize)> {
+        let next = |client: &Client| {
+            let back = client.flight.as_ref().map(|f| f.back_at);
+            let wake = client.state.next_wake(self.now);
+            [back, wake].into_iter().flatten().min()
+        };
+        let events = self.clients.iter().enumerate();
+        events
+            .filter_map(|(c, client)| Some((next(client)?, c)))
+            .min()
+    }
+
+    fn happen(&mut self, c: usize) {
+        let now = self.now;
+        let client = &mut self.clients[c];
+        if client
+            .flight
+            .as_ref()
+            .is_some_and(|f| f.back_at <= now.mono_ms)
+        {
+            self.land(c);
+        } else {
+            client.state.wake(now);
+        }
+        self.carry_out(c);
+    }
+
+    fn land(&mut self, c: usize) {
+        let now = self.now;
+        let client = &mut self.clients[c];
+        let flight = client.flight.take().unwrap();
+        let at = Context {
+            now,
+            random: self.dice.unit(),
+        };
+        let next = client
+            .state
+            .on_response(&flight.request, flight.outcome, flight.sent, at);
+        self.send(c, next);
+    }
+
+    fn send(&mut self, c: usize, request: Option<Request>) {
+        let Some(request) = request else { return };
+        let (latency, outcome) = self.server.handle(&request, self.now);
+        assert!(self.clients[c].flight.is_none(), "two exchanges at once");
+        self.clients[c].flight = Some(Flight {
+            request,
+            sent: self.now,
+            back_at: self.now.mono_ms + latency,
+            outcome,
+        });
+    }
+
+    fn carry_out(&mut self, c: usize) {
+        let now = self.now;
+        let effects = self.clients[c].state.take_effects(now);
+        let client = &mut self.clients[c];
+        if let Some(published) = effects.publish {
+            client.published = published;
+        }
+        for (completion, answer) in effects.answers {
+            assert!(
+                client.answers.insert(completion, answer).is_none(),
+                "answered twice"
+            );
+        }
+        client.events.extend(effects.events);
+        if effects.launch {
+            let request = client.state.next_request(now);
+            self.send(c, request);
+            self.carry_out(c);
+        }
+    }
+
+    // --- What tests ask ---
+
+    pub(super) fn answer(&mut self, c: usize, completion: u64) -> Option<Answer> {
+        self.clients[c].answers.remove(&completion)
+    }
+
+    /// A valid token, however long it takes.
+    pub(super) fn token(&mut self, c: usize) -> Arc<TokenSet> {
+        match self.get(c) {
+            Got::Now(answer) => answer.unwrap(),
+            Got::Later(completion) => {
+                self.pass(self.server.latency_ms * 2);
+                self.answer(c, completion).unwrap().unwrap()
+            }
+        }
+    }
+
+    pub(super) fn requests(&self) -> usize {
+        self.server.requests.len()
+    }
+
+    pub(super) fn refreshes(&self) -> usize {
+        self.server
+            .requests
+            .iter()
+            .filter(|(_, refresh)| *refresh)
+            .count()
+    }
+}

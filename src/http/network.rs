@@ -1,0 +1,278 @@
+//! The way to the server: names, addresses, proxy and TLS, each within its time.
+
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwapOption;
+use rustls::ClientConfig;
+
+use super::lookup::{self, Refusal};
+use super::proxy::{Kind, Proxy, Route};
+use super::stream::{Socket, Stream, is_overdue};
+use super::tls::{self, InWords, Tls};
+use super::{Target, dial, tunnel};
+use crate::clock::{Clock, SystemClock};
+use crate::error::{Error, Status};
+use crate::text::one_line;
+
+/// The longest text of the system's that is passed on.
+const LONGEST_REASON: usize = 200;
+
+/// How a client reaches its server.
+pub(crate) struct Network {
+    pub(crate) target: Target,
+    pub(crate) route: Route,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) tls: Tls,
+    /// The address that connected last.
+    worked: ArcSwapOption<IpAddr>,
+}
+
+/// The time for a part of an exchange.
+#[derive(Clone, Copy)]
+struct Limit {
+    until: Instant,
+    name: &'static str,
+}
+
+/// Whom an error speaks of.
+struct Peer<'a> {
+    what: &'static str,
+    host: &'a str,
+    port: u16,
+}
+
+impl fmt::Display for Peer<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (what, port) = (self.what, self.port);
+        match self.host.contains(':') {
+            true => write!(f, "{what}[{}]:{port}", self.host),
+            false => write!(f, "{what}{}:{port}", self.host),
+        }
+    }
+}
+
+impl Network {
+    pub(crate) fn new(
+        target: Target,
+        route: Route,
+        connect_timeout: Duration,
+        tls: Tls,
+    ) -> Network {
+        Network {
+            target,
+            route,
+            connect_timeout,
+            tls,
+            worked: ArcSwapOption::empty(),
+        }
+    }
+
+    /// A connection to the server, ready for a request. Its waits end at `until` as well.
+    pub(crate) fn connect(&self, until: Instant) -> Result<Box<dyn Stream>, Error> {
+        let Target { host, port, .. } = &self.target;
+        let server = Peer {
+            what: "",
+            host,
+            port: *port,
+        };
+        // Before the clock of the connection runs: certificates may have to be read.
+        let tls = match self.target.tls {
+            true => Some(self.tls_config(&server)?),
+            false => None,
+        };
+        let (mut stream, limit) = match &self.route {
+            Route::Direct => self.dial(&server, until)?,
+            Route::Through(proxy) => self.tunnel(proxy, &server, tls.as_ref(), until)?,
+            Route::Unusable(name) => {
+                return Err(Error::new(
+                    Status::NetworkError,
+                    format!(
+                        "The environment's {name} cannot be used as a proxy. It must be {}. NO_PROXY may except {host}.",
+                        Proxy::FORM
+                    ),
+                ));
+            }
+        };
+        if let Some(config) = tls {
+            stream = secure(stream, config, &server, limit)?;
+        }
+        stream.set_deadline(until);
+        Ok(stream)
+    }
+
+    fn limit(&self, until: Instant) -> Limit {
+        let connect = Instant::now() + self.connect_timeout;
+        match connect < until {
+            true => Limit {
+                until: connect,
+                name: "connect",
+            },
+            false => Limit {
+                until,
+                name: "attempt",
+            },
+        }
+    }
+
+    fn tunnel(
+        &self,
+        proxy: &Proxy,
+        server: &Peer,
+        tls: Option<&Arc<ClientConfig>>,
+        until: Instant,
+    ) -> Result<(Box<dyn Stream>, Limit), Error> {
+        // SOCKS4 and 5 want an address, and SOCKS4 one of IPv4.
+        let address = match proxy.kind {
+            Kind::Socks4 | Kind::Socks5 => {
+                let found = self.addresses(server, until)?;
+                let wanted = |a: &&IpAddr| a.is_ipv4() || proxy.kind == Kind::Socks5;
+                let address = found.iter().find(wanted).or(found.first());
+                address.map(IpAddr::to_string)
+            }
+            _ => None,
+        };
+        let peer = Peer {
+            what: "the proxy ",
+            host: &proxy.host,
+            port: proxy.port,
+        };
+        let (mut stream, limit) = self.dial(&peer, until)?;
+        if let (Kind::Https, Some(config)) = (proxy.kind, tls) {
+            stream = secure(stream, Arc::clone(config), &peer, limit)?;
+        }
+        let host = address.as_deref().unwrap_or(server.host);
+        tunnel::open(&mut stream, proxy, host, server.port).map_err(|refusal| match refusal {
+            tunnel::Refusal::Io(why) if is_overdue(&why) => Error::new(
+                Status::Timeout,
+                format!(
+                    "No connection to {server}: {peer} did not answer within the {} timeout.",
+                    limit.name
+                ),
+            ),
+            tunnel::Refusal::Io(why) => failed(&peer, limit, &why),
+            tunnel::Refusal::Said(words) => Error::new(
+                Status::NetworkError,
+                format!("No connection to {server}: {peer} {words}."),
+            ),
+        })?;
+        Ok((stream, limit))
+    }
+
+    /// TCP to a name's or an address's host, and the limit for what else it takes until the connection is there.
+    fn dial(&self, peer: &Peer, until: Instant) -> Result<(Box<dyn Stream>, Limit), Error> {
+        let found = self.addresses(peer, until)?;
+        let worked = self.worked.load().as_deref().copied();
+        let addresses: Vec<_> = dial::in_order(&found, worked)
+            .into_iter()
+            .map(|address| SocketAddr::new(address, peer.port))
+            .collect();
+        let limit = self.limit(until);
+        let tcp = dial::dial(&addresses, limit.until).map_err(|why| failed(peer, limit, &why))?;
+        if let Ok(address) = tcp.peer_addr() {
+            self.worked.store(Some(Arc::new(address.ip())));
+        }
+        Ok((Box::new(Socket::new(tcp, limit.until)), limit))
+    }
+
+    fn addresses(&self, peer: &Peer, until: Instant) -> Result<Vec<IpAddr>, Error> {
+        let limit = self.limit(until);
+        let refused = |status, why: String| Err(Error::new(status, why));
+        match lookup::addresses(peer.host, limit.until) {
+            Ok(mut found) => {
+                if !self.target.tls {
+                    // Without TLS nothing leaves the machine, whatever `localhost` resolves to.
+                    found.retain(IpAddr::is_loopback);
+                }
+                match found.is_empty() {
+                    false => Ok(found),
+                    true => refused(
+                        Status::NetworkError,
+                        format!(
+                            "The name of {peer} resolves to no loopback address, and http:// is for those only."
+                        ),
+                    ),
+                }
+            }
+            Err(Refusal::TimedOut) => refused(
+                Status::Timeout,
+                format!(
+                    "The name of {peer} was not resolved within the {} timeout.",
+                    limit.name
+                ),
+            ),
+            Err(Refusal::NotFound) => refused(
+                Status::NetworkError,
+                format!("The name of {peer} does not resolve."),
+            ),
+            Err(Refusal::System(number)) => {
+                Err(failed(peer, limit, &io::Error::from_raw_os_error(number)))
+            }
+        }
+    }
+
+    fn tls_config(&self, server: &Peer) -> Result<Arc<ClientConfig>, Error> {
+        let config = self.tls.config(SystemClock.now().mono_ms);
+        config.map_err(|none| {
+            let why = match none.named_by_environment {
+                true => "none are where SSL_CERT_FILE and SSL_CERT_DIR say",
+                false => "install the package ca-certificates, or set `ca_file` or SSL_CERT_FILE",
+            };
+            Error::new(
+                Status::TlsError,
+                format!(
+                    "No trusted TLS connection to {server}: there are no CA certificates at all; {why}."
+                ),
+            )
+        })
+    }
+}
+
+fn secure(
+    stream: Box<dyn Stream>,
+    config: Arc<ClientConfig>,
+    peer: &Peer,
+    limit: Limit,
+) -> Result<Box<dyn Stream>, Error> {
+    tls::over(stream, config, peer.host).map_err(|why| failed(peer, limit, &why))
+}
+
+/// Why there is no connection.
+fn failed(peer: &Peer, limit: Limit, why: &io::Error) -> Error {
+    if is_overdue(why) {
+        let name = limit.name;
+        return Error::new(
+            Status::Timeout,
+            format!("No connection to {peer} within the {name} timeout."),
+        );
+    }
+    io_failed("No connection to", peer, why)
+}
+
+/// What an I/O error means for the exchange with somebody.
+pub(crate) fn io_failed(what: &str, whom: &dyn fmt::Display, why: &io::Error) -> Error {
+    if let Some(why) = why
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<rustls::Error>())
+    {
+        return Error::new(
+            Status::TlsError,
+            format!("No trusted TLS connection to {whom}: {}.", InWords(why)),
+        );
+    }
+    let status = match why.raw_os_error() {
+        Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM | libc::ENOBUFS) => Status::SystemError,
+        _ => Status::NetworkError,
+    };
+    let why = match why.kind() {
+        io::ErrorKind::UnexpectedEof => "it was closed too early".to_owned(),
+        _ => one_line(&why.to_string())
+            .chars()
+            .take(LONGEST_REASON)
+            .collect(),
+    };
+    Error::new(status, format!("{what} {whom}: {why}."))
+}

@@ -1,0 +1,140 @@
+//! A proxy before a server, which fails as it is told. The library makes a connection for each exchange, so the next
+//! connection is the next exchange.
+
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+/// What becomes of a connection.
+#[derive(Clone, Copy, Debug)]
+pub enum Way {
+    /// It goes to this server.
+    To(SocketAddr),
+    /// This many bytes of the request are read, then it is closed.
+    CutRequest(u64),
+    /// It goes to this server, but so many bytes of the reply pass, then it is closed.
+    CutReply(SocketAddr, u64),
+}
+
+pub struct FaultProxy {
+    address: SocketAddr,
+    strike: Arc<Mutex<Strike>>,
+    carried: Arc<Mutex<Option<Carried>>>,
+}
+
+/// How many bytes one connection carried.
+#[derive(Clone, Copy, Debug)]
+pub struct Carried {
+    pub request: u64,
+    pub reply: u64,
+}
+
+/// What becomes of the next connections, and of how many.
+struct Strike {
+    way: Way,
+    left: u64,
+}
+
+impl FaultProxy {
+    pub fn before(server: SocketAddr) -> FaultProxy {
+        FaultProxy::at(Ipv4Addr::LOCALHOST.into(), server)
+    }
+
+    /// A proxy that is at another address than the server.
+    pub fn at(local: IpAddr, server: SocketAddr) -> FaultProxy {
+        let listener = TcpListener::bind((local, 0)).unwrap();
+        let proxy = FaultProxy {
+            address: listener.local_addr().unwrap(),
+            strike: Arc::new(Mutex::new(Strike {
+                way: Way::To(server),
+                left: 0,
+            })),
+            carried: Arc::default(),
+        };
+        // The thread ends with the process.
+        let (strike, carried) = (Arc::clone(&proxy.strike), Arc::clone(&proxy.carried));
+        thread::spawn(move || {
+            while let Ok((client, _)) = listener.accept() {
+                let way = take(&strike).unwrap_or(Way::To(server));
+                let carried = Arc::clone(&carried);
+                thread::spawn(move || *carried.lock().unwrap() = go(way, &client).ok());
+            }
+        });
+        proxy
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The next connection goes this way.
+    pub fn strike_next(&self, way: Way) {
+        self.strike(way, 1);
+    }
+
+    /// So many of the next connections go this way.
+    pub fn strike(&self, way: Way, times: u64) {
+        *self.strike.lock().unwrap() = Strike { way, left: times };
+    }
+
+    /// All is well again.
+    pub fn heal(&self) {
+        self.strike.lock().unwrap().left = 0;
+    }
+
+    /// What the last connection carried, once it has ended.
+    pub fn take_carried(&self) -> Option<Carried> {
+        self.carried.lock().unwrap().take()
+    }
+}
+
+fn take(strike: &Mutex<Strike>) -> Option<Way> {
+    let mut strike = strike.lock().unwrap();
+    let struck = strike.left > 0;
+    strike.left = strike.left.saturating_sub(1);
+    struck.then_some(strike.way)
+}
+
+fn go(way: Way, client: &TcpStream) -> io::Result<Carried> {
+    match way {
+        Way::To(server) => pass(client, &TcpStream::connect(server)?, u64::MAX),
+        Way::CutReply(server, bytes) => pass(client, &TcpStream::connect(server)?, bytes),
+        Way::CutRequest(bytes) => Ok(Carried {
+            request: copy(client.take(bytes), io::sink()),
+            reply: 0,
+        }),
+    }
+}
+
+/// Passes everything on, and so many bytes of the reply at most.
+pub fn pass(client: &TcpStream, server: &TcpStream, most: u64) -> io::Result<Carried> {
+    // Small writes must not wait for one another.
+    client.set_nodelay(true)?;
+    server.set_nodelay(true)?;
+    thread::scope(|scope| {
+        let request = scope.spawn(|| {
+            let sent = copy(client, server);
+            let _ = server.shutdown(Shutdown::Both);
+            sent
+        });
+        let reply = copy(server.take(most), client);
+        let _ = client.shutdown(Shutdown::Both);
+        Ok(Carried {
+            request: request.join().unwrap(),
+            reply,
+        })
+    })
+}
+
+/// How many bytes were copied before one side was closed, in whatever way.
+fn copy(mut from: impl Read, mut to: impl Write) -> u64 {
+    let (mut copied, mut bytes) = (0, [0; 4096]);
+    while let Ok(count @ 1..) = from.read(&mut bytes) {
+        if to.write_all(&bytes[..count]).is_err() {
+            break;
+        }
+        copied += count as u64;
+    }
+    copied
+}

@@ -1,0 +1,159 @@
+#!/bin/sh
+# What each part of the tests needs, what of that is here, and the one command that installs the rest: `make doctor`.
+# `sh tests/doctor.sh PART…` asks for these parts only. tests/run.sh sources this file, and shows and installs the same.
+# shellcheck disable=SC2046,SC2086,SC2116 # most words here are lists of names
+
+all_parts="format lint docs rust build c cpp abi examples readme install python dotnet model valgrind sanitizer fuzz site"
+
+# needs PART: without these it cannot run.
+needs() {
+    case $1 in
+        format) echo rustfmt ;;
+        lint) echo cc clippy ;;
+        docs | model) echo cc ;;
+        rust) echo cc kill ;;
+        build) echo cc make strip ;;
+        c | cpp) echo cc c++ make ;;
+        abi) echo make nm readelf ;;
+        examples) echo cc c++ make pkg-config ;;
+        readme) echo cc c++ make python3 ;;
+        install) echo cc c++ make nm readelf pkg-config cmake ;;
+        python) echo cc make strip git python3 venv ;;
+        dotnet) echo cc make strip readelf python3 "$(has dotnet || echo venv npm openssl)" ;;
+        valgrind) echo cc c++ make valgrind ;;
+        sanitizer | leaks) echo cc make nightly ;;
+        race) echo cc c++ make nightly rust-src ;;
+        fuzz) echo cc c++ nightly "$([ "${CI:-}" = true ] || echo cargo-fuzz)" ;; # With CI=true it builds its own.
+        mutants) echo cc ;;
+        site) echo cc c++ make python3 venv doxygen chromium chromedriver ;;
+    esac
+}
+
+# wants PART: without these a piece of it is skipped.
+wants() {
+    case $1 in
+        lint) echo shellcheck node npm ;;
+        examples | install) echo libcurl ;;
+        python) echo node ;;
+    esac
+}
+
+has() {
+    case $1 in
+        # Debian's gcc can be there without the C library's headers.
+        cc) echo '#include <stdlib.h>' | ${CC:-cc} -E - ;;
+        c++) echo '#include <cstdlib>' | ${CXX:-c++} -E -x c++ - ;;
+        rustfmt) cargo fmt --version ;;
+        clippy) cargo clippy --version ;;
+        nightly) rustup run nightly cargo --version ;;
+        rust-src) [ -d "$(rustup run nightly rustc --print sysroot)/lib/rustlib/src/rust" ] ;;
+        cargo-fuzz) command -v cargo-fuzz || [ -x target/tools/bin/cargo-fuzz ] ;;
+        venv) python3 -c 'import ensurepip, venv' ;;
+        libcurl) pkg-config --exists libcurl ;;
+        kill) [ -x /bin/kill ] || [ -x /usr/bin/kill ] ;; # Not the shell's own.
+        dotnet) [ -n "$(dotnet --list-sdks)" ] ;;
+        *) command -v "$1" ;;
+    esac >/dev/null 2>&1
+}
+
+# package TOOL: the Debian package that has it; nothing if none does.
+package() {
+    case $1 in
+        cc) echo gcc libc6-dev ;;
+        c++) echo g++ ;;
+        strip | nm | readelf) echo binutils ;;
+        venv) echo python3-venv ;;
+        node) echo nodejs ;;
+        kill) echo procps ;;
+        chromedriver) echo chromium-driver ;;
+        libcurl) echo libcurl4-openssl-dev ;;
+        rustfmt | clippy | nightly | rust-src | cargo-fuzz) ;;
+        *) echo "$1" ;;
+    esac
+}
+
+# other TOOL: what installs it, if no package of Debian's does.
+other() {
+    case $1 in
+        rustfmt | clippy) echo "rustup component add $1" ;;
+        nightly) echo "rustup toolchain install nightly --profile minimal" ;;
+        rust-src) echo "rustup component add rust-src --toolchain nightly" ;;
+        cargo-fuzz) echo "cargo install cargo-fuzz --locked --root target/tools" ;;
+    esac
+}
+
+# missing TOOL…: those that are not here.
+missing() {
+    lacking=""
+    for tool in "$@"; do
+        has "$tool" || lacking="$lacking $tool"
+    done
+    echo ${lacking}
+}
+
+# rest PART…: all that is missing for them.
+rest() {
+    missing $(for part in "$@"; do needs "$part"; wants "$part"; done | tr ' ' '\n' | sort -u)
+}
+
+# packages TOOL…
+packages() { echo $(for tool in "$@"; do package "$tool"; done | tr ' ' '\n' | sort -u); }
+apt_install="apt-get update -qq && apt-get install -y -qq --no-install-recommends"
+
+# how_to_install TOOL…: one command.
+how_to_install() {
+    command=""
+    debian=$(packages "$@")
+    if [ -n "$debian" ] && [ "$(id -u)" = 0 ]; then
+        command="$apt_install $debian"
+    elif [ -n "$debian" ]; then
+        command="sudo sh -c '$apt_install $debian'"
+    fi
+    for tool in "$@"; do
+        step=$(other "$tool")
+        [ -z "$step" ] || command="${command:+$command && }$step"
+    done
+    echo "$command"
+}
+
+# brackets NEEDED WANTED
+brackets() { echo $1 ${2:+"($2)"}; }
+
+table() {
+    printf '%-10s  %-54s  %s\n' part needs missing
+    for part in "$@"; do
+        needed=$(needs "$part")
+        wanted=$(wants "$part")
+        printf '%-10s  %-54s  %s\n' "$part" "$(brackets "$needed" "$wanted")" "$(brackets "$(missing $needed)" "$(missing $wanted)")"
+    done
+}
+
+# install_packages TOOL…: what Debian has of them, as root. The Rust toolchain is left to whoever owns it.
+install_packages() {
+    debian=$(packages "$@")
+    [ -n "$debian" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || return 0
+    echo "Installing: $debian"
+    DEBIAN_FRONTEND=noninteractive sh -c "$apt_install $debian" >target/tests/install.log 2>&1 ||
+        { tail -n 5 target/tests/install.log; echo "error: they could not be installed; what needs them is skipped" >&2; }
+}
+
+# doctor PART…: the table, and what to do. $lacking is what is missing.
+doctor() {
+    make --silent rust || return 1
+    table "$@"
+    lacking=$(rest "$@")
+    echo
+    if [ -z "$lacking" ]; then
+        echo "Nothing is missing."
+    else
+        printf '%s\n\n    %s\n\n' "What is missing is skipped (in brackets: only the pieces that use it). To install it, on Debian or Ubuntu:" \
+            "$(how_to_install $lacking)"
+    fi
+}
+
+case $0 in
+    *doctor.sh)
+        cd "$(dirname "$0")/.." || exit 1
+        doctor ${*:-$all_parts}
+        ;;
+esac

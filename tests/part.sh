@@ -1,0 +1,215 @@
+#!/bin/sh
+# One part of the tests: `sh tests/part.sh c`. tests/run.sh runs them all, and knows what each needs.
+# The parts c, cpp, abi, examples, readme, install and valgrind test what the part build has built.
+# shellcheck disable=SC2086 # lists of flags
+set -u
+cd "$(dirname "$0")/.." || exit 1
+unset CARGO_TARGET_DIR CARGO_BUILD_TARGET # Everything here is in target/.
+
+build=target/c-tests
+sandbox_program=target/release/apivideo-sandbox
+library=target/release/libapivideo.so
+strict="-Wall -Wextra -Wpedantic -Werror"
+
+complain() { echo "error: $*" >&2; return 1; }
+cc_() { ${CC:-cc} "$@"; }
+cxx_() { ${CXX:-c++} "$@"; }
+host() { rustc -vV | sed -n 's/^host: //p'; }
+# value NAME: a variable of the Makefile's.
+value() { make --silent "print-$1"; }
+
+start_sandbox() {
+    mkdir -p "$build"
+    rm -f "$build/$part.url" "$build/$part.alive"
+    mkfifo "$build/$part.alive"
+    "$sandbox_program" --ready-file "$build/$part.url" --exit-with-parent <"$build/$part.alive" >/dev/null &
+    exec 9>"$build/$part.alive" # The sandbox ends when this script does.
+    for _ in $(seq 100); do
+        [ -s "$build/$part.url" ] && break
+        sleep 0.1
+    done
+    APIVIDEO_TEST_URL=$(cat "$build/$part.url") || return 1
+    export APIVIDEO_TEST_URL
+}
+
+need_sandbox() {
+    [ -n "${APIVIDEO_TEST_URL:-}" ] || start_sandbox || complain "the sandbox did not start"
+}
+
+# --- Rust ---
+
+part_format() { cargo fmt --all --check; }
+part_lint() {
+    cargo clippy --quiet --workspace --all-targets -- -D warnings &&
+        cargo clippy --quiet --no-default-features --lib -- -D warnings
+}
+part_docs() { RUSTDOCFLAGS="-D warnings" cargo doc --quiet --workspace --no-deps; }
+part_rust() { cargo test --quiet --workspace; }
+
+# --- C and C++ ---
+
+part_build() {
+    make --silent CARGOFLAGS='--locked --quiet' && cargo build --quiet --release --package apivideo-sandbox || return 1
+    mkdir -p "$build"
+    ln -sf "../release/libapivideo.so" "$build/$(value soname)"
+}
+
+# compile OUTPUT SOURCE LANGUAGE(c99…) LINK
+compile() {
+    out=$1 source=$2 standard=$3
+    shift 3
+    flags="-std=$standard -D_GNU_SOURCE -g -O1 $strict -Iinclude -Itests/c"
+    case $standard in
+        c++*) cxx_ -x c++ $flags "$source" -x none -o "$out" "$@" ;;
+        *) cc_ $flags "$source" -o "$out" "$@" ;;
+    esac || complain "$source does not compile as $standard"
+}
+
+shared='-Ltarget/release -lapivideo -Wl,-rpath,$ORIGIN -lpthread -ldl'
+static="target/stage/lib/libapivideo.a -Wl,--gc-sections $(value native)"
+
+# test_program NAME STANDARD KIND LINK…
+test_program() {
+    name=$1 standard=$2 kind=$3
+    shift 3
+    compile "$build/$name-$standard-$kind" "tests/c/$name.c" "$standard" "$@" || return 1
+    echo "-- $name, $standard, $kind"
+    APIVIDEO_TEST_LIBRARY=$PWD/$library "$build/$name-$standard-$kind"
+}
+
+part_c() {
+    need_sandbox || return 1
+    result=0
+    for standard in c99 c11 c17 c++11 c++17; do
+        for name in abi_test token_test; do
+            test_program $name $standard shared $shared || result=1
+        done
+    done
+    for name in process_test memory_test coredump_test; do
+        for standard in c99 c++11; do
+            test_program $name $standard shared $shared || result=1
+        done
+    done
+    for name in abi_test token_test process_test memory_test coredump_test; do
+        test_program $name c11 static $static || result=1
+    done
+    test_program dlopen_test c99 loaded -ldl -lpthread || result=1
+    return $result
+}
+
+part_cpp() {
+    need_sandbox || return 1
+    for kind in shared static; do
+        eval "link=\$$kind"
+        cxx_ -std=c++17 -g $strict -Wshadow -Iinclude tests/c/cpp_test.cpp -o "$build/cpp_test-$kind" $link ||
+            return 1
+        "$build/cpp_test-$kind" || return 1
+    done
+}
+
+# --- The ABI's ledgers ---
+
+part_abi() {
+    result=0
+    nm -D --defined-only "$library" | awk '{print $3}' | sort >"$build/exported"
+    grep -v '^#' tests/abi/symbols.txt | awk '{print $1}' | sort >"$build/promised"
+    diff "$build/promised" "$build/exported" ||
+        { complain "exported symbols (>) differ from tests/abi/symbols.txt (<)"; result=1; }
+    grep -o 'APIVIDEO_STATUS_[A-Z0-9_]* = [0-9]*' include/apivideo.h | sed 's/ = / /' >"$build/statuses"
+    grep -v '^#' tests/abi/statuses.txt | diff - "$build/statuses" ||
+        { complain "the header's status numbers (>) differ from tests/abi/statuses.txt (<)"; result=1; }
+    readelf -d "$library" | grep -qF "[$(value soname)]" || { complain "wrong SONAME"; result=1; }
+    readelf -d "$library" | grep -q NODELETE || { complain "not linked -z nodelete"; result=1; }
+    return $result
+}
+
+# --- What users copy ---
+
+part_examples() {
+    need_sandbox || return 1
+    for source in examples/*.c examples/*.cpp; do
+        name=$(basename "$source")
+        case $name in
+            demo*) continue ;; # `make demo` runs it.
+            *curl*) extra=$(pkg-config --cflags --libs libcurl) || return 1 ;;
+            *) extra="" ;;
+        esac
+        case $name in
+            *.cpp) cxx_ -std=c++17 $strict -Iinclude "$source" -o "$build/$name.out" $shared $extra || return 1 ;;
+            *) cc_ -std=c99 -D_POSIX_C_SOURCE=200809L $strict -Iinclude "$source" -o "$build/$name.out" $shared $extra || return 1 ;;
+        esac
+        echo "-- $name"
+        APIVIDEO_API_KEY=sandbox-key APIVIDEO_BASE_URL=$APIVIDEO_TEST_URL "$build/$name.out" >"$build/$name.log" 2>&1 ||
+            { cat "$build/$name.log"; complain "$source failed"; return 1; }
+    done
+}
+
+part_python() { bash bindings/python/test.sh; }
+part_dotnet() { bash bindings/dotnet/test.sh; }
+part_readme() { need_sandbox && sh tests/readme.sh; }
+part_install() { need_sandbox && sh tests/install.sh; }
+
+# --- Looking for what goes wrong unseen ---
+
+part_model() { RUSTFLAGS="--cfg shuttle" CARGO_TARGET_DIR=target/shuttle cargo test --quiet --release --lib interleavings; }
+part_mutants() { sh tests/mutants.sh; }
+part_fuzz() { sh tests/fuzz.sh; }
+
+# --- The documentation ---
+
+part_site() { bash tests/docs.sh; }
+
+part_valgrind() {
+    need_sandbox || return 1
+    result=0
+    for name in abi_test token_test; do
+        echo "-- $name under valgrind"
+        valgrind --quiet --leak-check=full --errors-for-leak-kinds=definite --error-exitcode=9 --fair-sched=yes \
+            "$build/$name-c99-shared" >"$build/$name.valgrind" 2>&1 ||
+            { tail -40 "$build/$name.valgrind"; result=1; }
+    done
+    return $result
+}
+
+part_sanitizer() {
+    need_sandbox || return 1
+    target=$(host)
+    RUSTFLAGS="-Zsanitizer=address -Cforce-frame-pointers=yes" CARGO_TARGET_DIR=target/asan \
+        cargo +nightly rustc --quiet --lib --crate-type cdylib --target "$target" || return 1
+    asan=target/asan/$target/debug
+    ln -sf libapivideo.so "$asan/$(value soname)"
+    for name in abi_test token_test; do
+        cc_ -std=c11 -D_GNU_SOURCE -g -fsanitize=address $strict -Iinclude -Itests/c "tests/c/$name.c" \
+            -o "$build/$name-asan" -L"$asan" -lapivideo -Wl,-rpath,"$PWD/$asan" -lpthread -ldl || return 1
+        echo "-- $name under AddressSanitizer"
+        "$build/$name-asan" || return 1
+    done
+}
+
+# Each row of the fault matrix, and each lost connection.
+part_leaks() {
+    RUSTFLAGS="-Zsanitizer=leak -Cforce-frame-pointers=yes" CARGO_TARGET_DIR=target/lsan cargo +nightly test --quiet \
+        --target "$(host)" --test matrix --test connection_loss --test transport --test faults
+}
+
+# std's locks must be instrumented too, or each would be taken for a race.
+part_race() {
+    need_sandbox || return 1
+    target=$(host)
+    RUSTFLAGS="-Zsanitizer=thread" CARGO_TARGET_DIR=target/tsan \
+        cargo +nightly rustc -Zbuild-std --quiet --lib --crate-type cdylib --target "$target" || return 1
+    tsan=target/tsan/$target/debug
+    runtime=$(rustc +nightly --print sysroot)/lib/rustlib/$target/lib/librustc-nightly_rt.tsan.a
+    ln -sf libapivideo.so "$tsan/$(value soname)"
+    for name in abi_test token_test; do
+        # gcc's runtime lacks what Rust's code calls, so the program gets Rust's.
+        cc_ -std=c11 -D_GNU_SOURCE -g -fsanitize=thread $strict -Iinclude -Itests/c -c "tests/c/$name.c" -o "$build/$name-tsan.o" &&
+            cc_ "$build/$name-tsan.o" -o "$build/$name-tsan" -Wl,--whole-archive "$runtime" -Wl,--no-whole-archive -rdynamic \
+                -L"$tsan" -lapivideo -Wl,-rpath,"$PWD/$tsan" -lstdc++ -lpthread -ldl -lm || return 1
+        echo "-- $name under ThreadSanitizer"
+        "$build/$name-tsan" || return 1
+    done
+}
+
+part=${1:?which part?}
+"part_$part"
