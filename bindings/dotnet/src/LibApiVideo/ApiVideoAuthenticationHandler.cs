@@ -48,7 +48,9 @@ namespace LibApiVideo
         /// has no effect. Default: the client's base URL. Set it if your requests go to a proxy that
         /// passes them on to api.video.
         /// </summary>
-        /// <exception cref="ArgumentException">The URL is not absolute.</exception>
+        /// <exception cref="ArgumentException">
+        /// The URL is neither https://… nor http://… with a loopback address.
+        /// </exception>
         public Uri ApiOrigin
         {
             get => _apiOrigin;
@@ -58,7 +60,8 @@ namespace LibApiVideo
                 {
                     throw new ArgumentNullException(nameof(value));
                 }
-                _apiOrigin = value.IsAbsoluteUri ? value : throw new ArgumentException("The URL must be absolute.", nameof(value));
+                bool isSafe = value.IsAbsoluteUri && (value.Scheme == "https" || (value.Scheme == "http" && value.IsLoopback));
+                _apiOrigin = isSafe ? value : throw new ArgumentException("It must be https://host[:port], or http:// with a loopback address.", nameof(value));
             }
         }
 
@@ -181,8 +184,11 @@ namespace LibApiVideo
         private bool IsForApi(HttpRequestMessage request)
         {
             Uri? url = request.RequestUri;
-            return url != null && url.IsAbsoluteUri && url.Scheme == _apiOrigin.Scheme && url.IdnHost == _apiOrigin.IdnHost && url.Port == _apiOrigin.Port;
+            return url != null && url.IsAbsoluteUri && url.Scheme == _apiOrigin.Scheme && Host(url) == Host(_apiOrigin) && url.Port == _apiOrigin.Port;
         }
+
+        /// <summary>In small letters, without the final dot that a name may have.</summary>
+        private static string Host(Uri url) => url.IdnHost.TrimEnd('.');
 
         private bool CanReplay(HttpRequestMessage request) => request.Content is null || CanReplay(request.Content);
 

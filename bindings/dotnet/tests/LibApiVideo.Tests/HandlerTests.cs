@@ -219,7 +219,7 @@ namespace LibApiVideo.Tests
         }
 
         [Test]
-        public void TheOriginIsAnAbsoluteUrlAndByDefaultTheBaseUrls()
+        public void TheOriginIsASafeUrlAndByDefaultTheBaseUrls()
         {
             using (ApiVideoClient client = Sandbox.Client())
             using (var production = new ApiVideoClient(Sandbox.Key))
@@ -228,7 +228,10 @@ namespace LibApiVideo.Tests
                 var handler = new ApiVideoAuthenticationHandler(client);
                 Assert.Equal(new Uri(Sandbox.Url), handler.ApiOrigin);
                 Assert.Throws<ArgumentNullException>(() => handler.ApiOrigin = null!);
-                Assert.Equal("value", Assert.Throws<ArgumentException>(() => handler.ApiOrigin = new Uri("/videos", UriKind.Relative)).ParamName);
+                foreach (string bad in new[] { "/videos", "http://ws.api.video", "ftp://ws.api.video" })
+                {
+                    Assert.Equal("value", Assert.Throws<ArgumentException>(() => handler.ApiOrigin = new Uri(bad, UriKind.RelativeOrAbsolute)).ParamName);
+                }
                 // As the native library has them.
                 string config = Library.Source("src/config.rs");
                 Assert.Contains($"Environment::Production => \"{new ApiVideoAuthenticationHandler(production).ApiOrigin.OriginalString}\"", config);
