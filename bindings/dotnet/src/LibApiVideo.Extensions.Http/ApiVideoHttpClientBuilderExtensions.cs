@@ -1,33 +1,50 @@
 using System;
 using System.Collections.Concurrent;
+using System.Net.Http;
 using System.Reflection;
 using LibApiVideo;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Http;
 using Microsoft.Extensions.Logging;
 
+// May be trimmed: it uses no reflection.
+[assembly: AssemblyMetadata("IsTrimmable", "True")]
+
 namespace Microsoft.Extensions.DependencyInjection
 {
     /// <summary>Gives the clients of IHttpClientFactory valid api.video tokens.</summary>
+    /// <remarks>
+    /// The token is added below all other handlers of the client, those that write the factory's log
+    /// included. So the log never holds it.
+    /// </remarks>
     public static class ApiVideoHttpClientBuilderExtensions
     {
         /// <summary>
-        /// Sends each request of this <see cref="System.Net.Http.HttpClient"/> with a valid token of the <see cref="ApiVideoClient"/> that is
-        /// registered as a service.
+        /// Authenticates the requests of this <see cref="System.Net.Http.HttpClient"/> with the
+        /// <see cref="ApiVideoClient"/> that is registered as a service.
         /// </summary>
         /// <param name="builder">What AddHttpClient returned.</param>
-        public static IHttpClientBuilder AddApiVideoAuthentication(this IHttpClientBuilder builder) =>
-            builder.AddApiVideoAuthentication(services => services.GetRequiredService<ApiVideoClient>());
+        /// <param name="apiOrigin">
+        /// The origin that gets the token; null for the client's base URL. See
+        /// <see cref="ApiVideoAuthenticationHandler.ApiOrigin"/>.
+        /// </param>
+        public static IHttpClientBuilder AddApiVideoAuthentication(this IHttpClientBuilder builder, Uri? apiOrigin = null) =>
+            builder.AddApiVideoAuthentication(services => services.GetRequiredService<ApiVideoClient>(), apiOrigin);
 
         /// <summary>
-        /// Sends each request of this <see cref="System.Net.Http.HttpClient"/> with a valid token of an <see cref="ApiVideoClient"/> of its own, which
-        /// lives as long as the service provider, and writes to its log.
+        /// Authenticates the requests of this <see cref="System.Net.Http.HttpClient"/> with an
+        /// <see cref="ApiVideoClient"/> of its own. That lives as long as the service provider and
+        /// writes to its log.
         /// </summary>
         /// <param name="builder">What AddHttpClient returned.</param>
         /// <param name="apiKey">The API key.</param>
         /// <param name="configure">Sets the options.</param>
+        /// <param name="apiOrigin">
+        /// The origin that gets the token; null for the client's base URL. See
+        /// <see cref="ApiVideoAuthenticationHandler.ApiOrigin"/>.
+        /// </param>
         public static IHttpClientBuilder AddApiVideoAuthentication(
-            this IHttpClientBuilder builder, string apiKey, Action<ApiVideoClientOptions>? configure = null)
+            this IHttpClientBuilder builder, string apiKey, Action<ApiVideoClientOptions>? configure = null, Uri? apiOrigin = null)
         {
             if (builder is null)
             {
@@ -38,23 +55,25 @@ namespace Microsoft.Extensions.DependencyInjection
                 throw new ArgumentNullException(nameof(apiKey));
             }
             builder.Services.TryAddSingleton<OwnClients>();
-            return builder.AddApiVideoAuthentication(services => services.GetRequiredService<OwnClients>().Get(builder.Name, () =>
-            {
-                var options = new ApiVideoClientOptions();
-                if (services.GetService<ILoggerFactory>() is ILoggerFactory loggers)
-                {
-                    ILogger logger = loggers.CreateLogger("LibApiVideo");
-                    options.Log = (level, line) => logger.Log(LogLevelOf(level), "{Line}", line);
-                }
-                configure?.Invoke(options);
-                return new ApiVideoClient(apiKey, options);
-            }));
+            return builder.AddApiVideoAuthentication(
+                services => services.GetRequiredService<OwnClients>().Get(builder.Name, () => NewClient(services, apiKey, configure)), apiOrigin);
         }
 
-        /// <summary>Sends each request of this <see cref="System.Net.Http.HttpClient"/> with a valid token of the client that is given.</summary>
+        /// <summary>
+        /// Authenticates the requests of this <see cref="System.Net.Http.HttpClient"/> with the client
+        /// that <paramref name="client"/> finds.
+        /// </summary>
         /// <param name="builder">What AddHttpClient returned.</param>
-        /// <param name="client">Finds the client; asked again for each handler that IHttpClientFactory makes, so it must not make one itself.</param>
-        public static IHttpClientBuilder AddApiVideoAuthentication(this IHttpClientBuilder builder, Func<IServiceProvider, ApiVideoClient> client)
+        /// <param name="client">
+        /// Finds the client. It is asked again for each handler that IHttpClientFactory makes, so it
+        /// must not make a client itself.
+        /// </param>
+        /// <param name="apiOrigin">
+        /// The origin that gets the token; null for the client's base URL. See
+        /// <see cref="ApiVideoAuthenticationHandler.ApiOrigin"/>.
+        /// </param>
+        public static IHttpClientBuilder AddApiVideoAuthentication(
+            this IHttpClientBuilder builder, Func<IServiceProvider, ApiVideoClient> client, Uri? apiOrigin = null)
         {
             if (builder is null)
             {
@@ -64,22 +83,32 @@ namespace Microsoft.Extensions.DependencyInjection
             {
                 throw new ArgumentNullException(nameof(client));
             }
-            builder.Services.PostConfigure<HttpClientFactoryOptions>(builder.Name, KeepTokenOutOfLog);
-            return builder.AddHttpMessageHandler(services => new ApiVideoAuthenticationHandler(client(services)));
+            // After every other configuration, so that none sets another primary handler in its place.
+            builder.Services.PostConfigure<HttpClientFactoryOptions>(builder.Name, options => options.HttpMessageHandlerBuilderActions.Add(
+                handlers => handlers.PrimaryHandler = NewHandler(client(handlers.Services), handlers.PrimaryHandler, apiOrigin)));
+            return builder;
         }
 
-        /// <summary>
-        /// IHttpClientFactory writes the headers of requests to the log at its most talkative level. From Microsoft.Extensions.Http 5.0 on it can be told
-        /// to leave some out, by a property that is looked up here because the package works with 3.1 too.
-        /// </summary>
-        private static void KeepTokenOutOfLog(object options)
+        private static ApiVideoAuthenticationHandler NewHandler(ApiVideoClient client, HttpMessageHandler primary, Uri? apiOrigin)
         {
-            PropertyInfo? property = options.GetType().GetProperty("ShouldRedactHeaderValue");
-            if (property?.GetValue(options) is Func<string, bool> others)
+            var handler = new ApiVideoAuthenticationHandler(client, primary);
+            if (apiOrigin != null)
             {
-                Func<string, bool> redact = header => string.Equals(header, "Authorization", StringComparison.OrdinalIgnoreCase) || others(header);
-                property.SetValue(options, redact);
+                handler.ApiOrigin = apiOrigin;
             }
+            return handler;
+        }
+
+        private static ApiVideoClient NewClient(IServiceProvider services, string apiKey, Action<ApiVideoClientOptions>? configure)
+        {
+            var options = new ApiVideoClientOptions();
+            if (services.GetService<ILoggerFactory>() is ILoggerFactory loggers)
+            {
+                ILogger logger = loggers.CreateLogger("LibApiVideo");
+                options.Log = (level, line) => logger.Log(LogLevelOf(level), "{Line}", line);
+            }
+            configure?.Invoke(options);
+            return new ApiVideoClient(apiKey, options);
         }
 
         private static LogLevel LogLevelOf(ApiVideoLogLevel level) => level switch
@@ -90,7 +119,9 @@ namespace Microsoft.Extensions.DependencyInjection
             _ => LogLevel.Debug,
         };
 
-        /// <summary>The clients that belong to one HttpClient's name each. The service provider disposes them.</summary>
+        /// <summary>
+        /// The clients that belong to one HttpClient's name each. The service provider disposes them.
+        /// </summary>
         private sealed class OwnClients : IDisposable
         {
             private readonly ConcurrentDictionary<string, Lazy<ApiVideoClient>> _clients = new ConcurrentDictionary<string, Lazy<ApiVideoClient>>();

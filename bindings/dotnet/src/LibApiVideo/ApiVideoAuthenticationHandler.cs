@@ -10,55 +10,76 @@ using System.Threading.Tasks;
 namespace LibApiVideo
 {
     /// <summary>
-    /// Sends each request with a valid token. When the API answers 401 it drops the token and sends the request once more with a new one, if the
-    /// content can be sent twice. Give it only to an <see cref="HttpClient"/> that talks to api.video: every request gets the token.
+    /// Sends each request to api.video with a valid token. When the API answers 401, it drops the token
+    /// and sends the request once more with a new one, if the content can be sent twice. Requests to
+    /// other servers pass unchanged: no token is ever sent to them, wherever a redirect leads.
     /// </summary>
     public class ApiVideoAuthenticationHandler : DelegatingHandler
     {
         private readonly ApiVideoClient _client;
+        private Uri _apiOrigin;
 
-        /// <summary>A handler whose inner one is set by whoever builds the chain, such as IHttpClientFactory.</summary>
-        /// <param name="client">Where tokens come from. Stays the caller's: disposing the handler does not dispose it.</param>
+        /// <summary>
+        /// Makes a handler without an inner one. Whoever builds the chain sets that, for example
+        /// IHttpClientFactory.
+        /// </summary>
+        /// <param name="client">
+        /// Gives the tokens. It stays yours: disposing the handler does not dispose it.
+        /// </param>
         public ApiVideoAuthenticationHandler(ApiVideoClient client)
         {
             _client = client ?? throw new ArgumentNullException(nameof(client));
+            _apiOrigin = client.BaseUrl;
         }
 
-        /// <summary>A handler over another.</summary>
-        /// <param name="client">Where tokens come from. Stays the caller's: disposing the handler does not dispose it.</param>
-        /// <param name="innerHandler">What sends the request.</param>
+        /// <summary>Makes a handler over another.</summary>
+        /// <param name="client">
+        /// Gives the tokens. It stays yours: disposing the handler does not dispose it.
+        /// </param>
+        /// <param name="innerHandler">Sends the requests.</param>
         public ApiVideoAuthenticationHandler(ApiVideoClient client, HttpMessageHandler innerHandler) : base(innerHandler)
         {
             _client = client ?? throw new ArgumentNullException(nameof(client));
-        }
-
-        /// <inheritdoc/>
-        /// <exception cref="ApiVideoException">There is no token to be had.</exception>
-        protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
-        {
-            if (request is null)
-            {
-                throw new ArgumentNullException(nameof(request));
-            }
-            Token token = await _client.GetTokenAsync(cancellationToken).ConfigureAwait(false);
-            HttpResponseMessage response = await SendAsync(request, token, cancellationToken).ConfigureAwait(false);
-            // If another token would not help, the reply is the caller's.
-            if (response.StatusCode != HttpStatusCode.Unauthorized || !Invalidated(token) || !(request.Content is null || CanReplay(request.Content)))
-            {
-                return response;
-            }
-            response.Dispose();
-            token = await _client.GetTokenAsync(cancellationToken).ConfigureAwait(false);
-            response = await SendAsync(request, token, cancellationToken).ConfigureAwait(false);
-            if (response.StatusCode == HttpStatusCode.Unauthorized)
-            {
-                Invalidated(token);
-            }
-            return response;
+            _apiOrigin = client.BaseUrl;
         }
 
         /// <summary>
-        /// Whether content that was sent can be sent again: what is held in memory, streams that can seek, and multipart of those. Override it for
+        /// The origin that gets the token: the scheme, host and port of this URL. The rest of the URL
+        /// has no effect. Default: the client's base URL. Set it if your requests go to a proxy that
+        /// passes them on to api.video.
+        /// </summary>
+        /// <exception cref="ArgumentException">
+        /// The URL is neither https://… nor http://… with a loopback address.
+        /// </exception>
+        public Uri ApiOrigin
+        {
+            get => _apiOrigin;
+            set
+            {
+                if (value is null)
+                {
+                    throw new ArgumentNullException(nameof(value));
+                }
+                bool isSafe = value.IsAbsoluteUri && (value.Scheme == "https" || (value.Scheme == "http" && value.IsLoopback));
+                _apiOrigin = isSafe ? value : throw new ArgumentException("It must be https://host[:port], or http:// with a loopback address.", nameof(value));
+            }
+        }
+
+        /// <inheritdoc/>
+        /// <exception cref="ApiVideoException">The client has no token to give.</exception>
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
+            SendAsync(request, blocking: false, cancellationToken);
+
+#if NETCOREAPP
+        /// <inheritdoc/>
+        /// <exception cref="ApiVideoException">The client has no token to give.</exception>
+        protected override HttpResponseMessage Send(HttpRequestMessage request, CancellationToken cancellationToken) =>
+            SendAsync(request, blocking: true, cancellationToken).GetAwaiter().GetResult();
+#endif
+
+        /// <summary>
+        /// Tells whether content that was sent can be sent again. The default says yes to what is held
+        /// in memory, to streams that can seek, and to multipart content of those. Override it for
         /// content of your own.
         /// </summary>
         /// <param name="content">The content of a request that was answered with 401.</param>
@@ -74,16 +95,118 @@ namespace LibApiVideo
                     Task<Stream> stream = content.ReadAsStreamAsync();
                     return stream.Status == TaskStatus.RanToCompletion && stream.Result.CanSeek;
                 default:
-                    // Types that netstandard2.0 does not have.
+                    // netstandard2.0 does not have these types.
                     string? type = content?.GetType().FullName;
                     return type == "System.Net.Http.Json.JsonContent" || type == "System.Net.Http.ReadOnlyMemoryContent";
             }
         }
 
-        private Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, Token token, CancellationToken cancellationToken)
+        /// <summary>What an answer says about the token that its request was sent with.</summary>
+        private enum Verdict
         {
-            request.Headers.Authorization = new AuthenticationHeaderValue(token.TokenType, token.AccessToken);
-            return base.SendAsync(request, cancellationToken);
+            /// <summary>Nothing: it is not a 401, or it came from another server.</summary>
+            None,
+
+            /// <summary>The API answered 401 to the token.</summary>
+            Rejected,
+
+            /// <summary>
+            /// The API answered 401, but never saw the token: .NET takes the header off a request that
+            /// it redirects, even within one server.
+            /// </summary>
+            Lost,
+        }
+
+        /// <summary>With <paramref name="blocking"/> the task is complete when this returns.</summary>
+        private async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, bool blocking, CancellationToken cancellation)
+        {
+            if (request is null)
+            {
+                throw new ArgumentNullException(nameof(request));
+            }
+            if (!IsForApi(request))
+            {
+                return await ForwardAsync(request, blocking, cancellation).ConfigureAwait(false);
+            }
+            Token token = await GetTokenAsync(blocking, cancellation).ConfigureAwait(false);
+            (HttpResponseMessage response, Verdict verdict) = await SendAsync(request, token, blocking, cancellation).ConfigureAwait(false);
+            if (verdict == Verdict.Lost && CanReplay(request))
+            {
+                response.Dispose();
+                // The request names the place that it was redirected to.
+                (response, verdict) = await SendAsync(request, token, blocking, cancellation).ConfigureAwait(false);
+            }
+            if (verdict == Verdict.Rejected && Invalidated(token) && CanReplay(request))
+            {
+                response.Dispose();
+                token = await GetTokenAsync(blocking, cancellation).ConfigureAwait(false);
+                (response, verdict) = await SendAsync(request, token, blocking, cancellation).ConfigureAwait(false);
+                if (verdict == Verdict.Rejected)
+                {
+                    Invalidated(token);
+                }
+            }
+            return response;
+        }
+
+        private async Task<(HttpResponseMessage Response, Verdict Verdict)> SendAsync(
+            HttpRequestMessage request, Token token, bool blocking, CancellationToken cancellation)
+        {
+            AuthenticationHeaderValue? callers = request.Headers.Authorization;
+            var ours = new AuthenticationHeaderValue(token.TokenType, token.AccessToken);
+            request.Headers.Authorization = ours;
+            try
+            {
+                HttpResponseMessage response = await ForwardAsync(request, blocking, cancellation).ConfigureAwait(false);
+                return (response, Judge(response, request, ours));
+            }
+            finally
+            {
+                // A log or another handler may look at the request later: no token stays in it.
+                if (ours.Equals(request.Headers.Authorization))
+                {
+                    request.Headers.Authorization = callers;
+                }
+            }
+        }
+
+        private Verdict Judge(HttpResponseMessage response, HttpRequestMessage request, AuthenticationHeaderValue ours)
+        {
+            // After a redirect this is the last request of the chain.
+            HttpRequestMessage answered = response.RequestMessage ?? request;
+            if (response.StatusCode != HttpStatusCode.Unauthorized || !IsForApi(answered))
+            {
+                return Verdict.None;
+            }
+            return ours.Equals(answered.Headers.Authorization) ? Verdict.Rejected : Verdict.Lost;
+        }
+
+        private bool IsForApi(HttpRequestMessage request)
+        {
+            Uri? url = request.RequestUri;
+            return url != null && url.IsAbsoluteUri && url.Scheme == _apiOrigin.Scheme && Host(url) == Host(_apiOrigin) && url.Port == _apiOrigin.Port;
+        }
+
+        /// <summary>In small letters, without the final dot that a name may have.</summary>
+        private static string Host(Uri url) => url.IdnHost.TrimEnd('.');
+
+        private bool CanReplay(HttpRequestMessage request) => request.Content is null || CanReplay(request.Content);
+
+        private async Task<Token> GetTokenAsync(bool blocking, CancellationToken cancellation)
+        {
+            Task<Token> token = _client.GetTokenAsync(cancellation);
+            return blocking ? token.GetAwaiter().GetResult() : await token.ConfigureAwait(false);
+        }
+
+        private Task<HttpResponseMessage> ForwardAsync(HttpRequestMessage request, bool blocking, CancellationToken cancellation)
+        {
+#if NETCOREAPP
+            if (blocking)
+            {
+                return Task.FromResult(base.Send(request, cancellation));
+            }
+#endif
+            return base.SendAsync(request, cancellation);
         }
 
         /// <summary>False if another token would not help.</summary>

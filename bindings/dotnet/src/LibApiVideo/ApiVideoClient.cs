@@ -42,7 +42,15 @@ namespace LibApiVideo
             NativeLoader.EnsureLoaded();
             _callbacks = new Callbacks(options.Log, options.StateChanged);
             _handle = Open(apiKey, options, _callbacks);
+            BaseUrl = Uri.TryCreate(options.BaseUrl ?? DefaultBaseUrl(options.Environment), UriKind.Absolute, out Uri? url)
+                ? url : throw new ArgumentException(".NET cannot read this URL.", nameof(options.BaseUrl));
         }
+
+        /// <summary>The server that the client's tokens are for.</summary>
+        internal Uri BaseUrl { get; }
+
+        private static string DefaultBaseUrl(ApiVideoEnvironment environment) =>
+            environment == ApiVideoEnvironment.Sandbox ? "https://sandbox.api.video" : "https://ws.api.video";
 
         /// <summary>Apart from its caller because Mono looks for a library as soon as it compiles a method that calls it.</summary>
         [MethodImpl(MethodImplOptions.NoInlining)]

@@ -6,7 +6,7 @@ namespace LibApiVideo.Tests
     /// <summary>What tests want done in a process of its own.</summary>
     internal static class Child
     {
-        internal static int Run(string what)
+        internal static int Run(string what, string argument)
         {
             try
             {
@@ -22,6 +22,12 @@ namespace LibApiVideo.Tests
                         return ExitWhileWaiting();
                     case "exit-with-clients":
                         return ExitWithClients();
+#if NETCOREAPP
+                    case "plugin":
+                        return Plugin.Load(argument);
+                    case "unload":
+                        return Plugin.Unload();
+#endif
                     default:
                         Console.WriteLine("What?");
                         return 2;

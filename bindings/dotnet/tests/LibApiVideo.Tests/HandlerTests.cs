@@ -52,16 +52,6 @@ namespace LibApiVideo.Tests
             }
         }
 
-        /// <summary>A stream that can be read once, as one from the network.</summary>
-        private sealed class OnceStream : MemoryStream
-        {
-            internal OnceStream(byte[] bytes) : base(bytes)
-            {
-            }
-
-            public override bool CanSeek => false;
-        }
-
         private sealed class OwnContent : HttpContent
         {
             protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) => stream.WriteAsync(new byte[] { 65 }, 0, 1);
@@ -88,7 +78,7 @@ namespace LibApiVideo.Tests
             using (ApiVideoClient client = Sandbox.Client())
             using (var http = new HttpClient(handler?.Invoke(client) ?? new ApiVideoAuthenticationHandler(client, server)))
             {
-                return http.PostAsync("http://127.0.0.1/videos", content).GetAwaiter().GetResult().StatusCode;
+                return http.PostAsync(Sandbox.Url + "/videos", content).GetAwaiter().GetResult().StatusCode;
             }
         }
 
@@ -133,7 +123,7 @@ namespace LibApiVideo.Tests
                 using (ApiVideoClient client = Sandbox.Client())
                 using (var http = new HttpClient(new ApiVideoAuthenticationHandler(client, server)))
                 {
-                    Assert.Equal(HttpStatusCode.Unauthorized, http.PostAsync("http://127.0.0.1/", content).GetAwaiter().GetResult().StatusCode);
+                    Assert.Equal(HttpStatusCode.Unauthorized, http.PostAsync(Sandbox.Url + "/", content).GetAwaiter().GetResult().StatusCode);
                     Assert.Equal(1, server.Bodies.Count);
                     Assert.True(!server.Replies[0].IsDisposed, "the reply is the caller's");
                     Assert.True("Bearer " + client.GetToken().AccessToken != server.Tokens[0], "the next request gets another token");
@@ -158,7 +148,7 @@ namespace LibApiVideo.Tests
             {
                 for (int i = 0; i < 20; i++)
                 {
-                    Assert.Equal(HttpStatusCode.Unauthorized, http.GetAsync("http://127.0.0.1/").GetAwaiter().GetResult().StatusCode);
+                    Assert.Equal(HttpStatusCode.Unauthorized, http.GetAsync(Sandbox.Url + "/").GetAwaiter().GetResult().StatusCode);
                 }
                 Assert.Equal(21, server.Tokens.Count, "requests: the first was sent twice");
                 Assert.Equal(2, Sandbox.Requests("api_key"), "tokens got");
@@ -197,6 +187,59 @@ namespace LibApiVideo.Tests
         }
 
         [Test]
+        public void ARequestToAnotherServerAsksForNoToken()
+        {
+            using (ApiVideoClient client = Sandbox.Client())
+            using (var http = new HttpClient(new ApiVideoAuthenticationHandler(client, new HttpClientHandler())))
+            {
+                Assert.Equal(HttpStatusCode.NotFound, http.GetAsync(Sandbox.Url.Replace("127.0.0.1", "localhost") + "/").GetAwaiter().GetResult().StatusCode);
+                Assert.Equal(0, Sandbox.Requests("api_key"), "tokens got");
+            }
+        }
+
+        [Test]
+        public void NoTokenStaysInARequestThatFailed()
+        {
+            var request = new HttpRequestMessage(HttpMethod.Get, Sandbox.Url + "/") { Headers = { { "Authorization", "Basic b3duOm93bg==" } } };
+            using (ApiVideoClient client = Sandbox.Client())
+            using (var http = new HttpClient(new ApiVideoAuthenticationHandler(client, new Failing())))
+            {
+                Assert.Throws<HttpRequestException>(http.SendAsync(request));
+            }
+            Assert.Equal("Basic", request.Headers.Authorization.Scheme, "the header, as the caller set it");
+        }
+
+        private sealed class Failing : HttpMessageHandler
+        {
+            protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+            {
+                Assert.Equal("Bearer", request.Headers.Authorization.Scheme, "the header that is sent");
+                throw new HttpRequestException("as asked");
+            }
+        }
+
+        [Test]
+        public void TheOriginIsASafeUrlAndByDefaultTheBaseUrls()
+        {
+            using (ApiVideoClient client = Sandbox.Client())
+            using (var production = new ApiVideoClient(Sandbox.Key))
+            using (var sandbox = new ApiVideoClient(Sandbox.Key, new ApiVideoClientOptions { Environment = ApiVideoEnvironment.Sandbox }))
+            {
+                var handler = new ApiVideoAuthenticationHandler(client);
+                Assert.Equal(new Uri(Sandbox.Url), handler.ApiOrigin);
+                Assert.Throws<ArgumentNullException>(() => handler.ApiOrigin = null!);
+                foreach (string bad in new[] { "/videos", "http://ws.api.video", "ftp://ws.api.video" })
+                {
+                    Assert.Equal("value", Assert.Throws<ArgumentException>(() => handler.ApiOrigin = new Uri(bad, UriKind.RelativeOrAbsolute)).ParamName);
+                }
+                // As the native library has them.
+                string config = Library.Source("src/config.rs");
+                Assert.Contains($"Environment::Production => \"{new ApiVideoAuthenticationHandler(production).ApiOrigin.OriginalString}\"", config);
+                Assert.Contains($"Environment::Sandbox => \"{new ApiVideoAuthenticationHandler(sandbox).ApiOrigin.OriginalString}\"", config);
+            }
+        }
+
+        [Test]
         public void NoTokenNoRequest()
         {
             Sandbox.Outage(600);
@@ -204,7 +247,7 @@ namespace LibApiVideo.Tests
             using (ApiVideoClient client = Sandbox.Client())
             using (var http = new HttpClient(new ApiVideoAuthenticationHandler(client, server)))
             {
-                Assert.Throws<ApiVideoServerException>(http.GetAsync("http://127.0.0.1/"));
+                Assert.Throws<ApiVideoServerException>(http.GetAsync(Sandbox.Url + "/"));
                 Assert.Equal(0, server.Tokens.Count, "requests");
             }
         }
@@ -217,7 +260,7 @@ namespace LibApiVideo.Tests
             using (var http = new HttpClient(new ApiVideoAuthenticationHandler(client, new Server(0))))
             using (var cancellation = new CancellationTokenSource())
             {
-                Task<HttpResponseMessage> request = http.GetAsync("http://127.0.0.1/", cancellation.Token);
+                Task<HttpResponseMessage> request = http.GetAsync(Sandbox.Url + "/", cancellation.Token);
                 Assert.Eventually(() => client.GetStatistics().Waiters == 1, "it waits");
                 cancellation.Cancel();
                 Assert.Throws<OperationCanceledException>(request);
@@ -246,7 +289,7 @@ namespace LibApiVideo.Tests
             using (var http = new HttpClient(new ApiVideoAuthenticationHandler(client, new Server(1))))
             {
                 // A context that is blocked: with a continuation in it this would never end.
-                http.GetAsync("http://127.0.0.1/").GetAwaiter().GetResult();
+                http.GetAsync(Sandbox.Url + "/").GetAwaiter().GetResult();
                 client.GetToken(TimeSpan.FromMinutes(1));
             }
             Assert.Equal(0, context.Posts, "continuations in the caller's context");

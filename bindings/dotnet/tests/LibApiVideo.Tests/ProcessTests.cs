@@ -1,7 +1,7 @@
 using System;
 using System.Diagnostics;
 using System.IO;
-using System.Runtime.InteropServices;
+using System.Reflection;
 
 namespace LibApiVideo.Tests
 {
@@ -50,22 +50,64 @@ namespace LibApiVideo.Tests
         }
 
         [Test]
-        public void AWrongArchitectureIsTold()
+        public void ALibraryForAnotherProcessorIsTold()
         {
             using (var copy = new ProgramCopy())
             {
-                bool isArm = RuntimeInformation.ProcessArchitecture == Architecture.Arm64;
                 byte[] library = File.ReadAllBytes(Library.Path);
-                library[18] = (byte)(isArm ? 62 : 183);
+                library[18] ^= 0xff; // ELF's number of the processor.
                 string other = Path.Combine(copy.Directory, "other.so");
                 File.WriteAllBytes(other, library);
-                string expected = $"is a library for {(isArm ? "X64, and this process is Arm64" : "Arm64, and this process is X64")}";
-                ChildProcess chosen = ChildProcess.Run("load", other, copy.Program);
-                Assert.Contains("BadImageFormatException: ", chosen.Output);
-                Assert.Contains(expected, chosen.Output);
-                File.Move(other, Path.Combine(copy.Directory, "libapivideo.so"));
-                Assert.Contains(expected, ChildProcess.Run("load", null, copy.Program).Output);
+                string platform = $"It must be a library for this platform ({PackageFolder(null)}).";
+                Assert.Contains($"DllNotFoundException: '{other}' cannot be loaded. {platform}", ChildProcess.Run("load", other, copy.Program).Output);
+                string beside = Path.Combine(copy.Directory, "libapivideo.so");
+                File.Move(other, beside);
+                Assert.Contains($"DllNotFoundException: '{beside}' cannot be loaded. {platform}", ChildProcess.Run("load", null, copy.Program).Output);
             }
+        }
+
+        [Test]
+        public void APackagesFolderBesideThePluginIsUsed()
+        {
+            using (var copy = new ProgramCopy())
+            {
+                string folder = Path.Combine(copy.Directory, "plugin", "runtimes", PackageFolder(null), "native");
+                Directory.CreateDirectory(folder);
+                File.Copy(Library.Path, Path.Combine(folder, "libapivideo.so"));
+                string plugin = Path.Combine(copy.Directory, "plugin", "LibApiVideo.dll");
+                File.Copy(typeof(ApiVideoClient).Assembly.Location, plugin);
+                Assert.Equal("plugin Bearer", ChildProcess.Run($"plugin \"{plugin}\"", null, copy.Program).Output.Trim());
+            }
+        }
+
+        [Test]
+        public void APackagesFolderForMuslIsToldApart()
+        {
+            string maps = Path.GetTempFileName();
+            try
+            {
+                File.WriteAllText(maps, "7f0000000000-7f0000050000 r-xp 00000000 08:01 1234 /lib/ld-musl-x86_64.so.1\n");
+                Assert.Equal(PackageFolder(null).Replace("linux-", "linux-musl-"), PackageFolder(maps), "on musl");
+                File.WriteAllText(maps, "7f0000000000-7f0000050000 r-xp 00000000 08:01 1234 /lib/x86_64-linux-gnu/libc.so.6\n");
+                Assert.Equal(PackageFolder(null), PackageFolder(maps), "on glibc");
+                Assert.Equal(PackageFolder(null), PackageFolder("/no/such/file"), "where nothing can be told");
+            }
+            finally
+            {
+                File.Delete(maps);
+            }
+        }
+
+        /// <summary>The package's name for this platform, with this list of what is mapped into the process.</summary>
+        private static string PackageFolder(string? maps) =>
+            (string)typeof(ApiVideoClient).Assembly.GetType("LibApiVideo.Native.NativeLoader")!
+                .GetMethod("Platform", BindingFlags.Static | BindingFlags.NonPublic)!.Invoke(null, new object[] { maps ?? "/proc/self/maps" })!;
+
+        [Test]
+        public void TheAssemblyCanBeUnloadedInTheMiddleOfAnExchange()
+        {
+            Sandbox.Settings("{\"latency_ms\":1000}");
+            Assert.Equal("unloaded", ChildProcess.Run("unload", Library.Path).Output.Trim());
         }
 
         [Test]

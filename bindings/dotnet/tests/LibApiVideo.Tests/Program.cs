@@ -20,9 +20,9 @@ namespace LibApiVideo.Tests
 
         private static int Main(string[] arguments)
         {
-            if (arguments.Length == 2 && arguments[0] == "child")
+            if (arguments.Length >= 2 && arguments[0] == "child")
             {
-                return Child.Run(arguments[1]);
+                return Child.Run(arguments[1], arguments.Last());
             }
             MethodInfo[] tests = typeof(Program).Assembly.GetTypes().OrderBy(type => type.Name)
                 .SelectMany(type => type.GetMethods()).Where(method => method.GetCustomAttribute<TestAttribute>() != null)

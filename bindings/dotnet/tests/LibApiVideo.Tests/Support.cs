@@ -127,7 +127,7 @@ namespace LibApiVideo.Tests
             return new ApiVideoClient(key, options);
         }
 
-        private static string Control(HttpMethod method, string path, string? json = null)
+        internal static string Control(HttpMethod method, string path, string? json = null)
         {
             using (var request = new HttpRequestMessage(method, $"{Url}/_sandbox/{path}"))
             {
@@ -206,6 +206,16 @@ namespace LibApiVideo.Tests
                 return new ChildProcess { ExitCode = process.ExitCode, Output = output };
             }
         }
+    }
+
+    /// <summary>A stream that can be read once, as one from the network.</summary>
+    internal sealed class OnceStream : MemoryStream
+    {
+        internal OnceStream(byte[] bytes) : base(bytes)
+        {
+        }
+
+        public override bool CanSeek => false;
     }
 
     internal static class Library

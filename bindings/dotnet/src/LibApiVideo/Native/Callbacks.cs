@@ -4,8 +4,9 @@ using System.Runtime.InteropServices;
 namespace LibApiVideo.Native
 {
     /// <summary>
-    /// A client's log and state callbacks. The client holds this object; native code holds only weak handles to it, so that a callback which
-    /// uses its client does not keep a forgotten client alive. Each handle is freed when the native side says that it is done with it.
+    /// A client's log and state callbacks. The client holds this object. Native code reaches it by a
+    /// weak reference only, so that a callback which uses its client does not keep a forgotten client
+    /// alive.
     /// </summary>
     internal sealed class Callbacks
     {
@@ -29,9 +30,22 @@ namespace LibApiVideo.Native
         internal ApiVideoStatus SetStateChanged(ConfigHandle config, out ErrorHandle error) =>
             NativeMethods.apivideo_config_set_on_state(config, s_stateChanged, NewHandle(), s_release, out error);
 
-        private IntPtr NewHandle() => GCHandle.ToIntPtr(GCHandle.Alloc(this, GCHandleType.Weak));
+        private IntPtr NewHandle() => GCHandle.ToIntPtr(GCHandle.Alloc(new Registration(this)));
 
-        private static Callbacks? Find(IntPtr userData) => GCHandle.FromIntPtr(userData).Target as Callbacks;
+        private static Callbacks? Find(IntPtr userData) => (GCHandle.FromIntPtr(userData).Target as Registration)?.Callbacks;
+
+        /// <summary>
+        /// What native code holds, by a strong handle, until it says that it is done. So this assembly
+        /// stays loaded as long as native code may call.
+        /// </summary>
+        private sealed class Registration
+        {
+            private readonly WeakReference<Callbacks> _callbacks;
+
+            internal Registration(Callbacks callbacks) => _callbacks = new WeakReference<Callbacks>(callbacks);
+
+            internal Callbacks? Callbacks => _callbacks.TryGetTarget(out Callbacks? callbacks) ? callbacks : null;
+        }
 
         [MonoPInvokeCallback(typeof(NativeMethods.apivideo_log_callback))]
         private static void OnLog(int level, IntPtr message, IntPtr userData)
@@ -60,6 +74,10 @@ namespace LibApiVideo.Native
         }
 
         [MonoPInvokeCallback(typeof(NativeMethods.apivideo_release_callback))]
-        private static void OnRelease(IntPtr userData) => GCHandle.FromIntPtr(userData).Free();
+        private static void OnRelease(IntPtr userData)
+        {
+            Unloading.KeepLoadedForAMoment();
+            GCHandle.FromIntPtr(userData).Free();
+        }
     }
 }

@@ -1,18 +1,23 @@
 using System;
 using System.ComponentModel;
+using System.Diagnostics.CodeAnalysis;
 using System.IO;
+using System.Linq;
 using System.Reflection;
 using System.Runtime.InteropServices;
 
 namespace LibApiVideo.Native
 {
     /// <summary>
-    /// Sees to it that the native library is there and fits, before anything else is called, and says in words what is wrong if not.
-    /// Where it is looked for is the runtime's business, unless LIBAPIVIDEO_PATH names a file.
+    /// Makes sure that the native library is there and fits, before anything else is called. If not, it
+    /// says in words what is wrong.
     /// </summary>
     internal static class NativeLoader
     {
         internal const string PathVariable = "LIBAPIVIDEO_PATH";
+
+        /// <summary>Linux: what is mapped into this process.</summary>
+        private const string MapsFile = "/proc/self/maps";
 
         private static readonly object s_gate = new object();
         private static volatile bool s_ready;
@@ -31,22 +36,18 @@ namespace LibApiVideo.Native
                 {
                     return;
                 }
-                string? path = Environment.GetEnvironmentVariable(PathVariable);
-                if (string.IsNullOrEmpty(path))
+                string? file = Named() ?? FindBesideAssembly();
+                if (file != null)
                 {
-                    CheckAbi(FindBesideAssembly());
+                    Choose(file);
                 }
-                else
-                {
-                    Choose(Path.GetFullPath(path));
-                    CheckAbi(path);
-                }
+                CheckAbi(file);
                 s_ready = true;
             }
         }
 
-        /// <param name="path">The file that is meant, as far as it is known.</param>
-        private static void CheckAbi(string? path)
+        /// <param name="file">The file that was chosen; null if that was left to the runtime.</param>
+        private static void CheckAbi(string? file)
         {
             uint abi;
             string version;
@@ -61,7 +62,7 @@ namespace LibApiVideo.Native
             }
             catch (Exception e) when (e is DllNotFoundException || e is BadImageFormatException)
             {
-                throw Explain(path, e);
+                throw Explain(file, e);
             }
             if (abi != NativeMethods.AbiVersion)
             {
@@ -71,46 +72,131 @@ namespace LibApiVideo.Native
             }
         }
 
-        // --- LIBAPIVIDEO_PATH ---
+        // --- Which file ---
 
-        /// <summary>Has every function taken from this file. netstandard2.0 has no way for that, each runtime has its own.</summary>
-        private static void Choose(string path)
+        /// <summary>The file that LIBAPIVIDEO_PATH names; null if it is not set.</summary>
+        private static string? Named()
         {
-            if (!File.Exists(path))
+            string? path = Environment.GetEnvironmentVariable(PathVariable);
+            if (string.IsNullOrEmpty(path))
             {
-                throw new DllNotFoundException($"{PathVariable} names '{path}', and there is no such file.");
+                return null;
             }
-            try
+            string file = Path.GetFullPath(path);
+            return File.Exists(file) ? file : throw new DllNotFoundException($"{PathVariable} names '{path}', and there is no such file.");
+        }
+
+        /// <summary>
+        /// The file beside this assembly or the program, or in a package's folder there. A program that
+        /// loads this assembly as a plugin knows nothing of either. If there is none, the runtime looks
+        /// in its own places.
+        /// </summary>
+        private static string? FindBesideAssembly()
+        {
+            string package = Path.Combine("runtimes", Platform(MapsFile), "native");
+            return new[] { AssemblyDirectory, AppContext.BaseDirectory }
+                .SelectMany(directory => new[] { Path.Combine(directory, FileName), Path.Combine(directory, package, FileName) })
+                .FirstOrDefault(File.Exists);
+        }
+
+        private static string AssemblyDirectory
+        {
+#if NETCOREAPP
+            [UnconditionalSuppressMessage("SingleFile", "IL3000", Justification = "The location is empty in a single file: then the program's folder is used.")]
+#endif
+            get
             {
-                if (Type.GetType("System.Runtime.InteropServices.NativeLibrary, System.Runtime.InteropServices") is Type modern)
-                {
-                    ChooseOnCore(modern, path);
-                }
-                else if (Type.GetType("Mono.Runtime") != null)
-                {
-                    mono_dllmap_insert(IntPtr.Zero, Utf8.Encode(NativeMethods.Library, "library"), null, Utf8.Encode(path, PathVariable), null);
-                }
-                else if (Environment.OSVersion.Platform == PlatformID.Win32NT)
-                {
-                    ChooseOnFramework(path);
-                }
-                else
-                {
-                    throw new PlatformNotSupportedException($"{PathVariable} needs .NET Core 3.0 or newer, .NET Framework or Mono.");
-                }
-            }
-            catch (Exception e) when (e is DllNotFoundException || e is BadImageFormatException)
-            {
-                throw Explain(path, e);
+                string assembly = typeof(NativeLoader).Assembly.Location;
+                return assembly.Length == 0 ? AppContext.BaseDirectory : Path.GetDirectoryName(assembly)!;
             }
         }
 
-        /// <summary>.NET Core 3.0 and newer: NativeLibrary.Load and NativeLibrary.SetDllImportResolver.</summary>
-        private static void ChooseOnCore(Type nativeLibrary, string path)
+        private static string FileName =>
+            RuntimeInformation.IsOSPlatform(OSPlatform.Windows) ? "apivideo.dll"
+            : RuntimeInformation.IsOSPlatform(OSPlatform.OSX) ? "libapivideo.dylib"
+            : "libapivideo.so";
+
+        /// <summary>The runtime identifier that a package's folder is named after.</summary>
+        /// <param name="maps">As <see cref="MapsFile"/>.</param>
+        private static string Platform(string maps) =>
+            (RuntimeInformation.IsOSPlatform(OSPlatform.Windows) ? "win-"
+            : RuntimeInformation.IsOSPlatform(OSPlatform.OSX) ? "osx-"
+            : UsesMusl(maps) ? "linux-musl-"
+            : "linux-") + RuntimeInformation.ProcessArchitecture.ToString().ToLowerInvariant();
+
+        /// <summary>
+        /// Tells whether this process runs on musl, as on Alpine Linux. A library for glibc does not
+        /// load there. That musl is installed says nothing: a glibc system may have it too.
+        /// </summary>
+        private static bool UsesMusl(string maps)
         {
             try
             {
-                s_chosen = (IntPtr)nativeLibrary.GetMethod("Load", new[] { typeof(string) }).Invoke(null, new object[] { path });
+                return File.ReadLines(maps).Any(line => line.IndexOf("/ld-musl-", StringComparison.Ordinal) >= 0);
+            }
+            catch (Exception e) when (e is IOException || e is UnauthorizedAccessException)
+            {
+                return false;
+            }
+        }
+
+        // --- Taking that file ---
+
+        /// <summary>Takes every function from this file.</summary>
+        private static void Choose(string file)
+        {
+            try
+            {
+                Load(file);
+            }
+            catch (Exception e) when (e is DllNotFoundException || e is BadImageFormatException)
+            {
+                throw Explain(file, e);
+            }
+        }
+
+#if NETCOREAPP
+        private static void Load(string file)
+        {
+            s_chosen = NativeLibrary.Load(file);
+            if (!s_resolverIsSet)
+            {
+                NativeLibrary.SetDllImportResolver(
+                    typeof(NativeLoader).Assembly, (name, _, __) => name == NativeMethods.Library ? s_chosen : IntPtr.Zero);
+                s_resolverIsSet = true;
+            }
+        }
+#else
+        /// <summary>netstandard2.0 has no way to choose a file. Each runtime has its own.</summary>
+        private static void Load(string file)
+        {
+            if (Type.GetType("System.Runtime.InteropServices.NativeLibrary, System.Runtime.InteropServices") is Type modern)
+            {
+                LoadOnCore(modern, file);
+            }
+            else if (Type.GetType("Mono.Runtime") != null)
+            {
+                mono_dllmap_insert(IntPtr.Zero, Utf8.Encode(NativeMethods.Library, "library"), null, Utf8.Encode(file, "path"), null);
+            }
+            else if (RuntimeInformation.IsOSPlatform(OSPlatform.Windows))
+            {
+                LoadOnFramework(file);
+            }
+            else if (Named() != null)
+            {
+                throw new PlatformNotSupportedException($"{PathVariable} needs .NET Core 3.0 or newer, .NET Framework or Mono.");
+            }
+        }
+
+        /// <summary>
+        /// .NET Core 3.0 and newer: NativeLibrary.Load and NativeLibrary.SetDllImportResolver. A program
+        /// that is trimmed has the assembly for .NET 8, which calls them without reflection.
+        /// </summary>
+        private static void LoadOnCore(Type nativeLibrary, string file)
+        {
+            try
+            {
+                s_chosen = (IntPtr)nativeLibrary.GetMethod("Load", new[] { typeof(string) }).Invoke(null, new object[] { file });
                 if (s_resolverIsSet)
                 {
                     return;
@@ -128,10 +214,10 @@ namespace LibApiVideo.Native
         }
 
         /// <summary>.NET Framework: Windows gives a module that is loaded already to whoever asks for its name.</summary>
-        private static void ChooseOnFramework(string path)
+        private static void LoadOnFramework(string file)
         {
             const uint searchBesideIt = 0x8;
-            if (LoadLibraryExW(path, IntPtr.Zero, searchBesideIt) == IntPtr.Zero)
+            if (LoadLibraryExW(file, IntPtr.Zero, searchBesideIt) == IntPtr.Zero)
             {
                 throw new DllNotFoundException(new Win32Exception(Marshal.GetLastWin32Error()).Message);
             }
@@ -144,92 +230,16 @@ namespace LibApiVideo.Native
         /// <summary>Mono: an entry of its map of library names, as a configuration file would make it.</summary>
         [DllImport("__Internal", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         private static extern void mono_dllmap_insert(IntPtr assembly, byte[] library, byte[]? function, byte[] targetLibrary, byte[]? targetFunction);
+#endif
 
         // --- What is wrong ---
 
         private static string Hint =>
-            $"Reference the LibApiVideo package with a library for this platform ({Platform}), put {FileName} beside the program, " +
+            $"Reference the LibApiVideo package with a library for this platform ({Platform(MapsFile)}), put {FileName} beside the program, " +
             $"or set {PathVariable} to the file.";
 
-        private static Exception Explain(string? path, Exception cause)
-        {
-            if (path == null)
-            {
-                return new DllNotFoundException($"The native library {FileName} was not found. {Hint}", cause);
-            }
-            Architecture here = RuntimeInformation.ProcessArchitecture;
-            if (ReadArchitecture(path) is Architecture there && there != here)
-            {
-                return new BadImageFormatException(
-                    $"'{path}' is a library for {there}, and this process is {here}. Use the one for {Platform}.", path, cause);
-            }
-            return new DllNotFoundException($"'{path}' cannot be loaded: {cause.Message}", cause);
-        }
-
-        /// <summary>The file that the runtime will find, where that is easily told.</summary>
-        private static string? FindBesideAssembly()
-        {
-            string assembly = typeof(NativeLoader).Assembly.Location;
-            foreach (string? directory in new[] { assembly.Length == 0 ? null : Path.GetDirectoryName(assembly), AppContext.BaseDirectory })
-            {
-                foreach (string below in new[] { "", Path.Combine("runtimes", Platform, "native") })
-                {
-                    string file = Path.Combine(directory ?? "", below, FileName);
-                    if (File.Exists(file))
-                    {
-                        return file;
-                    }
-                }
-            }
-            return null;
-        }
-
-        private static string FileName =>
-            RuntimeInformation.IsOSPlatform(OSPlatform.Windows) ? "apivideo.dll"
-            : RuntimeInformation.IsOSPlatform(OSPlatform.OSX) ? "libapivideo.dylib"
-            : "libapivideo.so";
-
-        /// <summary>The runtime identifier that a package's folder is named after.</summary>
-        private static string Platform =>
-            (RuntimeInformation.IsOSPlatform(OSPlatform.Windows) ? "win-"
-            : RuntimeInformation.IsOSPlatform(OSPlatform.OSX) ? "osx-"
-            : "linux-") + RuntimeInformation.ProcessArchitecture.ToString().ToLowerInvariant();
-
-        /// <summary>What an ELF, PE or Mach-O file was built for; null if that cannot be told.</summary>
-        private static Architecture? ReadArchitecture(string path)
-        {
-            var head = new byte[4096];
-            try
-            {
-                using (FileStream file = File.OpenRead(path))
-                {
-                    file.Read(head, 0, head.Length);
-                }
-            }
-            catch (Exception e) when (e is IOException || e is UnauthorizedAccessException)
-            {
-                return null;
-            }
-            switch (BitConverter.ToUInt32(head, 0))
-            {
-                case 0x464c457f: // ELF
-                    return Known(BitConverter.ToUInt16(head, 18), x86: 3, x64: 62, arm: 40, arm64: 183);
-                case 0xfeedfacf: // Mach-O
-                    return Known(BitConverter.ToInt32(head, 4), x86: 7, x64: 0x01000007, arm: 12, arm64: 0x0100000c);
-                case uint start when (start & 0xffff) == 0x5a4d: // PE
-                    int header = BitConverter.ToInt32(head, 0x3c);
-                    return header < 0 || header > head.Length - 6 ? null
-                        : Known(BitConverter.ToUInt16(head, header + 4), x86: 0x14c, x64: 0x8664, arm: 0x1c4, arm64: 0xaa64);
-                default:
-                    return null;
-            }
-        }
-
-        private static Architecture? Known(int number, int x86, int x64, int arm, int arm64) =>
-            number == x86 ? Architecture.X86
-            : number == x64 ? Architecture.X64
-            : number == arm ? Architecture.Arm
-            : number == arm64 ? Architecture.Arm64
-            : (Architecture?)null;
+        private static DllNotFoundException Explain(string? file, Exception cause) => new DllNotFoundException(
+            file is null ? $"The native library {FileName} was not found. {Hint}"
+            : $"'{file}' cannot be loaded. It must be a library for this platform ({Platform(MapsFile)}). {cause.Message}", cause);
     }
 }

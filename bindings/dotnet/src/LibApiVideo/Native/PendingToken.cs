@@ -28,10 +28,22 @@ namespace LibApiVideo.Native
 
         internal static Task<Token> Start(ApiVideoClient client, OperationHandle operation, CancellationToken closing, CancellationToken cancellation)
         {
+            ApiVideoStatus status = NativeMethods.apivideo_operation_wait(operation, 0, out TokenHandle token, out ErrorHandle error);
+            if (status != ApiVideoStatus.Pending)
+            {
+                operation.Dispose();
+                return status == ApiVideoStatus.Ok ? System.Threading.Tasks.Task.FromResult(client.Adopt(token)) : System.Threading.Tasks.Task.FromException<Token>(ApiVideoException.From(status, error));
+            }
+            error.Dispose();
+            return Wait(client, operation, closing, cancellation);
+        }
+
+        private static Task<Token> Wait(ApiVideoClient client, OperationHandle operation, CancellationToken closing, CancellationToken cancellation)
+        {
             var pending = new PendingToken(client, operation);
             pending._cancellation = cancellation.Register(() => pending.Abandon(() => pending.TrySetCanceled(cancellation)));
             pending._closing = closing.Register(() => pending.Abandon(() => pending.TrySetException(ApiVideoClient.Disposed())));
-            // Freed by the callback, which comes exactly once: now, if the operation is complete already.
+            // Freed by the callback, which comes exactly once: now, if the operation is complete by now.
             GCHandle self = GCHandle.Alloc(pending);
             ApiVideoStatus status = NativeMethods.apivideo_operation_on_complete(operation, s_completed, GCHandle.ToIntPtr(self), out ErrorHandle error);
             if (status != ApiVideoStatus.Ok)
@@ -61,7 +73,8 @@ namespace LibApiVideo.Native
         private static void OnCompleted(IntPtr userData)
         {
             GCHandle self = GCHandle.FromIntPtr(userData);
-            var pending = (PendingToken)self.Target;
+            var pending = (PendingToken)self.Target!;
+            Unloading.KeepLoadedForAMoment();
             self.Free();
             try
             {
