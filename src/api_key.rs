@@ -38,10 +38,6 @@ fn problem(key: &str) -> Option<&'static str> {
         "has a name and `=` before it; give what follows alone"
     } else if has_scheme(key) {
         "has a word such as `Bearer` before it; give the key alone"
-    } else if key.contains(char::is_whitespace) {
-        "has white space in it"
-    } else if !key.is_ascii() {
-        "has a character in it that is not ASCII, such as a dash or a letter that only looks right"
     } else {
         return None;
     };
@@ -93,6 +89,8 @@ mod tests {
             "a_b-c.d~e+f/g==",
             "k\"e'y",
             "a$b%c<d>",
+            "two words",
+            "clé-鍵-🔑",
             longest.as_str(),
         ] {
             assert_eq!(checked_api_key(key).unwrap(), key);
@@ -109,7 +107,6 @@ mod tests {
         for key in [" a", "a ", "a\u{a0}", "\u{3000}a"] {
             is_refused(key, "begins or ends with white space");
         }
-        is_refused("a b", "white space in it");
     }
 
     #[test]
@@ -133,8 +130,6 @@ mod tests {
             (around("APIVIDEO_API_KEY = ", ""), "a name and `=`"),
             (around("export KEY=", "=="), "a name and `=`"),
             (around("K=", "\""), "a quote"),
-            (around("Xk3y–", ""), "not ASCII"),
-            (around("", "é"), "not ASCII"),
         ] {
             is_refused(&key, reason);
         }

@@ -28,11 +28,11 @@ handle!(apivideo_client = BoxHandle of Client);
 /// Makes a client. Sends no request: the client gets its first token when a caller first asks for
 /// one.
 ///
-/// `api_key`: the key alone, which is copied: 1 to 4,096 characters of visible ASCII. It is
-/// refused, with the reason, if something came along with it: quotes, a byte order mark, `Bearer `,
-/// `NAME=`, or a variable that nothing replaced. `config`: the settings, which are copied; NULL
-/// means the defaults. `client_out`: receives the client. Free it with apivideo_client_free().
-/// `error_out`: may be NULL. Any thread may call this.
+/// `api_key`: the key alone, which is copied: 1 to 4,096 bytes, no control characters, no white
+/// space at either end. It is refused, with the reason, if something came along with it: quotes, a
+/// byte order mark, `Bearer `, `NAME=`, or a variable that nothing replaced. `config`: the
+/// settings, which are copied; NULL means the defaults. `client_out`: receives the client. Free it
+/// with apivideo_client_free(). `error_out`: may be NULL. Any thread may call this.
 ///
 /// The environment's proxy and certificate settings are read now and never again, see
 /// apivideo_config_set_proxy() and apivideo_config_set_ca_file(). No other thread may change the
