@@ -7,7 +7,11 @@ CARGO      = cargo
 CARGOFLAGS = --locked
 CFLAGS     = -O2 -g
 INSTALL    = install
-STRIP      = strip
+# For another processor: CROSS=aarch64-linux-gnu-. With STRIP=: all symbols stay.
+CROSS      =
+LD         = $(CROSS)ld
+OBJCOPY    = $(CROSS)objcopy
+STRIP      = $(CROSS)strip
 # Another system to build for, and where to build: nothing is written elsewhere.
 TARGET     = $(CARGO_BUILD_TARGET)
 CARGO_TARGET_DIR ?= target
@@ -24,14 +28,19 @@ names  = libapivideo.$(VERSION).dylib libapivideo.$(SOVERSION).dylib libapivideo
 native = -framework Security -framework CoreFoundation -liconv -lSystem -lc -lm
 strip_shared = -x
 strip_static = -S
+one_object   = $(LD) -r -exported_symbol '_apivideo_*' -force_load $(1) -o $(2)
 by_nobody = --uid 0 --gid 0
 else
 built  = libapivideo.so
 names  = libapivideo.so.$(VERSION) libapivideo.so.$(SOVERSION) libapivideo.so
 # As printed by: cargo rustc --release --lib --crate-type staticlib -- --print native-static-libs
-native = -lgcc_s -lutil -lrt -lpthread -lm -ldl -lc
+# But for -lgcc_s: the compiler adds that, or -lgcc_eh for a fully static program.
+native = -lutil -lrt -lpthread -lm -ldl -lc
 strip_shared = --strip-unneeded
 strip_static = --strip-debug
+# Without the bitcode of Rust's std, which is of no use in one object, and which LLVM's tools refuse there.
+one_object   = $(LD) -r --whole-archive $(1) -o $(2) && \
+	$(OBJCOPY) --wildcard --keep-global-symbol='apivideo_*' --remove-section=.llvmbc --remove-section=.llvmcmd $(2)
 by_nobody = --sort=name --owner=0 --group=0 --numeric-owner
 endif
 real    = $(word 1,$(names))
@@ -51,19 +60,42 @@ rust:
 	[ "$$oldest" = $(RUST) ] || { echo "error: libapivideo needs Rust $(RUST) or later, and here is $${here:-none}." \
 		"https://rustup.rs installs it; where rustup is, so does: rustup update stable" >&2; exit 1; }
 
+# Without this, musl's target makes no shared libraries.
+ifneq ($(findstring musl,$(or $(TARGET),$(shell rustc -vV 2> /dev/null | sed -n 's/^host: //p'))),)
+export RUSTFLAGS += -C target-feature=-crt-static
+endif
+
+# Root, and who has no cargo, installs what was built before, and compiles nothing.
+other_goals = $(filter-out install,$(or $(MAKECMDGOALS),all))
+can_build  := $(and $(shell command -v $(CARGO) 2> /dev/null),$(or $(other_goals),$(filter-out 0,$(shell id -u))))
+
 # Cargo knows best what is to be done. What it leaves as it was is not staged again. Without the rlib, which a Rust program builds for
 # itself, the linker leaves out more: 0.3 MB.
+ifdef can_build
 $(release)/$(built): rust FORCE
-	$(CARGO) rustc $(flags) --lib --crate-type cdylib,staticlib
+	sh reproducible.sh $(CARGO) rustc $(flags) --lib --crate-type cdylib,staticlib
+else
+$(release)/$(built): FORCE
+	@test -f $@ || { echo 'Nothing is built yet: run make first, not as root.' >&2; exit 1; }
+endif
 $(release)/libapivideo.a: $(release)/$(built) ;
 
-$(stage)/lib/$(real): $(release)/$(built)
+# What is staged depends on this too.
+$(stage)/how: FORCE
 	@mkdir -p $(@D)
-	$(STRIP) $(strip_shared) -o $@ $<
+	@echo '$(STRIP)' | cmp -s - $@ || echo '$(STRIP)' > $@
+
+$(stage)/lib/$(real): $(release)/$(built) $(stage)/how
+	@mkdir -p $(@D)
+	cp $< $@
+	$(if $(STRIP),$(STRIP) $(strip_shared) $@)
 	cd $(@D) && ln -sf $(real) $(soname) && ln -sf $(soname) $(built)
-$(stage)/lib/libapivideo.a: $(release)/libapivideo.a
+# One object, in which nothing is global but apivideo_*: a program may have other parts in Rust.
+$(stage)/lib/libapivideo.a: $(release)/libapivideo.a $(stage)/how
 	@mkdir -p $(@D)
-	$(STRIP) $(strip_static) -o $@ $<
+	$(call one_object,$<,$(stage)/apivideo.o)
+	$(if $(STRIP),$(STRIP) $(strip_static) $(stage)/apivideo.o)
+	rm -f $@ && $(CROSS)ar rc $@ $(stage)/apivideo.o && rm $(stage)/apivideo.o
 
 demo: all ## A quarter of a minute in the life of a token, against a local api.video
 	$(if $(APIVIDEO_API_KEY),,$(CARGO) build $(flags) -p apivideo-sandbox)
@@ -124,20 +156,13 @@ bench-save: ## The same, kept in benches/results.json and benches/README.md
 header: ## Writes include/apivideo.h anew from src/capi
 	APIVIDEO_WRITE_HEADER=1 $(CARGO) test $(CARGOFLAGS) --test header
 
-# The way from libdir up to PREFIX, which lets the installed tree be moved; PREFIX itself if libdir is not below it.
-below   = $(patsubst $(PREFIX)/%,%,$(libdir))
-root    = $(if $(filter $(libdir),$(below)),$(PREFIX),$${here}/$(subst $() ,/,$(patsubst %,..,$(subst /, ,$(below)))))
-fill    = sed -e 's|@VERSION@|$(VERSION)|' -e 's|@SOVERSION@|$(SOVERSION)|' -e 's|@ROOT@|$(root)|' \
-	-e 's|@LIBDIR@|$(patsubst $(PREFIX)/%,$${prefix}/%,$(libdir))|' \
-	-e 's|@INCLUDEDIR@|$(patsubst $(PREFIX)/%,$${prefix}/%,$(includedir))|' \
-	-e 's|@REAL@|$(real)|' -e 's|@SONAME@|$(soname)|' -e 's|@NATIVE@|$(native)|'
+fill    = PREFIX='$(PREFIX)' libdir='$(libdir)' includedir='$(includedir)' VERSION=$(VERSION) SOVERSION=$(SOVERSION) \
+	REAL=$(real) SONAME=$(soname) NATIVE='$(native)' sh cmake/fill.sh
 headers = $(notdir $(wildcard include/*.h include/*.hpp))
 lib     = $(DESTDIR)$(libdir)
 inc     = $(DESTDIR)$(includedir)
 
-# Under sudo there is often no cargo; then what is built is installed.
-install: $(if $(shell command -v $(CARGO) 2> /dev/null),all) ## Installs to PREFIX, below DESTDIR; also libdir=, includedir=
-	@test -f $(stage)/lib/libapivideo.a || { echo 'Nothing is built yet: run make first.' >&2; exit 1; }
+install: all ## Installs to PREFIX, below DESTDIR; also libdir=, includedir=
 	$(INSTALL) -d '$(lib)/pkgconfig' '$(lib)/cmake/apivideo' '$(inc)'
 	$(INSTALL) -m 755 $(stage)/lib/$(real) '$(lib)'
 	cd '$(lib)' && ln -sf $(real) $(soname) && ln -sf $(soname) $(built)
@@ -147,6 +172,7 @@ install: $(if $(shell command -v $(CARGO) 2> /dev/null),all) ## Installs to PREF
 	@$(fill) cmake/apivideoConfig.cmake.in > '$(lib)/cmake/apivideo/apivideoConfig.cmake'
 	@$(fill) cmake/apivideoConfigVersion.cmake.in > '$(lib)/cmake/apivideo/apivideoConfigVersion.cmake'
 	chmod 644 '$(lib)/pkgconfig/apivideo.pc' '$(lib)/cmake/apivideo/'*
+	$(if $(DESTDIR),,@sh cmake/ldconfig.sh '$(libdir)' $(soname))
 
 uninstall: ## Removes what install put there, given the same variables
 	rm -f $(patsubst %,'$(lib)/%',$(names) libapivideo.a pkgconfig/apivideo.pc) $(headers:%='$(inc)/%')

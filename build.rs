@@ -2,15 +2,9 @@
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rerun-if-changed=Cargo.toml");
     let os = std::env::var("CARGO_CFG_TARGET_OS").unwrap_or_default();
-    let major = env!("CARGO_PKG_VERSION_MAJOR");
-    let minor = env!("CARGO_PKG_VERSION_MINOR");
-    // Before 1.0 a minor release may change the ABI, so it is part of the name.
-    let soversion = if major == "0" {
-        format!("0.{minor}")
-    } else {
-        major.to_owned()
-    };
+    let soversion = soversion();
     match os.as_str() {
         "linux" | "android" | "freebsd" => {
             println!("cargo:rustc-cdylib-link-arg=-Wl,-soname,libapivideo.so.{soversion}");
@@ -23,4 +17,15 @@ fn main() {
         }
         _ => {}
     }
+}
+
+/// As much of the version as Cargo.toml says is part of the ABI's name.
+fn soversion() -> String {
+    let numbers = include_str!("Cargo.toml")
+        .lines()
+        .find_map(|line| line.strip_prefix("version_suffix_components = "))
+        .and_then(|count| count.parse().ok())
+        .unwrap_or(1);
+    let version: Vec<&str> = env!("CARGO_PKG_VERSION").split('.').take(numbers).collect();
+    version.join(".")
 }

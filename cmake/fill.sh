@@ -1,0 +1,19 @@
+#!/bin/sh
+# `make install`: fills in a template of pkg-config's or CMake's. Paths below PREFIX are written so that the installed tree can be moved.
+set -eu
+
+# The way from libdir up to PREFIX; PREFIX itself if libdir is not below it.
+case $libdir in
+    "$PREFIX"/*) root=\${here}/$(echo "${libdir#"$PREFIX"/}" | sed 's|[^/][^/]*|..|g') ;;
+    *) root=$PREFIX ;;
+esac
+
+below_prefix() {
+    case $1 in
+        "$PREFIX"/*) echo "\${prefix}/${1#"$PREFIX"/}" ;;
+        *) echo "$1" ;;
+    esac
+}
+
+sed -e "s|@VERSION@|$VERSION|" -e "s|@SOVERSION@|$SOVERSION|" -e "s|@REAL@|$REAL|" -e "s|@SONAME@|$SONAME|" -e "s|@NATIVE@|$NATIVE|" \
+    -e "s|@ROOT@|$root|" -e "s|@LIBDIR@|$(below_prefix "$libdir")|" -e "s|@INCLUDEDIR@|$(below_prefix "$includedir")|" "$1"
