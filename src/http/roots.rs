@@ -169,7 +169,7 @@ fn first_element(der: &[u8]) -> Option<&[u8]> {
     der.get(..start + length)
 }
 
-/// What `add` takes of the certificates.
+/// What can be used of the certificates.
 fn store<'a>(certificates: impl IntoIterator<Item = &'a CertificateDer<'static>>) -> RootCertStore {
     let mut store = RootCertStore::empty();
     store.add_parsable_certificates(certificates.into_iter().cloned());
