@@ -1,5 +1,5 @@
-//! The plain Rust peer: `Mutex<Arc<Token>>` and one look at the clock. `read_rs THREADS MILLISECONDS CORES` prints nanoseconds for one read on
-//! one core.
+//! The plain Rust peer: `Mutex<Arc<Token>>` and one look at the clock. `read_rs THREADS
+//! MILLISECONDS CORES` prints nanoseconds for one read on one core.
 
 use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -7,35 +7,55 @@
  * What holds for every function
  * -----------------------------
  *
- * Results. A function that can fail returns an apivideo_status, 0 (APIVIDEO_STATUS_OK) for success. The numbers are frozen.
- * What it makes goes to out-parameters, which are set to NULL on entry and so are NULL after a failure. A NULL out-parameter
- * that is not said to be optional is NULL_ARGUMENT, and nothing is done.
+ * Results. A function that can fail returns an apivideo_status; success is 0 (APIVIDEO_STATUS_OK).
+ * The numbers are frozen. Results go to out-parameters. Each is set to NULL on entry, so it is NULL
+ * after a failure. A NULL out-parameter fails with NULL_ARGUMENT unless its function says that it
+ * may be NULL, and nothing else is done.
  *
- * Errors. The last parameter, error_out, may be NULL; then nothing is allocated. Otherwise *error_out is NULL after a success,
- * and after a failure an apivideo_error that answers what comes next: status, message, HTTP status, api.video's problem, whether
- * and when to retry. Free it with apivideo_error_free(). There is no global or thread-local last error. INTERNAL can come from
- * every function: a bug was caught, and the library goes on working.
+ * Errors. The last parameter, error_out, may be NULL; then no error object is made. Otherwise
+ * *error_out is NULL after a success. After a failure it is an apivideo_error, which has the
+ * status, a message, the HTTP status, api.video's problem, and whether and when to retry. Free it
+ * with apivideo_error_free(). There is no global or thread-local last error. Any function may fail
+ * with INTERNAL: the library caught a bug of its own, and goes on working.
  *
- * Threads. A pointer to const means that any number of threads may make the call at once. The others, setters and _free, need the
- * object to themselves. There is no init function and no global setting.
+ * Threads. Where a function takes a pointer to const, any number of threads may call it at once.
+ * Setters and _free functions need their object to themselves. There is no init function and no
+ * global setting.
  *
- * Ownership. What a function hands out belongs to the caller, who frees it with the _free of its type. What goes in is copied or
- * only read during the call. _free(NULL) is fine. Any other pointer must be one that the library gave and that was not freed.
+ * Stacks. A call needs 64 KiB of stack. Where the system refuses a thread, a waiting call makes the
+ * exchange itself and needs 256 KiB. A callback on a thread of the library has at least 1 MiB.
  *
- * Strings. In: NUL-terminated UTF-8; NULL is NULL_ARGUMENT and anything else INVALID_UTF8. Out: NUL-terminated, never NULL, empty
- * where there is nothing, and alive as long as the object they were asked of.
+ * Cancellation. pthread_cancel() of a thread that is in a call is put off: the thread ends at its
+ * next cancellation point after the call. Its cancel type must be deferred, which is the default.
+ *
+ * Ownership. The caller owns what a function hands out, and frees it with its type's _free
+ * function. The library copies what it is given, or reads it only during the call. _free(NULL) is
+ * fine. Every other pointer must come from this library and must not be freed yet.
+ *
+ * Strings. In: UTF-8 with a NUL at the end. NULL fails with NULL_ARGUMENT, and malformed UTF-8 with
+ * INVALID_UTF8. Out: with a NUL at the end and never NULL. A text that does not exist is empty. It
+ * lives as long as the object that it comes from.
  *
  * Time. Durations are in milliseconds, as the names say. Every wait has an end.
  *
- * Processes. After fork() a child may go on using its clients and tokens: it keeps the access token and gets its own from then on.
- * Operations of the parent are CANCELLED in the child. A child between fork() and exec() need not call anything. The library makes
- * short-lived threads that block all signals, and one that lives as long as there is something to time: a client that is kept fresh, an
- * operation. It installs no handlers, and never delays exit. Counters begin anew in a child.
+ * Processes. After fork() a child may go on using its clients and tokens: it keeps the access
+ * token, and gets its own from then on. In the child the parent's operations are CANCELLED, and
+ * counters begin at 0. A child that will call exec() need not call anything. The library starts
+ * short-lived threads, which block all signals, and one thread that lives as long as there is
+ * something to time: an operation, or a client that is kept fresh. It installs no signal handlers
+ * and never delays exit.
  *
- * Secrets. Keys and tokens are wiped when they are freed, and are in no message and no line of the log.
+ * Descriptors. An exchange has a socket, which is closed at its end and by exec(). A program must
+ * not close descriptors that it does not own, as some daemons do, while the library is in use. An
+ * exchange that loses its socket fails or times out, and is made again. But if the program has
+ * opened something else under the same number, the library may read from it, write to it and close
+ * it.
  *
- * Memory. Where there is none left the process is aborted, as is usual for Rust. A client needs a few kilobytes, an exchange less than a
- * megabyte.
+ * Secrets. Keys and tokens are wiped when they are freed. No message and no line of the log
+ * contains one.
+ *
+ * Memory. If there is none left, the process is aborted, as is usual for Rust. A client needs a few
+ * kilobytes, and an exchange less than a megabyte.
  */
 
 
@@ -46,36 +66,31 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/** The version of the header, as text. */
+/** The version of this header, as text. */
 #define APIVIDEO_VERSION "0.1.0"
 
-
-/**
- * The version's first number.
- */
+/** The first number of the header's version. */
 #define APIVIDEO_VERSION_MAJOR 0
 
-/**
- * The version's second number. Before 1.0 another one may mean another ABI.
- */
+/** The second number of the header's version. Before 1.0, another one may mean another ABI. */
 #define APIVIDEO_VERSION_MINOR 1
 
-/**
- * The version's third number.
- */
+/** The third number of the header's version. */
 #define APIVIDEO_VERSION_PATCH 0
 
+
 /**
- * The ABI that the header describes. A library fits if `apivideo_abi_version()` gives the same number.
+ * The ABI that this header describes. A library fits if `apivideo_abi_version()` gives the same
+ * number.
  *
- * It grows when something that was there changes or goes; not when something is added.
+ * It grows when something changes or is removed. It stays when something is only added.
  */
 #define APIVIDEO_ABI_VERSION 1
 
 /**
  * The result of every call.
  *
- * The numbers are frozen: they never change and are never used again for another meaning.
+ * The numbers are frozen: a number never changes and never gets another meaning.
  */
 enum apivideo_status
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
@@ -83,15 +98,16 @@ enum apivideo_status
 #endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
  {
   /**
-   * It worked.
+   * The call succeeded.
    */
   APIVIDEO_STATUS_OK = 0,
   /**
-   * An argument or a setting is out of its documented range. The message names it. Do not retry.
+   * An argument or a setting is outside its documented range. The message names it. Do not
+   * retry.
    */
   APIVIDEO_STATUS_INVALID_ARGUMENT = 1,
   /**
-   * A pointer that must not be NULL is NULL. Do not retry.
+   * A pointer is NULL that must not be. Do not retry.
    */
   APIVIDEO_STATUS_NULL_ARGUMENT = 2,
   /**
@@ -99,12 +115,15 @@ enum apivideo_status
    */
   APIVIDEO_STATUS_INVALID_UTF8 = 3,
   /**
-   * api.video itself refused the API key: it is wrong, revoked, of the other environment, or its account is suspended.
-   * Check the key. Later calls try it again, after 30 seconds at first and 5 minutes at most: mending it on the server is enough.
+   * api.video itself refused the API key: it is wrong or revoked, it belongs to the other
+   * environment, or its account is suspended. Check the key. Later calls try it again, first
+   * after 30 seconds and then after 5 minutes at most, so it is enough to repair the key on the
+   * server.
    */
   APIVIDEO_STATUS_KEY_REJECTED = 4,
   /**
-   * `apivideo_refresh`: api.video refused the refresh token. Routine: any authentication with the same key retires it.
+   * `apivideo_refresh`: api.video refused the refresh token. This is routine, since any
+   * authentication with the same key makes it invalid.
    */
   APIVIDEO_STATUS_REFRESH_REJECTED = 5,
   /**
@@ -112,8 +131,9 @@ enum apivideo_status
    */
   APIVIDEO_STATUS_NO_REFRESH_TOKEN = 6,
   /**
-   * `apivideo_invalidate_token`: the API rejected a token that replaced a rejected one less than 60 seconds ago.
-   * Another token would not help: check the key's rights, and try again later.
+   * `apivideo_invalidate_token`: the API rejected a token that replaced a rejected one less than
+   * 60 seconds ago. Another token would not help. Check what the key may do, and try again
+   * later.
    */
   APIVIDEO_STATUS_TOKEN_REJECTED = 7,
   /**
@@ -125,20 +145,24 @@ enum apivideo_status
    */
   APIVIDEO_STATUS_SERVER_ERROR = 9,
   /**
-   * The reply is not one that api.video documents: malformed, too large, a redirect, a firewall's or a sign-in page.
-   * Check the base URL and what stands in between. Retry after the error's delay.
+   * The reply is not one that api.video documents: it is malformed, too large, a redirect, or
+   * the page of a firewall or a sign-in. Check the base URL and what stands in between. Retry
+   * after the error's delay.
    */
   APIVIDEO_STATUS_PROTOCOL_ERROR = 10,
   /**
-   * No connection, or it was lost: name resolution, connect, proxy, reset, a reply cut short. Retry after the error's delay.
+   * There was no connection, or it was lost: name resolution, connect, proxy, reset, a reply cut
+   * short. Retry after the error's delay.
    */
   APIVIDEO_STATUS_NETWORK_ERROR = 11,
   /**
-   * The TLS handshake failed: unknown CA, wrong host, expired certificate. Check the CA file, the host and the clock.
+   * The TLS handshake failed: unknown CA, wrong host, expired certificate. Check the CA file,
+   * the host and the clock.
    */
   APIVIDEO_STATUS_TLS_ERROR = 12,
   /**
-   * No answer in time: the attempt's or the caller's own wait is over. A shared exchange goes on.
+   * There was no answer in time: the limit of the exchange or the caller's own wait is over. An
+   * exchange that others share goes on.
    */
   APIVIDEO_STATUS_TIMEOUT = 13,
   /**
@@ -150,7 +174,7 @@ enum apivideo_status
    */
   APIVIDEO_STATUS_CANCELLED = 15,
   /**
-   * The client was freed while the call waited.
+   * The client was freed while the call was waiting.
    */
   APIVIDEO_STATUS_CLOSED = 16,
   /**
@@ -171,7 +195,7 @@ typedef int32_t apivideo_status;
 #endif // __cplusplus
 
 /**
- * What is counted, since the client was made or as it is now.
+ * What a client counts. "Now" marks a present value; all others count since the client was made.
  */
 enum apivideo_statistic
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
@@ -179,15 +203,15 @@ enum apivideo_statistic
 #endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
  {
   /**
-   * `POST /auth/api-key` requests made.
+   * Requests to `POST /auth/api-key`.
    */
   APIVIDEO_STATISTIC_AUTHENTICATE_REQUESTS = 0,
   /**
-   * `POST /auth/refresh` requests made.
+   * Requests to `POST /auth/refresh`.
    */
   APIVIDEO_STATISTIC_REFRESH_REQUESTS = 1,
   /**
-   * Tokens obtained.
+   * Tokens received.
    */
   APIVIDEO_STATISTIC_TOKENS_GRANTED = 2,
   /**
@@ -199,31 +223,31 @@ enum apivideo_statistic
    */
   APIVIDEO_STATISTIC_KEY_REJECTIONS = 4,
   /**
-   * Exchanges that failed otherwise.
+   * Exchanges that failed for any other reason.
    */
   APIVIDEO_STATISTIC_FAILURES = 5,
   /**
-   * Tokens withdrawn because the API rejected them.
+   * Tokens that the client withdrew because the API rejected them.
    */
   APIVIDEO_STATISTIC_INVALIDATIONS = 6,
   /**
-   * Callers whose wait ended without an answer.
+   * Callers that stopped waiting before there was an answer.
    */
   APIVIDEO_STATISTIC_TIMEOUTS = 7,
   /**
-   * Now: callers waiting.
+   * Now: callers that wait.
    */
   APIVIDEO_STATISTIC_WAITERS = 8,
   /**
-   * Now: failed tries since the last token.
+   * Now: exchanges that have failed since the last token.
    */
   APIVIDEO_STATISTIC_CONSECUTIVE_FAILURES = 9,
   /**
-   * Now: milliseconds to the next try, while tries fail.
+   * Now: milliseconds until the next try, while exchanges fail; else 0.
    */
   APIVIDEO_STATISTIC_RETRY_IN_MS = 10,
   /**
-   * Now: 1 while an exchange is made, else 0.
+   * Now: 1 while an exchange is under way, else 0.
    */
   APIVIDEO_STATISTIC_EXCHANGES_IN_FLIGHT = 11,
 };
@@ -339,55 +363,60 @@ typedef int32_t apivideo_token_state;
 #endif // __cplusplus
 
 /**
- * Keeps one API key's token. Any number of threads may use one client at once.
+ * Holds one API key and keeps a valid token for it. Any number of threads may use one client at
+ * once. It belongs to the caller, who frees it.
  */
 typedef struct apivideo_client apivideo_client;
 
 /**
- * Settings for a client. One thread at a time may use it. Belongs to the caller, who frees it; clients keep a copy.
+ * Settings for a client. Only one thread at a time may use them. They belong to the caller, who
+ * frees them. Each client keeps a copy.
  */
 typedef struct apivideo_config apivideo_config;
 
 /**
- * Why a call failed. Belongs to the caller, who frees it. Any thread may read it.
+ * Why a call failed. It belongs to the caller, who frees it. Any thread may read it.
  */
 typedef struct apivideo_error apivideo_error;
 
 /**
- * A call under way. Any thread may use it; it belongs to the caller, who frees it.
+ * A call under way. Any thread may use it. It belongs to the caller, who frees it.
  */
 typedef struct apivideo_operation apivideo_operation;
 
 /**
- * A client's counters at one moment. Any thread may read it. Belongs to the caller, who frees it.
+ * A client's counters at one moment. Any thread may read them. The snapshot belongs to the caller,
+ * who frees it.
  */
 typedef struct apivideo_statistics apivideo_statistics;
 
 /**
- * An immutable snapshot of a token. Any thread may read it; a renewal does not change it; it may outlive its client.
- * Each pointer is one reference, and whoever got it frees it.
+ * An immutable snapshot of a token. Any thread may read it. A renewal does not change it, and it
+ * may outlive its client. Each pointer is one reference, which its owner frees.
  */
 typedef struct apivideo_token apivideo_token;
 
 /**
- * Called with each line of the log: its level, its text, and the program's own pointer. The text is valid during the call.
- * Must not throw or jump out.
+ * Receives one line of the log: its level, its text, and the program's own pointer. The text is
+ * valid during the call. Must not throw or jump out.
  */
 typedef void (*apivideo_log_callback)(int32_t level, const char *message, void *user_data);
 
 /**
- * Called once with a callback's user data when the library will not use it any more. Must not throw or jump out.
+ * Receives a callback's user data once, when the library will not use it any more. Must not throw
+ * or jump out.
  */
 typedef void (*apivideo_release_callback)(void *user_data);
 
 /**
- * Called when the token's state has changed: one of `apivideo_token_state`, and the program's own pointer. Must not throw or
- * jump out.
+ * Receives the token's new state, one of `apivideo_token_state`, and the program's own pointer.
+ * Must not throw or jump out.
  */
 typedef void (*apivideo_state_callback)(int32_t state, void *user_data);
 
 /**
- * Called once when an operation is complete. Must not throw or jump out.
+ * Learns that an operation is complete, and receives the program's own pointer. Called once. Must
+ * not throw or jump out.
  */
 typedef void (*apivideo_completion_callback)(void *user_data);
 
@@ -396,14 +425,19 @@ extern "C" {
 #endif // __cplusplus
 
 /**
- * Makes a client. No request is sent: the first token is got when it is first asked for.
+ * Makes a client. Sends no request: the client gets its first token when a caller first asks for
+ * one.
  *
- * `api_key`: the key alone, copied; 1 to 4,096 characters of visible ASCII. What came along with it is named
- * and refused: quotes, a byte order mark, `Bearer `, `NAME=`, a variable that nothing replaced.
- * `config`: copied; NULL for the defaults. `client_out`: the client, to be freed with apivideo_client_free().
- * `error_out`: may be NULL.
+ * `api_key`: the key alone, which is copied: 1 to 4,096 characters of visible ASCII. It is
+ * refused, with the reason, if something came along with it: quotes, a byte order mark, `Bearer `,
+ * `NAME=`, or a variable that nothing replaced. `config`: the settings, which are copied; NULL
+ * means the defaults. `client_out`: receives the client. Free it with apivideo_client_free().
+ * `error_out`: may be NULL. Any thread may call this.
  *
- * Errors: NULL_ARGUMENT, INVALID_UTF8, INVALID_ARGUMENT (the key, or a proxy of the environment).
+ * The environment's proxy and certificate settings are read now, see apivideo_config_set_proxy()
+ * and apivideo_config_set_ca_file().
+ *
+ * Errors: NULL_ARGUMENT, INVALID_UTF8, INVALID_ARGUMENT.
  */
 apivideo_status apivideo_client_new(const char *api_key,
                                     const apivideo_config *config,
@@ -411,43 +445,50 @@ apivideo_status apivideo_client_new(const char *api_key,
                                     apivideo_error **error_out);
 
 /**
- * Frees a client. NULL is fine. Returns without waiting for an exchange under way.
+ * Frees a client. NULL is fine. Returns at once, even while an exchange is under way.
  *
- * No other call may begin with the client from here on. Calls under way that wait end with CLOSED; so do its operations, which are
- * still to be freed. Tokens stay as they are. A log or state callback may do this. The API key is wiped when an exchange under way,
- * if there is one, is over.
+ * No other call may begin with this client from here on. Calls that are waiting end with CLOSED.
+ * The client's operations end with CLOSED too, and must still be freed. Its tokens stay as they
+ * are. A log or state callback may call this. The API key is wiped now, or when the exchange under
+ * way is over.
  */
 void apivideo_client_free(apivideo_client *client);
 
 /**
- * Gives a valid token: at once when there is one, without a lock or a system call unless it is the one read that starts a renewal; else when the one exchange that all
- * callers share has given one.
+ * Gives a valid token. If the client has one, this returns at once. It then takes no lock and
+ * makes no system call, except in the one call that starts a renewal. If the client has none, this
+ * waits for the exchange, which all callers share.
  *
- * `token_out`: a reference, to be freed with apivideo_token_free(). `error_out`: may be NULL. Any thread may call this.
- * Waits for the wait timeout at most (apivideo_config_set_wait_timeout_ms()).
+ * `token_out`: receives a reference. Free it with apivideo_token_free(). `error_out`: may be NULL.
+ * Any thread may call this. It waits no longer than the wait timeout, see
+ * apivideo_config_set_wait_timeout_ms().
  *
- * Errors: NULL_ARGUMENT, KEY_REJECTED, RATE_LIMITED, SERVER_ERROR, PROTOCOL_ERROR, NETWORK_ERROR, TLS_ERROR, TIMEOUT,
- * CLOSED, SYSTEM_ERROR. While tries fail, a call that needs a new token gets the last error at once, with the time to the
- * next try in apivideo_error_retry_after_ms(); see apivideo_config_set_wait_for_recovery() to wait instead.
+ * Errors: NULL_ARGUMENT, KEY_REJECTED, RATE_LIMITED, SERVER_ERROR, PROTOCOL_ERROR, NETWORK_ERROR,
+ * TLS_ERROR, TIMEOUT, CLOSED, SYSTEM_ERROR. While exchanges fail, a call that needs a new token
+ * returns the last error at once; apivideo_error_retry_after_ms() gives the time until the next
+ * try. To wait for that try instead, see apivideo_config_set_wait_for_recovery().
  */
 apivideo_status apivideo_get_token(const apivideo_client *client,
                                    const apivideo_token **token_out,
                                    apivideo_error **error_out);
 
 /**
- * apivideo_token_id() of the token that apivideo_get_token() would give at once, or 0 if it would have to wait, and for NULL.
+ * Gives the apivideo_token_id() of the token that apivideo_get_token() would return at once. Gives
+ * 0 if that call would have to wait, and for NULL.
  *
- * For programs that keep a copy of a token's text, as bindings to other languages do: as long as this gives the copy's number, the copy
- * is still the one to use. Renews ahead of time as a read does. Any thread may call this; it never blocks.
+ * This is for programs that keep a copy of a token's text, such as bindings to other languages:
+ * the copy may be used as long as this gives its number. Starts a renewal when one is due, as
+ * apivideo_get_token() does. Any thread may call this. It never blocks.
  */
 uint64_t apivideo_client_token_id(const apivideo_client *client);
 
 /**
- * Gives a token that is good for at least `min_validity_ms` from now, for a request that takes that long. Renews if the
- * token at hand is not.
+ * Gives a token that stays valid for at least `min_validity_ms` from now, for a request that takes
+ * that long. Gets a new token if the present one expires sooner.
  *
- * Otherwise as apivideo_get_token(). Further error: INVALID_ARGUMENT if a fresh token could not be good that long. Of a
- * token that lives an hour, 3,540,000 ms may be asked.
+ * Otherwise this works as apivideo_get_token() does. Further error: INVALID_ARGUMENT if even a new
+ * token would expire sooner. Of a token that lives one hour, up to 3,540,000 ms (59 minutes) may
+ * be asked.
  */
 apivideo_status apivideo_get_token_valid_for(const apivideo_client *client,
                                              uint64_t min_validity_ms,
@@ -455,14 +496,15 @@ apivideo_status apivideo_get_token_valid_for(const apivideo_client *client,
                                              apivideo_error **error_out);
 
 /**
- * apivideo_get_token_valid_for() without waiting: the answer comes to an operation. For event loops, and for waits that
- * are to be sliced or cancelled. `min_validity_ms` may be 0.
+ * Starts apivideo_get_token_valid_for() and returns at once. An operation receives the answer. Use
+ * this in event loops, to wait in slices, and to be able to cancel.
  *
- * `operation_out`: the operation, to be freed with apivideo_operation_free(); it may outlive the client. `error_out`: may be
- * NULL. Any thread may call this; it never blocks. If there is a valid token the operation is complete when this returns.
- * The operation ends by itself after the wait timeout.
+ * `min_validity_ms`: may be 0. `operation_out`: receives the operation. Free it with
+ * apivideo_operation_free(); it may outlive the client. `error_out`: may be NULL. Any thread may
+ * call this. It never blocks. If the client has a valid token, the operation is complete when this
+ * returns. If not, it is complete after the wait timeout at the latest.
  *
- * Errors: NULL_ARGUMENT. All others come with the operation.
+ * Errors: NULL_ARGUMENT. The operation reports all others.
  */
 apivideo_status apivideo_get_token_start(const apivideo_client *client,
                                          uint64_t min_validity_ms,
@@ -470,68 +512,76 @@ apivideo_status apivideo_get_token_start(const apivideo_client *client,
                                          apivideo_error **error_out);
 
 /**
- * POST /auth/api-key, now. The new token becomes the client's own, and its former refresh token dies.
+ * Sends POST /auth/api-key now. The new token becomes the client's own, and its former refresh
+ * token becomes invalid.
  *
- * Programs have no need of this: apivideo_get_token() does what is necessary. Calls at the same time share one exchange.
- * `token_out`, `error_out`, threads and errors as for apivideo_get_token(); a recent failure does not stop the try.
+ * Programs need not call this: apivideo_get_token() does what is necessary. Calls at the same time
+ * share one exchange. `token_out`, `error_out`, threads and errors are as for
+ * apivideo_get_token(), except that this sends its request even shortly after a failure.
  */
 apivideo_status apivideo_authenticate(const apivideo_client *client,
                                       const apivideo_token **token_out,
                                       apivideo_error **error_out);
 
 /**
- * apivideo_authenticate() without waiting: the answer comes to an operation. For event loops, and
- * for bindings that would spend a thread otherwise.
+ * Starts apivideo_authenticate() and returns at once. An operation receives the answer.
  *
- * `operation_out`: the operation, to be freed with apivideo_operation_free(); it may outlive the
- * client. `error_out`: may be NULL. Any thread may call this; it never blocks. The operation ends by
- * itself after the wait timeout.
+ * `operation_out`: receives the operation. Free it with apivideo_operation_free(); it may outlive
+ * the client. `error_out`: may be NULL. Any thread may call this. It never blocks. The operation
+ * is complete after the wait timeout at the latest.
  *
- * Errors: NULL_ARGUMENT. All others come with the operation.
+ * Errors: NULL_ARGUMENT. The operation reports all others.
  */
 apivideo_status apivideo_authenticate_start(const apivideo_client *client,
                                             apivideo_operation **operation_out,
                                             apivideo_error **error_out);
 
 /**
- * POST /auth/refresh with the client's refresh token, now. The new token becomes the client's own.
+ * Sends POST /auth/refresh with the client's refresh token now. The new token becomes the client's
+ * own.
  *
- * Programs have no need of this: apivideo_get_token() does what is necessary. Calls at the same time share one exchange.
- * Does not fall back on the API key, and a failure leaves the access token in use.
- * `token_out`, `error_out` and threads as for apivideo_get_token(). Further errors: REFRESH_REJECTED, NO_REFRESH_TOKEN; not
- * KEY_REJECTED.
+ * Programs need not call this: apivideo_get_token() does what is necessary. Calls at the same time
+ * share one exchange. This never uses the API key instead. After a failure the access token stays
+ * in use. `token_out`, `error_out` and threads are as for apivideo_get_token().
+ *
+ * Errors: those of apivideo_get_token() without KEY_REJECTED, and REFRESH_REJECTED,
+ * NO_REFRESH_TOKEN.
  */
 apivideo_status apivideo_refresh(const apivideo_client *client,
                                  const apivideo_token **token_out,
                                  apivideo_error **error_out);
 
 /**
- * apivideo_refresh() without waiting: the answer comes to an operation, as with
+ * Starts apivideo_refresh() and returns at once. An operation receives the answer, as with
  * apivideo_authenticate_start().
  *
- * Errors: NULL_ARGUMENT. All others come with the operation.
+ * Errors: NULL_ARGUMENT. The operation reports all others.
  */
 apivideo_status apivideo_refresh_start(const apivideo_client *client,
                                        apivideo_operation **operation_out,
                                        apivideo_error **error_out);
 
 /**
- * Reports a 401: the API rejected a request with this token. The next apivideo_get_token() gets another with the API key.
+ * Reports a 401: the API rejected a request with this token. The next apivideo_get_token() gets
+ * another token, with the API key.
  *
- * Does nothing if the client has a newer token already, so every request that got a 401 may report it. Does not block and
- * sends nothing. Any thread may call this. `rejected` stays the caller's. `error_out`: may be NULL.
+ * Every request that got a 401 may report it: this does nothing if the client already has a newer
+ * token. It does not block and sends nothing. Any thread may call it. `rejected`: the request's
+ * token, which stays the caller's. `error_out`: may be NULL.
  *
- * Errors: NULL_ARGUMENT; TOKEN_REJECTED if this token replaced a rejected one less than 60 s ago: it is kept, since yet
- * another would not help. Give the 401 to your user.
+ * Errors: NULL_ARGUMENT; TOKEN_REJECTED if this token replaced a rejected one less than 60 seconds
+ * ago. The client then keeps the token, because another one would not help. Pass the 401 on to
+ * your user.
  */
 apivideo_status apivideo_invalidate_token(const apivideo_client *client,
                                           const apivideo_token *rejected,
                                           apivideo_error **error_out);
 
 /**
- * A snapshot of the client's counters.
+ * Takes a snapshot of the client's counters.
  *
- * `statistics_out`: to be freed with apivideo_statistics_free(). `error_out`: may be NULL. Any thread may call this.
+ * `statistics_out`: receives the snapshot. Free it with apivideo_statistics_free(). `error_out`:
+ * may be NULL. Any thread may call this.
  *
  * Errors: NULL_ARGUMENT.
  */
@@ -540,23 +590,25 @@ apivideo_status apivideo_client_get_statistics(const apivideo_client *client,
                                                apivideo_error **error_out);
 
 /**
- * Makes settings with every default.
+ * Makes settings that hold every default.
  *
- * `config_out`: to be freed with apivideo_config_free(). `error_out`: may be NULL.
+ * `config_out`: receives the settings. Free them with apivideo_config_free(). `error_out`: may be
+ * NULL.
  *
  * Errors: NULL_ARGUMENT.
  */
 apivideo_status apivideo_config_new(apivideo_config **config_out, apivideo_error **error_out);
 
 /**
- * Frees settings. NULL is fine. Clients made with them keep their copy.
+ * Frees settings. NULL is fine. Clients that were made with them have their own copy.
  */
 void apivideo_config_free(apivideo_config *config);
 
 /**
- * Which of api.video's environments the key belongs to: one of `apivideo_environment`. Default: production.
+ * Sets which of api.video's environments the key belongs to. Default: production.
  *
- * The last of this and apivideo_config_set_base_url() counts. `error_out`: may be NULL.
+ * `environment`: one of `apivideo_environment`. This replaces an earlier
+ * apivideo_config_set_base_url(), and the other way round. `error_out`: may be NULL.
  *
  * Errors: NULL_ARGUMENT; INVALID_ARGUMENT for a number that is no environment.
  */
@@ -565,22 +617,24 @@ apivideo_status apivideo_config_set_environment(apivideo_config *config,
                                                 apivideo_error **error_out);
 
 /**
- * Another server than api.video's: `https://host[:port][/path]`, 2,048 bytes at most; `http://` only with "localhost" or a
- * loopback address. `error_out`: may be NULL.
+ * Sets another server than api.video's.
  *
- * Errors: NULL_ARGUMENT, INVALID_UTF8; INVALID_ARGUMENT with the reason.
+ * `url`: `https://host[:port][/path]`, at most 2,048 bytes. `http://` is allowed for "localhost"
+ * and loopback addresses only. `error_out`: may be NULL.
+ *
+ * Errors: NULL_ARGUMENT; INVALID_UTF8; INVALID_ARGUMENT, with the reason in the message.
  */
 apivideo_status apivideo_config_set_base_url(apivideo_config *config,
                                              const char *url,
                                              apivideo_error **error_out);
 
 /**
- * The application's name and version, sent as AV-Origin-App. Default: none.
+ * Sets the application's name and version, which are sent as AV-Origin-App. Default: none.
  *
- * `name`: 1 to 50 of A-Z, a-z, 0-9, "-" and "_". `version`: 1 to 3 numbers of 1 to 3 digits with dots between them.
- * That is api.video's own rule for origins. `error_out`: may be NULL.
+ * `name`: 1 to 50 characters of A-Z, a-z, 0-9, "-" and "_". `version`: 1 to 3 numbers of 1 to 3
+ * digits, with dots between them. These are api.video's own rules. `error_out`: may be NULL.
  *
- * Errors: NULL_ARGUMENT (of either), INVALID_UTF8, INVALID_ARGUMENT.
+ * Errors: NULL_ARGUMENT (name or version), INVALID_UTF8, INVALID_ARGUMENT.
  */
 apivideo_status apivideo_config_set_app(apivideo_config *config,
                                         const char *name,
@@ -588,9 +642,10 @@ apivideo_status apivideo_config_set_app(apivideo_config *config,
                                         apivideo_error **error_out);
 
 /**
- * The name and version of an SDK that is built on this library, sent as AV-Origin-Sdk. Default: none.
+ * Sets the name and version of an SDK that is built on this library, which are sent as
+ * AV-Origin-Sdk. Default: none.
  *
- * Rules and errors as for apivideo_config_set_app().
+ * Rules and errors are as for apivideo_config_set_app().
  */
 apivideo_status apivideo_config_set_sdk(apivideo_config *config,
                                         const char *name,
@@ -598,8 +653,8 @@ apivideo_status apivideo_config_set_sdk(apivideo_config *config,
                                         apivideo_error **error_out);
 
 /**
- * The time for resolving the server's name, and again for the connection with its TLS handshake: 1 to 60,000 ms.
- * Default: 3,000. `error_out`: may be NULL.
+ * Sets the time limit for resolving the server's name, and the same again for connecting and the
+ * TLS handshake: 1 to 60,000 ms. Default: 3,000. `error_out`: may be NULL.
  *
  * Errors: NULL_ARGUMENT, INVALID_ARGUMENT.
  */
@@ -608,8 +663,8 @@ apivideo_status apivideo_config_set_connect_timeout_ms(apivideo_config *config,
                                                        apivideo_error **error_out);
 
 /**
- * The time for one HTTP exchange as a whole, however slowly its bytes drip: 1 to 300,000 ms. Default: 10,000.
- * `error_out`: may be NULL.
+ * Sets the time limit for one HTTP exchange as a whole, however slowly its bytes arrive: 1 to
+ * 300,000 ms. Default: 10,000. `error_out`: may be NULL.
  *
  * Errors: NULL_ARGUMENT, INVALID_ARGUMENT.
  */
@@ -618,10 +673,11 @@ apivideo_status apivideo_config_set_attempt_timeout_ms(apivideo_config *config,
                                                        apivideo_error **error_out);
 
 /**
- * How long a call waits for its answer, and an operation for its end: 0 to 3,600,000 ms. Default: 30,000.
+ * Sets how long a call waits for its answer, and how long an operation lasts: 0 to 3,600,000 ms.
+ * Default: 30,000.
  *
- * A caller that gives up does not end the exchange. With 0 a call takes only what is there, but starts the exchange that is
- * needed. `error_out`: may be NULL.
+ * The exchange goes on when a caller stops waiting. With 0 a call never waits: it returns a token
+ * that is there, or else starts the exchange and fails with TIMEOUT. `error_out`: may be NULL.
  *
  * Errors: NULL_ARGUMENT, INVALID_ARGUMENT.
  */
@@ -630,8 +686,10 @@ apivideo_status apivideo_config_set_wait_timeout_ms(apivideo_config *config,
                                                     apivideo_error **error_out);
 
 /**
- * What a caller gets while no valid token can be had. With 0, the default: the last try's error, at once, with the time to the
- * next. With another number: it waits for the next tries, unless the next one is after its wait timeout or the key was rejected. `error_out`: may be NULL.
+ * Sets what a call does while no valid token can be obtained. With 0, the default, it returns the
+ * last exchange's error at once, with the time until the next try. With another number it waits
+ * for the next tries, unless the next one comes after the wait timeout or the key was rejected.
+ * `error_out`: may be NULL.
  *
  * Errors: NULL_ARGUMENT.
  */
@@ -640,8 +698,10 @@ apivideo_status apivideo_config_set_wait_for_recovery(apivideo_config *config,
                                                       apivideo_error **error_out);
 
 /**
- * Renews the token ahead of its expiry even when nobody reads it; begins with the first token. One timer thread serves all
- * such clients of the process. With 0, the default, a token is renewed when it is read. `error_out`: may be NULL.
+ * Sets whether the token is renewed even while nobody reads it. With 0, the default, a token is
+ * renewed only when it is read. With another number it is always renewed ahead of its expiry, from
+ * the first token on. One timer thread serves all such clients of the process. `error_out`: may be
+ * NULL.
  *
  * Errors: NULL_ARGUMENT.
  */
@@ -650,9 +710,21 @@ apivideo_status apivideo_config_set_keep_fresh(apivideo_config *config,
                                                apivideo_error **error_out);
 
 /**
- * The proxy: `http://[user:password@]host[:port]`, user and password percent-encoded, or `https://` where it speaks TLS
- * itself; "" for none. Default: the environment's HTTPS_PROXY and NO_PROXY, as they are when the client is made. Loopback
- * addresses never go through a proxy. `error_out`: may be NULL.
+ * Sets the proxy, and NO_PROXY of the environment does not count any more. Default: the
+ * environment's.
+ *
+ * `url`: `scheme://[user:password@]host[:port]`, user and password percent-encoded; "" means no
+ * proxy. The scheme is `http`, `https` (the proxy itself speaks TLS), `socks4`, `socks4a`,
+ * `socks5` or `socks5h`; with `socks4a` and `socks5h` the proxy resolves the server's name. The
+ * port is 1080 by default, or 443 with `https`. SOCKS4 has a user but no password. Loopback
+ * addresses never go through a proxy.
+ *
+ * The environment is read once, by apivideo_client_new(), and as curl reads it: the first of
+ * `https_proxy`, `HTTPS_PROXY`, `all_proxy` and `ALL_PROXY` that is not empty, unless `no_proxy`
+ * or `NO_PROXY` names the server. If that one is not such a URL, each exchange fails with
+ * NETWORK_ERROR and says so.
+ *
+ * `error_out`: may be NULL.
  *
  * Errors: NULL_ARGUMENT, INVALID_UTF8, INVALID_ARGUMENT.
  */
@@ -661,21 +733,40 @@ apivideo_status apivideo_config_set_proxy(apivideo_config *config,
                                           apivideo_error **error_out);
 
 /**
- * A file of CA certificates in PEM, 4 MiB at most, trusted besides the system's. Read now. Default: none.
- * TLS verification cannot be turned off. `error_out`: may be NULL.
+ * Sets a file of certificates that are trusted in addition to the system's: those of CAs, or a
+ * server's own. Default: none. TLS verification cannot be turned off.
  *
- * Errors: NULL_ARGUMENT, INVALID_UTF8; INVALID_ARGUMENT if it cannot be read, or holds no certificate or a broken one.
+ * The file is PEM and at most 4 MiB. It is read now, and again when it has changed, which is
+ * looked for at an exchange, once an hour at most. Broken certificates in it are left out. A
+ * relative `path` is relative to the folder that is the current one now.
+ *
+ * The system's certificates are those of its usual files. If SSL_CERT_FILE or SSL_CERT_DIR
+ * (folders with `:` between) is in the environment when apivideo_client_new() is called, they are
+ * the ones there instead.
+ *
+ * `error_out`: may be NULL.
+ *
+ * Errors: NULL_ARGUMENT; INVALID_UTF8; INVALID_ARGUMENT if the file cannot be read or contains no
+ * certificate that can be used.
  */
-apivideo_status apivideo_config_set_ca_file(apivideo_config *config, const char *path, apivideo_error **error_out);
+apivideo_status apivideo_config_set_ca_file(apivideo_config *config,
+                                            const char *path,
+                                            apivideo_error **error_out);
 
 /**
- * Has `callback` called with each line of the log up to `level`, one of `apivideo_log_level`; NULL turns the log off, as by
- * default.
+ * Calls `callback` with each line of the log up to `level`, one of `apivideo_log_level`. NULL
+ * turns the log off, which is the default.
  *
- * It is called outside every lock, for one client one call at a time, in the order in which things happened: from a thread of the library
- * at the end of an exchange, or from a thread that is in a call of the client. It may call the client, and free it. It should not block for long. `user_data` must be usable so until
- * `release` is called with it: once, when these settings and every client made with them are freed or have another callback, and
- * no call is running any more. `release` may be NULL; it is called before this returns if this fails. It must not use the settings that are being changed. No line holds a key or a token. `error_out`: may be NULL.
+ * The calls for one client come one at a time, in the order in which things happened, and while no
+ * lock is held. They come on a thread of the library at the end of an exchange, or on a thread
+ * that is in a call of the client. The callback may call any function of the client, and may free
+ * it. It should not block for long. No line contains a key or a token.
+ *
+ * `user_data`: passed to each call. It must stay usable, from any thread, until `release` is
+ * called with it. `release`: called once, when these settings and all clients made with them are
+ * freed or have another callback, and no call is running any more. If this function fails, it is
+ * called before this returns. It must not use the settings that are being changed. It may be NULL.
+ * `error_out`: may be NULL.
  *
  * Errors: NULL_ARGUMENT; INVALID_ARGUMENT for a number that is no level.
  */
@@ -687,10 +778,11 @@ apivideo_status apivideo_config_set_log(apivideo_config *config,
                                         apivideo_error **error_out);
 
 /**
- * Has `callback` called when the token's state has changed; NULL for no calls, as by default.
+ * Calls `callback` when the token's state has changed. NULL means no calls, which is the default.
  *
- * Threads, `user_data` and `release` as for apivideo_config_set_log(). A state that comes with time alone, such as EXPIRED, is told when
- * somebody next asks. `error_out`: may be NULL.
+ * Threads, `user_data` and `release` are as for apivideo_config_set_log(). A state that comes with
+ * time alone, such as EXPIRED, is reported when a caller next asks for a token. `error_out`: may
+ * be NULL.
  *
  * Errors: NULL_ARGUMENT.
  */
@@ -701,60 +793,65 @@ apivideo_status apivideo_config_set_on_state(apivideo_config *config,
                                              apivideo_error **error_out);
 
 /**
- * A short English name of a status, such as "timeout"; "unknown status" for a number that is none.
+ * Gives a short English name of a status, such as "timeout", or "unknown status" for a number that
+ * is none.
  *
  * Never NULL. The text is static. Any thread may call this.
  */
 const char *apivideo_status_string(int32_t status);
 
 /**
- * The error's status; `APIVIDEO_STATUS_OK` for NULL.
+ * Gives the error's status, or `APIVIDEO_STATUS_OK` for NULL.
  */
 apivideo_status apivideo_error_status(const apivideo_error *error);
 
 /**
- * One line in English: what happened, why, what to do. Holds no key and no token. Empty for NULL.
+ * Gives one line in English: what happened, why, and what to do. It contains no key and no token.
+ * Empty for NULL.
  *
  * Never NULL. The text lives as long as the error.
  */
 const char *apivideo_error_message(const apivideo_error *error);
 
 /**
- * The status of the HTTP reply that led to the error; 0 if there was none, and for NULL.
+ * Gives the status of the HTTP reply that led to the error. 0 if there was no reply, and for NULL.
  */
 int32_t apivideo_error_http_status(const apivideo_error *error);
 
 /**
- * `type` of api.video's problem object, a URL. Empty if there is none, and for NULL.
+ * Gives `type` of api.video's problem object, a URL. Empty if there is none, and for NULL.
  *
  * Never NULL. The text lives as long as the error. It comes from the server.
  */
 const char *apivideo_error_problem_type(const apivideo_error *error);
 
 /**
- * `title` of api.video's problem object, a sentence. Empty if there is none, and for NULL.
+ * Gives `title` of api.video's problem object, one sentence. Empty if there is none, and for NULL.
  *
  * Never NULL. The text lives as long as the error. It comes from the server.
  */
 const char *apivideo_error_title(const apivideo_error *error);
 
 /**
- * `name` of api.video's problem object, what is at fault. Empty if there is none, and for NULL.
+ * Gives `name` of api.video's problem object: the field or thing at fault. Empty if there is none,
+ * and for NULL.
  *
  * Never NULL. The text lives as long as the error. It comes from the server.
  */
 const char *apivideo_error_name(const apivideo_error *error);
 
 /**
- * Whether the same call may succeed later without the caller changing anything. False for NULL.
+ * Tells whether the same call may succeed later although the caller changes nothing. False for
+ * NULL.
  */
 bool apivideo_error_is_retryable(const apivideo_error *error);
 
 /**
- * When trying again makes sense: milliseconds from the moment of the error, or -1 where that is not known, and for NULL.
+ * Gives the time after which it makes sense to try again, in milliseconds from the moment of the
+ * error. -1 where that is not known, and for NULL.
  *
- * Before that, apivideo_get_token() fails with the same error at once if it needs a new token; see
- * apivideo_config_set_wait_for_recovery().
+ * Until then an apivideo_get_token() that needs a new token fails at once with the same error,
+ * unless the client waits: see apivideo_config_set_wait_for_recovery().
  */
 int64_t apivideo_error_retry_after_ms(const apivideo_error *error);
 
@@ -764,13 +861,16 @@ int64_t apivideo_error_retry_after_ms(const apivideo_error *error);
 void apivideo_error_free(apivideo_error *error);
 
 /**
- * Waits until the operation is complete, for `timeout_ms` at most: 0 only looks, `UINT32_MAX` waits to the end.
+ * Waits for the operation to complete, but no longer than `timeout_ms`. With 0 it does not wait,
+ * and with `UINT32_MAX` it waits to the end.
  *
- * Any number of threads may wait, and again after each PENDING or after the end. `token_out`: a reference, to be freed with
- * apivideo_token_free(). `error_out`: may be NULL. Any thread may call this.
+ * Any number of threads may wait at once. They may wait again after PENDING, and also after the
+ * end. `token_out`: receives a reference. Free it with apivideo_token_free(). `error_out`: may be
+ * NULL. Any thread may call this.
  *
- * Errors: PENDING if the time is over and the operation is not; CANCELLED; NULL_ARGUMENT; all of
- * apivideo_get_token_valid_for(), where TIMEOUT means that the client's wait timeout is over.
+ * Errors: PENDING if the time is over before the operation is complete; CANCELLED; NULL_ARGUMENT;
+ * all errors of apivideo_get_token_valid_for(), where TIMEOUT means that the client's wait timeout
+ * is over.
  */
 apivideo_status apivideo_operation_wait(const apivideo_operation *operation,
                                         uint32_t timeout_ms,
@@ -778,16 +878,19 @@ apivideo_status apivideo_operation_wait(const apivideo_operation *operation,
                                         apivideo_error **error_out);
 
 /**
- * Has `callback` called with `user_data`, exactly once, when the operation is complete, however it ends. If this call fails, the
- * callback is not called.
+ * Calls `callback` with `user_data` exactly once, when the operation is complete, however it ends.
+ * If this function fails, it never calls `callback`.
  *
- * It comes from a thread of the library or from any thread that is in a call of this client or of one of its operations: from this
- * one, before this returns, if the operation is complete already. It may call any function of this library, and free its own
- * operation, unless that freeing is what called it. It must not block for long. Another thread may free the operation meanwhile.
- * `user_data` must be usable from any thread until the callback was called. In a forked child the callbacks of the parent's operations
- * are not called. `error_out`: may be NULL.
+ * The call comes on a thread of the library, or on a thread that is in a call of this client or of
+ * one of its operations. If the operation is complete already, the call comes on this thread
+ * before this function returns. The callback may call any function of this library. It may free
+ * its own operation, unless that very freeing has led to the call. It must not block for long.
+ * Another thread may free the operation meanwhile. `user_data` must stay usable from any thread
+ * until the callback was called. In a forked child, callbacks of the parent's operations are not
+ * called. `error_out`: may be NULL.
  *
- * Errors: NULL_ARGUMENT; INVALID_ARGUMENT if a callback was set before; CANCELLED in a forked child.
+ * Errors: NULL_ARGUMENT; INVALID_ARGUMENT if the operation already has a callback; CANCELLED in a
+ * forked child.
  */
 apivideo_status apivideo_operation_on_complete(const apivideo_operation *operation,
                                                apivideo_completion_callback callback,
@@ -795,20 +898,22 @@ apivideo_status apivideo_operation_on_complete(const apivideo_operation *operati
                                                apivideo_error **error_out);
 
 /**
- * Ends the operation with CANCELLED unless it is complete. The exchange that it waits for goes on for others. NULL is fine.
- * Any thread may call this.
+ * Ends the operation with CANCELLED, unless it is complete. Its exchange goes on for other
+ * callers. NULL is fine. Any thread may call this.
  */
 void apivideo_operation_cancel(const apivideo_operation *operation);
 
 /**
- * Frees an operation, and cancels it if it is not complete. NULL is fine. No other call may use it from here on.
+ * Frees an operation, and cancels it if it is not complete. NULL is fine. No other call may use it
+ * from here on.
  */
 void apivideo_operation_free(apivideo_operation *operation);
 
 /**
- * One value of a snapshot.
+ * Gives one value of a snapshot.
  *
- * `statistic`: one of `apivideo_statistic`. `value_out`: 0 after a failure. `error_out`: may be NULL. Any thread may call this.
+ * `statistic`: one of `apivideo_statistic`. `value_out`: receives the value; 0 after a failure.
+ * `error_out`: may be NULL. Any thread may call this.
  *
  * Errors: NULL_ARGUMENT; INVALID_ARGUMENT for a number that is no statistic.
  */
@@ -823,81 +928,89 @@ apivideo_status apivideo_statistics_get(const apivideo_statistics *statistics,
 void apivideo_statistics_free(apivideo_statistics *statistics);
 
 /**
- * The value of an `Authorization` header: "Bearer", a space and the access token. Empty for NULL.
+ * Gives the value of an `Authorization` header: "Bearer", a space and the access token. Empty for
+ * NULL.
  *
- * Never NULL. The text lives as long as the reference. It is visible ASCII and one space: safe in a header.
+ * Never NULL. The text lives as long as the reference. It consists of visible ASCII and one space,
+ * so it is safe in a header.
  */
 const char *apivideo_token_authorization(const apivideo_token *token);
 
 /**
- * The access token alone (`access_token`). Empty for NULL.
+ * Gives the access token alone (`access_token`). Empty for NULL.
  *
  * Never NULL. The text lives as long as the reference.
  */
 const char *apivideo_token_access_token(const apivideo_token *token);
 
 /**
- * The token's type (`token_type`): "Bearer". Empty for NULL.
+ * Gives the token's type (`token_type`): "Bearer". Empty for NULL.
  *
  * Never NULL. The text is static.
  */
 const char *apivideo_token_token_type(const apivideo_token *token);
 
 /**
- * The refresh token (`refresh_token`). Empty if api.video sent none, and for NULL.
+ * Gives the refresh token (`refresh_token`). Empty if api.video sent none, and for NULL.
  *
- * The library uses it by itself, once: a program that sends it takes it away from its client.
+ * A refresh token works only once, and the library uses it by itself. If the program sends it, the
+ * client's own refresh is rejected.
+ *
  * Never NULL. The text lives as long as the reference.
  */
 const char *apivideo_token_refresh_token(const apivideo_token *token);
 
 /**
- * A number that no other token of this process has; 0 for NULL. See apivideo_client_token_id().
+ * Gives a number that no other token of this process has. 0 for NULL. See
+ * apivideo_client_token_id().
  */
 uint64_t apivideo_token_id(const apivideo_token *token);
 
 /**
- * What is left of the token's life, now, in milliseconds; 0 once it has expired, and for NULL.
+ * Gives the time until the token expires, in milliseconds. 0 once it has expired, and for NULL.
  *
- * Counted from the moment its request was sent, by the wall clock or a clock that counts a suspended machine's sleep,
- * whichever gives less.
+ * Its life began when its request was sent. Both the wall clock and a clock that also runs while
+ * the machine is suspended are read; the shorter time counts.
  */
 int64_t apivideo_token_expires_in_ms(const apivideo_token *token);
 
 /**
- * When the token expires, in milliseconds since the Unix epoch; 0 for NULL.
+ * Gives the time at which the token expires, in milliseconds since the Unix epoch. 0 for NULL.
  */
 int64_t apivideo_token_expires_at_ms(const apivideo_token *token);
 
 /**
- * The life that api.video gave the token (`expires_in`), in milliseconds; 0 for NULL.
+ * Gives the whole life that api.video gave the token (`expires_in`), in milliseconds. 0 for NULL.
  */
 int64_t apivideo_token_lifetime_ms(const apivideo_token *token);
 
 /**
- * Another reference to the same token, to be freed on its own. NULL for NULL.
+ * Gives another reference to the same token, which must be freed separately. NULL for NULL. Any
+ * thread may call this.
  */
 const apivideo_token *apivideo_token_clone(const apivideo_token *token);
 
 /**
- * Gives a reference back. Any thread may. NULL is fine.
+ * Frees one reference to a token. NULL is fine. Any thread may call this.
  */
 void apivideo_token_free(const apivideo_token *token);
 
 /**
- * The version of the library that is loaded, such as "0.1.0".
+ * Gives the version of the loaded library, such as "0.1.0".
  *
  * Never NULL. The text is static. Any thread may call this.
  */
 const char *apivideo_version(void);
 
 /**
- * The version of the library that is loaded as one number that grows: major × 1,000,000 + minor × 1,000 + patch.
+ * Gives the version of the loaded library as one number, which grows with each release: major ×
+ * 1,000,000 + minor × 1,000 + patch.
  */
 uint32_t apivideo_version_number(void);
 
 /**
- * The ABI of the library that is loaded. Compare it with `APIVIDEO_ABI_VERSION` where it is loaded at run time.
+ * Gives the ABI of the loaded library. A program that loads it at run time should compare this
+ * with `APIVIDEO_ABI_VERSION`.
  */
 uint32_t apivideo_abi_version(void);
 

@@ -7,32 +7,39 @@
  *     apivideo::token token = client.get_token();
  *     request.set_header("Authorization", std::string(token.authorization()));
  *
- * This is apivideo.h with owners, exceptions and std::future; it adds no rule of its own to the
- * life of a token, and needs nothing but the standard library. Link with libapivideo.
+ * This is apivideo.h with owners, exceptions and std::future. It adds no rule of its own to a
+ * token's life, and needs only the standard library. Link with libapivideo.
  *
  * What holds for everything here
  * ------------------------------
  *
  * Errors. A call that can fail comes in two forms: get_token() throws an apivideo::error, and
- * try_get_token() returns a result, which holds the value or the error. Constructors have a static
- * try_create(). Either form may throw std::bad_alloc, and nothing else is ever thrown.
+ * try_get_token() returns a result, which holds the value or the error. The second form of a
+ * constructor is the static try_create(). Both forms may also throw std::bad_alloc, and nothing
+ * else.
  *
- * Ownership. client, config, operation, statistics and token are handles: they can be moved but not
- * copied, and free what they hold. A handle that was moved from is empty: calls on it fail with
- * null_argument or answer with nothing, and never crash. native_handle() lends the C handle for a
- * call of apivideo.h.
+ * Without exceptions (-fno-exceptions) use the try_ forms. If a throwing form fails, it prints the
+ * error's message and aborts. There is no get_token_async(), because a future reports its error as
+ * an exception. If a program passes handles between files that are compiled with and without
+ * exceptions, it does not link.
  *
- * Threads. Any number of threads may call const members of one object at once. The others, and
- * destructors, need the object to themselves.
+ * Ownership. client, config, operation, statistics and token are handles. They can be moved but not
+ * copied, and they free what they hold. A handle that was moved from is empty. Calls on an empty
+ * handle fail with null_argument, or give 0 or an empty text; they never crash. native_handle()
+ * lends the C handle for a call of apivideo.h.
  *
- * Strings. In: const char* or std::string, in UTF-8; a null pointer is null_argument, and a NUL
- * inside a std::string is invalid_argument. Out: std::string_view, followed by a NUL, alive as long
- * as the object that was asked.
+ * Threads. Any number of threads may call const members of one object at once. Other members and
+ * the destructor need the object to themselves.
  *
- * Callbacks. They are called on threads of the library or of any caller, so they must be fit for
- * that. An exception that leaves one is swallowed.
+ * Strings. In: const char* or std::string, in UTF-8. A null pointer fails with null_argument, and a
+ * NUL inside a std::string with invalid_argument. Out: a std::string_view, which is followed by a
+ * NUL and lives as long as the object that it comes from.
  *
- * Time. Durations in are std::chrono::milliseconds, or anything that converts to it without loss.
+ * Callbacks. They are called on threads of the library and of the program, so they must be safe
+ * there. If a callback throws, the exception is dropped.
+ *
+ * Time. Durations go in as std::chrono::milliseconds, or as anything that converts to it without
+ * loss.
  */
 
 #ifndef APIVIDEO_HPP
@@ -40,6 +47,8 @@
 
 #include <chrono>
 #include <cstdint>
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <functional>
@@ -56,14 +65,26 @@
 
 static_assert(APIVIDEO_ABI_VERSION == 1, "apivideo.hpp and apivideo.h are of different versions");
 
+// A class that is thrown must be one and the same in every library of a program, also in those that
+// hide their symbols.
+#if defined(__GNUC__)
+#define APIVIDEO_HPP_VISIBLE __attribute__((visibility("default")))
+#else
+#define APIVIDEO_HPP_VISIBLE
+#endif
+
 namespace apivideo {
+
+#if !defined(__cpp_exceptions)
+// Another name for the linker. Else it would take one of the two kinds of code for both.
+inline namespace no_exceptions {
+#endif
 
 using std::chrono::milliseconds;
 
 // --- Numbers with names ---
 
-/// What became of a call. The meaning of each is told in apivideo.h; a later library may give
-/// others.
+/// The result of a call. apivideo.h says what each means. A later library may return further ones.
 enum class status : std::int32_t {
     ok = APIVIDEO_STATUS_OK,
     invalid_argument = APIVIDEO_STATUS_INVALID_ARGUMENT,
@@ -111,7 +132,7 @@ enum class token_state : std::int32_t {
     unavailable = APIVIDEO_TOKEN_STATE_UNAVAILABLE,
 };
 
-/// What is counted, since the client was made or as it is now.
+/// What a client counts. apivideo.h says what each means.
 enum class statistic : std::int32_t {
     authenticate_requests = APIVIDEO_STATISTIC_AUTHENTICATE_REQUESTS,
     refresh_requests = APIVIDEO_STATISTIC_REFRESH_REQUESTS,
@@ -127,71 +148,71 @@ enum class statistic : std::int32_t {
     exchanges_in_flight = APIVIDEO_STATISTIC_EXCHANGES_IN_FLIGHT,
 };
 
-/// A short English name, such as "timeout".
+/// Gives a short English name, such as "timeout".
 [[nodiscard]] inline std::string_view to_string(status value) noexcept {
     return apivideo_status_string(static_cast<std::int32_t>(value));
 }
 
-/// The version of the library that is loaded, such as "0.1.0".
+/// Gives the version of the loaded library, such as "0.1.0".
 [[nodiscard]] inline std::string_view version() noexcept {
     return apivideo_version();
 }
 
-/// Whether the library that is loaded is one that this header describes. A linked program need not
-/// ask: the library's file name sees to it. One that loads the library itself should.
+/// Tells whether this header describes the loaded library. A linked program need not ask, because
+/// the library's file name ensures it. A program that loads the library itself should ask.
 [[nodiscard]] inline bool is_abi_compatible() noexcept {
     return apivideo_abi_version() == APIVIDEO_ABI_VERSION;
 }
 
 // --- Errors and results ---
 
-/// Why a call failed. what() is one line in English, without keys and tokens. Copies share what
-/// they hold and do not throw.
-class error : public std::runtime_error {
+/// Why a call failed. what() is one line in English and contains no key and no token. Copies share
+/// their contents and do not throw.
+class APIVIDEO_HPP_VISIBLE error : public std::runtime_error {
 public:
-    /// An error of the caller's own.
+    /// Makes an error of the program's own.
     error(apivideo::status status, const std::string& message)
         : std::runtime_error(message), status_(status) {}
 
-    /// Shares an error that the library gave.
+    /// Takes an error that the library gave.
     explicit error(std::shared_ptr<apivideo_error> handle)
         : std::runtime_error(apivideo_error_message(handle.get())),
           status_(static_cast<apivideo::status>(apivideo_error_status(handle.get()))),
           handle_(std::move(handle)) {}
 
-    /// What kind of failure it is.
+    /// The kind of failure.
     [[nodiscard]] apivideo::status status() const noexcept { return status_; }
 
-    /// The status of the HTTP reply that led to the error; 0 if there was none.
+    /// The status of the HTTP reply that led to the error. 0 if there was no reply.
     [[nodiscard]] int http_status() const noexcept {
         return apivideo_error_http_status(handle_.get());
     }
 
-    /// `type` of api.video's problem object, a URL; empty if there is none. It comes from the
+    /// `type` of api.video's problem object, a URL. Empty if there is none. It comes from the
     /// server.
     [[nodiscard]] std::string_view problem_type() const noexcept {
         return apivideo_error_problem_type(handle_.get());
     }
 
-    /// `title` of api.video's problem object, a sentence; empty if there is none. It comes from the
-    /// server.
+    /// `title` of api.video's problem object, one sentence. Empty if there is none. It comes from
+    /// the server.
     [[nodiscard]] std::string_view title() const noexcept {
         return apivideo_error_title(handle_.get());
     }
 
-    /// `name` of api.video's problem object, what is at fault; empty if there is none. It comes
-    /// from the server.
+    /// `name` of api.video's problem object: the field or thing at fault. Empty if there is none.
+    /// It comes from the server.
     [[nodiscard]] std::string_view name() const noexcept {
         return apivideo_error_name(handle_.get());
     }
 
-    /// Whether the same call may succeed later without the caller changing anything.
+    /// Whether the same call may succeed later although the caller changes nothing.
     [[nodiscard]] bool is_retryable() const noexcept {
         return apivideo_error_is_retryable(handle_.get());
     }
 
-    /// When trying again makes sense, from the moment of the error; nothing where that is not
-    /// known.
+    /// The time after which it makes sense to try again, counted from the moment of the error.
+    /// Nothing where that is not known.
     [[nodiscard]] std::optional<milliseconds> retry_after() const noexcept {
         const std::int64_t ms = apivideo_error_retry_after_ms(handle_.get());
         return ms < 0 ? std::nullopt : std::optional(milliseconds(ms));
@@ -199,10 +220,38 @@ public:
 
 private:
     apivideo::status status_;
-    std::shared_ptr<apivideo_error> handle_;
+    std::shared_ptr<apivideo_error> handle_{};
 };
 
-/// A value, or the error that stood in its way. Its members are named as in std::expected.
+// Not part of the interface.
+namespace detail {
+
+/// Throws an error, or ends the program where nothing can be thrown.
+[[noreturn]] inline void raise(const error& why) {
+#if defined(__cpp_exceptions)
+    throw why;
+#else
+    std::fprintf(stderr, "libapivideo: %s\n", why.what());
+    std::abort();
+#endif
+}
+
+/// Calls a function of the program's. What it throws is lost: behind C nobody could catch it.
+template <typename Function, typename... Arguments>
+void call_quietly(const Function& function, Arguments... arguments) noexcept {
+#if defined(__cpp_exceptions)
+    try {
+        function(arguments...);
+    } catch (...) {
+    }
+#else
+    function(arguments...);
+#endif
+}
+
+}  // namespace detail
+
+/// A value, or the error that prevented it. The members are named as in std::expected.
 template <typename T>
 class [[nodiscard]] result {
 public:
@@ -212,7 +261,7 @@ public:
     [[nodiscard]] bool has_value() const noexcept { return content_.index() == 0; }
     explicit operator bool() const noexcept { return has_value(); }
 
-    /// The value; throws the error if there is none.
+    /// Gives the value, or throws the error.
     T& value() & {
         throw_if_error();
         return **this;
@@ -226,14 +275,14 @@ public:
         return *std::move(*this);
     }
 
-    /// The value, which must be there.
+    /// Gives the value. The result must hold one.
     [[nodiscard]] T& operator*() & noexcept { return *std::get_if<0>(&content_); }
     [[nodiscard]] const T& operator*() const& noexcept { return *std::get_if<0>(&content_); }
     [[nodiscard]] T&& operator*() && noexcept { return std::move(*std::get_if<0>(&content_)); }
     [[nodiscard]] T* operator->() noexcept { return std::get_if<0>(&content_); }
     [[nodiscard]] const T* operator->() const noexcept { return std::get_if<0>(&content_); }
 
-    /// The error, which must be there.
+    /// Gives the error. The result must hold one.
     [[nodiscard]] const apivideo::error& error() const noexcept {
         return *std::get_if<1>(&content_);
     }
@@ -241,14 +290,14 @@ public:
 private:
     void throw_if_error() const {
         if (!has_value()) {
-            throw error();
+            detail::raise(error());
         }
     }
 
     std::variant<T, apivideo::error> content_;
 };
 
-/// Success, or the error that stood in its way.
+/// Success, or the error that prevented it.
 template <>
 class [[nodiscard]] result<void> {
 public:
@@ -261,22 +310,22 @@ public:
     /// Throws the error if there is one.
     void value() const {
         if (error_) {
-            throw *error_;
+            detail::raise(*error_);
         }
     }
 
-    /// The error, which must be there.
+    /// Gives the error. The result must hold one.
     [[nodiscard]] const apivideo::error& error() const noexcept { return *error_; }
 
 private:
-    std::optional<apivideo::error> error_;
+    std::optional<apivideo::error> error_{};
 };
 
-/// A string argument: a `const char*` or a `std::string`, which is not copied and must live during
+/// A string argument: a `const char*` or a `std::string`. It is not copied, and must live during
 /// the call.
 ///
-/// It is not made of a std::string_view, which need not end with a NUL as C wants it: the copy
-/// would be one more trace of an API key in memory.
+/// There is no form for std::string_view. C needs a NUL at the end, so it would have to be copied,
+/// and the copy would leave an API key in memory.
 class text {
 public:
     text(const char* value) noexcept : value_(value) {}
@@ -285,7 +334,7 @@ public:
 
     [[nodiscard]] const char* c_str() const noexcept { return value_; }
 
-    /// Whether C would see only a part of it, because of a NUL inside.
+    /// Whether C would see only a part of it, because it contains a NUL.
     [[nodiscard]] bool is_cut() const noexcept { return is_cut_; }
 
 private:
@@ -315,8 +364,8 @@ result<void> attempt(const Call& call) {
     return error(std::shared_ptr<apivideo_error>(why, apivideo_error_free));
 }
 
-/// Makes a call of the form `status call(H** out, apivideo_error** error_out)`, and wraps what it
-/// hands out.
+/// Makes a call of the form `status call(H** out, apivideo_error** error_out)`, and wraps the
+/// handle that it gives.
 template <typename Handle, typename Call>
 result<Handle> make(const Call& call) {
     typename Handle::native_handle_type handle = nullptr;
@@ -336,7 +385,7 @@ inline error cut_text(const char* what) {
                  std::string("The argument `") + what + "` has a NUL character in it.");
 }
 
-/// A wait that C takes as 32 bits, where the longest one means "to the end".
+/// A wait as C takes it: 32 bits, of which the highest number means "to the end".
 inline std::uint32_t wait_ms(milliseconds wait) noexcept {
     if (wait.count() <= 0) {
         return 0;
@@ -348,30 +397,30 @@ inline std::uint32_t wait_ms(milliseconds wait) noexcept {
 
 // --- Tokens ---
 
-/// An immutable snapshot of a token: a renewal does not change it, and it may outlive its client.
+/// An immutable snapshot of a token. A renewal does not change it, and it may outlive its client.
 /// Any thread may read it.
 class token {
 public:
     using native_handle_type = const apivideo_token*;
 
-    /// Takes ownership of one reference. Null is fine.
+    /// Takes ownership of one reference of C's. Null is fine.
     explicit token(native_handle_type handle) noexcept : handle_(handle) {}
 
-    /// The same token once more, for another owner. Cheap: it counts references.
+    /// Gives another handle to the same token. This is cheap: it counts references.
     [[nodiscard]] token clone() const noexcept {
         return token(apivideo_token_clone(native_handle()));
     }
 
-    /// Whether there is a token in it. Not if it was moved from.
+    /// Whether this holds a token. False after it was moved from.
     explicit operator bool() const noexcept { return handle_ != nullptr; }
 
     [[nodiscard]] native_handle_type native_handle() const noexcept { return handle_.get(); }
 
-    // The texts live in the token; asked of a token without a name, as in
-    // client.get_token().authorization(), they are copies.
+    // The texts live in the token. A temporary token, as in client.get_token().authorization(),
+    // gives copies.
 
-    /// The value of an `Authorization` header: "Bearer", a space and the access token. Visible
-    /// ASCII: safe in a header.
+    /// The value of an `Authorization` header: "Bearer", a space and the access token. It is
+    /// visible ASCII, so it is safe in a header.
     [[nodiscard]] std::string_view authorization() const& noexcept {
         return apivideo_token_authorization(native_handle());
     }
@@ -383,8 +432,8 @@ public:
     }
     [[nodiscard]] std::string access_token() const&& { return std::string(access_token()); }
 
-    /// The refresh token; empty if api.video sent none. The library uses it by itself, once: a
-    /// program that sends it takes it away from its client.
+    /// The refresh token. Empty if api.video sent none. It works only once, and the library uses it
+    /// by itself: if the program sends it, the client's own refresh is rejected.
     [[nodiscard]] std::string_view refresh_token() const& noexcept {
         return apivideo_token_refresh_token(native_handle());
     }
@@ -395,22 +444,22 @@ public:
         return apivideo_token_token_type(native_handle());
     }
 
-    /// What is left of its life, now; 0 once it has expired.
+    /// The time until the token expires. 0 once it has expired.
     [[nodiscard]] milliseconds expires_in() const noexcept {
         return milliseconds(apivideo_token_expires_in_ms(native_handle()));
     }
 
-    /// When it expires, by the wall clock.
+    /// The time at which the token expires, by the wall clock.
     [[nodiscard]] std::chrono::system_clock::time_point expires_at() const noexcept {
         return std::chrono::system_clock::time_point(
             std::chrono::duration_cast<std::chrono::system_clock::duration>(
                 milliseconds(apivideo_token_expires_at_ms(native_handle()))));
     }
 
-    /// A number that no other token of this process has: two snapshots of one token have the same.
+    /// A number that no other token of this process has. Two snapshots of one token have the same.
     [[nodiscard]] std::uint64_t id() const noexcept { return apivideo_token_id(native_handle()); }
 
-    /// The life that api.video gave it.
+    /// The whole life that api.video gave the token.
     [[nodiscard]] milliseconds lifetime() const noexcept {
         return milliseconds(apivideo_token_lifetime_ms(native_handle()));
     }
@@ -421,30 +470,30 @@ private:
 
 // --- Operations ---
 
-/// A call under way. Destroying it cancels it if it is not complete. Any thread may use it; it may
-/// outlive its client.
+/// A call under way. The destructor cancels it if it is not complete. Any thread may use it, and it
+/// may outlive its client.
 class operation {
 public:
     using native_handle_type = apivideo_operation*;
 
-    /// Takes ownership. Null is fine.
+    /// Takes ownership of a C handle. Null is fine.
     explicit operation(native_handle_type handle) noexcept : handle_(handle) {}
 
-    /// Whether there is an operation in it. Not if it was moved from.
+    /// Whether this holds an operation. False after it was moved from.
     explicit operator bool() const noexcept { return handle_ != nullptr; }
 
     [[nodiscard]] native_handle_type native_handle() const noexcept { return handle_.get(); }
 
-    /// Waits for the token, as long as it takes: the client's wait timeout at most.
+    /// Waits for the token, at most for the client's wait timeout.
     ///
-    /// Errors: cancelled, closed, and all of client::get_token(). Any number of threads may wait,
-    /// and again after the end.
+    /// Errors: cancelled, closed, and all errors of client::get_token(). Any number of threads may
+    /// wait, and may wait again after the end.
     [[nodiscard]] token wait() const { return try_wait().value(); }
     /// As above, without throwing.
     [[nodiscard]] result<token> try_wait() const { return look(UINT32_MAX); }
 
-    /// Waits for the token, for `timeout` at most: 0 only looks. Nothing if the operation is not
-    /// complete then.
+    /// Waits for the token, at most for `timeout`; with 0 it does not wait. Gives nothing if the
+    /// operation is not complete by then.
     [[nodiscard]] std::optional<token> wait(milliseconds timeout) const {
         std::optional<result<token>> answer = try_wait(timeout);
         return answer ? std::optional(std::move(*answer).value()) : std::nullopt;
@@ -458,15 +507,15 @@ public:
         return answer;
     }
 
-    /// Has `callback` called once when the operation is complete, however it ends: on a thread of
-    /// the library, on that of some other call, or on this one before this returns.
+    /// Calls `callback` once, when the operation is complete, however it ends. The call comes on a
+    /// thread of the library, on the thread of some other call, or on this one before this returns.
     ///
-    /// The callback must not block for long. It may do anything else, such as destroying the
-    /// operation. It is destroyed right after its call. In a forked child the callbacks of the
+    /// The callback must not block for long. It may do anything else, and may destroy the
+    /// operation. It is destroyed right after its call. In a forked child, callbacks of the
     /// parent's operations are not called.
     ///
-    /// Errors: null_argument for an empty function, invalid_argument if there was a callback
-    /// before.
+    /// Errors: null_argument for an empty function; invalid_argument if the operation already has a
+    /// callback.
     void on_complete(std::function<void()> callback) const {
         try_on_complete(std::move(callback)).value();
     }
@@ -486,22 +535,18 @@ public:
         return done;
     }
 
-    /// Ends the operation with cancelled unless it is complete. The exchange that it waits for goes
-    /// on for others.
+    /// Ends the operation with cancelled, unless it is complete. Its exchange goes on for other
+    /// callers.
     void cancel() const noexcept {
         apivideo_operation_cancel(native_handle());
     }
 
 private:
-    /// What C calls when the operation is complete: once, so it deletes what it was given.
+    /// C calls this once, when the operation is complete, so it deletes the function.
     static void run(void* user_data) noexcept {
         const std::unique_ptr<std::function<void()>> callback(
             static_cast<std::function<void()>*>(user_data));
-        try {
-            (*callback)();
-        } catch (...) {
-            // There is nobody to catch it behind the C boundary.
-        }
+        detail::call_quietly(*callback);
     }
 
     [[nodiscard]] result<token> look(std::uint32_t timeout_ms) const {
@@ -520,15 +565,15 @@ class statistics {
 public:
     using native_handle_type = apivideo_statistics*;
 
-    /// Takes ownership. Null is fine.
+    /// Takes ownership of a C handle. Null is fine.
     explicit statistics(native_handle_type handle) noexcept : handle_(handle) {}
 
-    /// Whether there is a snapshot in it. Not if it was moved from.
+    /// Whether this holds a snapshot. False after it was moved from.
     explicit operator bool() const noexcept { return handle_ != nullptr; }
 
     [[nodiscard]] native_handle_type native_handle() const noexcept { return handle_.get(); }
 
-    /// One value. Error: invalid_argument for a number that the library does not know.
+    /// Gives one value. Error: invalid_argument for a number that the library does not know.
     [[nodiscard]] std::uint64_t get(statistic which) const { return try_get(which).value(); }
     /// As above, without throwing.
     [[nodiscard]] result<std::uint64_t> try_get(statistic which) const {
@@ -549,46 +594,47 @@ private:
 
 // --- Settings ---
 
-/// Settings for a client; each has a default. Clients keep a copy. One thread at a time may use it.
+/// Settings for a client. Each has a default. Clients keep a copy. Only one thread at a time may
+/// use them.
 ///
-/// The setters give the object back, so that they can be chained. They fail with invalid_argument
-/// and the reason in what(), and leave the setting as it was.
+/// The setters return the object, so calls can be chained. If a setter fails, its error is
+/// invalid_argument with the reason in what(), and the setting stays as it was.
 class config {
 public:
     using native_handle_type = apivideo_config*;
 
-    /// Every default.
+    /// Makes settings that hold every default.
     config() : config(try_create().value()) {}
     /// As above, without throwing.
     [[nodiscard]] static result<config> try_create() {
         return detail::make<config>(apivideo_config_new);
     }
 
-    /// Takes ownership. Null is fine.
+    /// Takes ownership of a C handle. Null is fine.
     explicit config(native_handle_type handle) noexcept : handle_(handle) {}
 
-    /// Whether there are settings in it. Not if it was moved from.
+    /// Whether this holds settings. False after it was moved from.
     explicit operator bool() const noexcept { return handle_ != nullptr; }
 
     [[nodiscard]] native_handle_type native_handle() const noexcept { return handle_.get(); }
 
-    /// Which of api.video's environments the key belongs to. Default: production. The last of this
-    /// and the base URL counts.
+    /// Sets which of api.video's environments the key belongs to. Default: production. This
+    /// replaces an earlier base URL, and the other way round.
     config& set_environment(environment value) { return checked(try_set_environment(value)); }
     result<void> try_set_environment(environment value) {
         return set(apivideo_config_set_environment, static_cast<std::int32_t>(value));
     }
 
-    /// Another server than api.video's: "https://host[:port][/path]"; "http://" only with a
-    /// loopback address.
+    /// Sets another server than api.video's: "https://host[:port][/path]". "http://" is allowed for
+    /// "localhost" and loopback addresses only.
     config& set_base_url(const text& url) { return checked(try_set_base_url(url)); }
     result<void> try_set_base_url(const text& url) {
         return set_text(apivideo_config_set_base_url, "url", url);
     }
 
-    /// The application's name and version, sent with every request. Default: none. `name`: 1 to 50
-    /// of A-Z, a-z, 0-9, "-" and "_". `version`: 1 to 3 numbers of 1 to 3 digits with dots between
-    /// them.
+    /// Sets the application's name and version, which are sent with every request. Default: none.
+    /// `name`: 1 to 50 characters of A-Z, a-z, 0-9, "-" and "_". `version`: 1 to 3 numbers of 1 to
+    /// 3 digits, with dots between them.
     config& set_app(const text& name, const text& version) {
         return checked(try_set_app(name, version));
     }
@@ -596,7 +642,8 @@ public:
         return set_origin(apivideo_config_set_app, name, version);
     }
 
-    /// The name and version of an SDK that is built on this library. Rules as for set_app().
+    /// Sets the name and version of an SDK that is built on this library. Default: none. The rules
+    /// are as for set_app().
     config& set_sdk(const text& name, const text& version) {
         return checked(try_set_sdk(name, version));
     }
@@ -604,8 +651,8 @@ public:
         return set_origin(apivideo_config_set_sdk, name, version);
     }
 
-    /// The time for resolving the server's name, and again for the connection: 1 ms to 1 min.
-    /// Default: 3 s.
+    /// Sets the time limit for resolving the server's name, and the same again for connecting: 1 ms
+    /// to 1 min. Default: 3 s.
     config& set_connect_timeout(milliseconds timeout) {
         return checked(try_set_connect_timeout(timeout));
     }
@@ -613,7 +660,7 @@ public:
         return set_duration(apivideo_config_set_connect_timeout_ms, timeout);
     }
 
-    /// The time for one HTTP exchange as a whole: 1 ms to 5 min. Default: 10 s.
+    /// Sets the time limit for one HTTP exchange as a whole: 1 ms to 5 min. Default: 10 s.
     config& set_attempt_timeout(milliseconds timeout) {
         return checked(try_set_attempt_timeout(timeout));
     }
@@ -621,8 +668,9 @@ public:
         return set_duration(apivideo_config_set_attempt_timeout_ms, timeout);
     }
 
-    /// How long a call waits for its answer, and an operation for its end: 0 to 1 h. Default: 30 s.
-    /// With 0 a call takes only what is there, but starts the exchange that is needed.
+    /// Sets how long a call waits for its answer, and how long an operation lasts: 0 to 1 h.
+    /// Default: 30 s. With 0 a call never waits: it returns a token that is there, or else starts
+    /// the exchange and fails with timeout.
     config& set_wait_timeout(milliseconds timeout) {
         return checked(try_set_wait_timeout(timeout));
     }
@@ -630,42 +678,45 @@ public:
         return set_duration(apivideo_config_set_wait_timeout_ms, timeout);
     }
 
-    /// Whether a call waits for the next tries while no valid token can be had. Default: no, it
-    /// gets the last error at once.
+    /// Sets whether a call waits for the next tries while no valid token can be obtained. Default:
+    /// no, it fails at once with the last exchange's error.
     config& set_wait_for_recovery(bool wait) { return checked(try_set_wait_for_recovery(wait)); }
     result<void> try_set_wait_for_recovery(bool wait) {
         return set(apivideo_config_set_wait_for_recovery, wait ? 1 : 0);
     }
 
-    /// Whether the token is renewed even when nobody reads it. Default: no.
+    /// Sets whether the token is renewed even while nobody reads it. Default: no.
     config& set_keep_fresh(bool keep_fresh) { return checked(try_set_keep_fresh(keep_fresh)); }
     result<void> try_set_keep_fresh(bool keep_fresh) {
         return set(apivideo_config_set_keep_fresh, keep_fresh ? 1 : 0);
     }
 
-    /// The proxy: "http://[user:password@]host[:port]", user and password percent-encoded; "" for none. Default: HTTPS_PROXY and
-    /// NO_PROXY of the environment.
+    /// Sets the proxy: "scheme://[user:password@]host[:port]", user and password percent-encoded;
+    /// "" means no proxy. The scheme is http, https, socks4, socks4a, socks5 or socks5h. Default:
+    /// that of the environment when the client is made, as apivideo_config_set_proxy() says.
     config& set_proxy(const text& url) { return checked(try_set_proxy(url)); }
     result<void> try_set_proxy(const text& url) {
         return set_text(apivideo_config_set_proxy, "url", url);
     }
 
-    /// A file of CA certificates in PEM, trusted besides the system's. Read now. Default: none.
+    /// Sets a file of certificates in PEM, of CAs or a server's own, that are trusted in addition
+    /// to the system's. The file is read now, and again when it has changed. Default: none.
     config& set_ca_file(const text& path) { return checked(try_set_ca_file(path)); }
     result<void> try_set_ca_file(const text& path) {
         return set_text(apivideo_config_set_ca_file, "path", path);
     }
 
-    /// A function for the lines of the log; the text is valid during the call. No line holds a key
-    /// or a token.
+    /// Receives the lines of the log. The text is valid during the call. No line contains a key or
+    /// a token.
     using log_function = std::function<void(log_level level, std::string_view line)>;
 
-    /// Has `log` called with each line up to `level`. An empty function turns the log off, as by
+    /// Calls `log` with each line up to `level`. An empty function turns the log off, which is the
     /// default.
     ///
-    /// It is called from any thread, several at once, and may call the client. It is destroyed once
-    /// these settings and all clients made with them are gone or have another one, and no call is
-    /// running any more.
+    /// The calls for one client come one at a time, on any thread, and may call the client. Clients
+    /// that share these settings may call it at the same time. It is destroyed when these settings
+    /// and all clients made with them are gone or have another one, and no call is running any
+    /// more.
     config& set_log(log_level level, log_function log) {
         return checked(try_set_log(level, std::move(log)));
     }
@@ -681,11 +732,11 @@ public:
             std::move(log));
     }
 
-    /// A function for changes of the token's state.
+    /// Receives the token's new state.
     using state_function = std::function<void(token_state state)>;
 
-    /// Has `on_state` called when the token's state has changed. An empty function: no calls, as by
-    /// default. Threads and destruction as for set_log().
+    /// Calls `on_state` when the token's state has changed. An empty function means no calls, which
+    /// is the default. Threads and destruction are as for set_log().
     config& set_on_state(state_function on_state) {
         return checked(try_set_on_state(std::move(on_state)));
     }
@@ -736,7 +787,7 @@ private:
         return set(setter, static_cast<std::uint32_t>(value.count()));
     }
 
-    /// Hands a function over to the library, which gives it back to be deleted, whether this
+    /// Hands a function over to the library. The library gives it back to be deleted, whether this
     /// succeeds or not.
     template <typename Setter, typename Trampoline, typename Function>
     static result<void> set_callback(const Setter& setter, Trampoline trampoline,
@@ -758,11 +809,7 @@ private:
 
     template <typename Function, typename... Arguments>
     static void call(void* user_data, Arguments... arguments) noexcept {
-        try {
-            (*static_cast<Function*>(user_data))(arguments...);
-        } catch (...) {
-            // There is nobody to catch it behind the C boundary.
-        }
+        detail::call_quietly(*static_cast<Function*>(user_data), arguments...);
     }
 
     detail::owner<apivideo_config, apivideo_config_free> handle_;
@@ -770,17 +817,16 @@ private:
 
 // --- Clients ---
 
-/// Keeps one API key's token. Any number of threads may use one client at once; a program needs one
-/// for a key.
+/// Holds one API key and keeps a valid token for it. Any number of threads may use one client at
+/// once. A program needs only one for each key.
 class client {
 public:
     using native_handle_type = apivideo_client*;
 
-    /// A client for an API key, which is copied. No request is sent: the first token is got when it
-    /// is first asked for.
+    /// Makes a client for an API key, which is copied. Sends no request: the client gets its first
+    /// token when a caller first asks for one.
     ///
-    /// Errors: null_argument, invalid_utf8, invalid_argument (the key, or a proxy of the
-    /// environment).
+    /// Errors: null_argument; invalid_utf8; invalid_argument if the key is malformed.
     explicit client(const text& api_key) : client(try_create(api_key).value()) {}
     client(const text& api_key, const config& settings)
         : client(try_create(api_key, settings).value()) {}
@@ -796,21 +842,21 @@ public:
         return create(api_key, settings.native_handle());
     }
 
-    /// Takes ownership. Null is fine.
+    /// Takes ownership of a C handle. Null is fine.
     explicit client(native_handle_type handle) noexcept : handle_(handle) {}
 
-    /// Whether there is a client in it. Not if it was moved from.
+    /// Whether this holds a client. False after it was moved from.
     explicit operator bool() const noexcept { return handle_ != nullptr; }
 
     [[nodiscard]] native_handle_type native_handle() const noexcept { return handle_.get(); }
 
-    /// A token that is good for `min_validity` from now; of what is not positive, any valid one. At
-    /// once if there is one, else when the one exchange that all callers share has given one; waits
-    /// for the wait timeout at most.
+    /// Gives a token that stays valid for at least `min_validity` from now. 0 or less means any
+    /// valid token. If the client has one, this returns at once. If not, this waits for the
+    /// exchange, which all callers share, but no longer than the wait timeout.
     ///
     /// Errors: key_rejected, rate_limited, server_error, protocol_error, network_error, tls_error,
-    /// timeout, closed, system_error; invalid_argument if a fresh token could not be good that
-    /// long: of an hour's, 59 min may be asked.
+    /// timeout, closed, system_error; invalid_argument if even a new token would expire sooner. Of
+    /// a token that lives one hour, up to 59 min may be asked.
     [[nodiscard]] token get_token(milliseconds min_validity = milliseconds(0)) const {
         return try_get_token(min_validity).value();
     }
@@ -822,16 +868,17 @@ public:
         return ask(apivideo_get_token_valid_for, validity_ms(min_validity));
     }
 
-    /// get_token() without waiting: the answer comes to a future, and so do all errors. Does not
-    /// block.
+#if defined(__cpp_exceptions)
+    /// Starts get_token() and returns at once. A future receives the token or the error. Never
+    /// blocks.
     ///
-    /// To drop the future ends nothing and blocks nobody. The future becomes ready after the wait
-    /// timeout at the latest, and with closed if the client is destroyed before. In a forked child
-    /// the parent's futures never do.
+    /// The future may be dropped: that ends nothing and blocks nobody. It is ready after the wait
+    /// timeout at the latest, or with closed when the client is destroyed. In a forked child the
+    /// parent's futures are never ready.
     [[nodiscard]] std::future<token> get_token_async(
         milliseconds min_validity = milliseconds(0)) const {
         struct call {
-            std::promise<token> promise;
+            std::promise<token> promise{};
             operation started{nullptr};
 
             void settle(result<token> answer) {
@@ -860,9 +907,10 @@ public:
         }
         return future;
     }
+#endif
 
-    /// get_token() without waiting: the answer comes to an operation. For event loops, and for
-    /// waits that are to be sliced or cancelled. Does not block. Errors come with the operation.
+    /// Starts get_token() and returns at once. An operation receives the token or the error. Use
+    /// this in event loops, to wait in slices, and to be able to cancel. Never blocks.
     [[nodiscard]] operation get_token_start(milliseconds min_validity = milliseconds(0)) const {
         return try_get_token_start(min_validity).value();
     }
@@ -874,41 +922,45 @@ public:
         });
     }
 
-    /// POST /auth/api-key, now. The new token becomes the client's own, and its former refresh
-    /// token dies. Programs have no need of this: get_token() does what is necessary. Errors as for
-    /// get_token().
+    /// Sends POST /auth/api-key now. The new token becomes the client's own, and its former refresh
+    /// token becomes invalid. Programs need not call this: get_token() does what is necessary.
+    /// Errors are as for get_token().
     token authenticate() const { return try_authenticate().value(); }
     /// As above, without throwing.
     result<token> try_authenticate() const { return ask(apivideo_authenticate); }
-    /// authenticate() without waiting: the answer comes to an operation. Does not block.
+    /// Starts authenticate() and returns at once. An operation receives the token or the error.
     [[nodiscard]] operation authenticate_start() const { return try_authenticate_start().value(); }
     /// As above, without throwing.
     [[nodiscard]] result<operation> try_authenticate_start() const {
         return start(apivideo_authenticate_start);
     }
 
-    /// POST /auth/refresh, now. The new token becomes the client's own. Programs have no need of
-    /// this. Does not fall back on the API key. Errors as for get_token(), without key_rejected;
-    /// refresh_rejected, no_refresh_token.
+    /// Sends POST /auth/refresh now. The new token becomes the client's own. Programs need not call
+    /// this: get_token() does what is necessary. This never uses the API key instead.
+    ///
+    /// Errors: those of get_token() without key_rejected, and refresh_rejected, no_refresh_token.
     token refresh() const { return try_refresh().value(); }
     /// As above, without throwing.
     result<token> try_refresh() const { return ask(apivideo_refresh); }
-    /// refresh() without waiting: the answer comes to an operation. Does not block.
+    /// Starts refresh() and returns at once. An operation receives the token or the error.
     [[nodiscard]] operation refresh_start() const { return try_refresh_start().value(); }
     /// As above, without throwing.
     [[nodiscard]] result<operation> try_refresh_start() const {
         return start(apivideo_refresh_start);
     }
 
-    /// The id of the token that get_token() would give at once; 0 if it would have to wait. Never blocks.
-    [[nodiscard]] std::uint64_t token_id() const noexcept { return apivideo_client_token_id(native_handle()); }
+    /// Gives the id of the token that get_token() would return at once. 0 if it would have to wait.
+    /// Never blocks.
+    [[nodiscard]] std::uint64_t token_id() const noexcept {
+        return apivideo_client_token_id(native_handle());
+    }
 
-    /// Tells that the API answered 401 to a request with this token: the next get_token() gets
-    /// another. Does nothing if the client has a newer one already, so every request that got a 401
-    /// may report it. Does not block and sends nothing.
+    /// Reports a 401: the API rejected a request with this token. The next get_token() gets another
+    /// token. Every request that got a 401 may report it: this does nothing if the client already
+    /// has a newer token. It does not block and sends nothing.
     ///
-    /// Error: token_rejected if this token replaced a rejected one less than 60 s ago. Give the 401
-    /// to your user.
+    /// Error: token_rejected if this token replaced a rejected one less than 60 s ago. Pass the 401
+    /// on to your user.
     void invalidate_token(const token& rejected) const { try_invalidate_token(rejected).value(); }
     /// As above, without throwing.
     result<void> try_invalidate_token(const token& rejected) const {
@@ -917,7 +969,7 @@ public:
         });
     }
 
-    /// A snapshot of the client's counters.
+    /// Takes a snapshot of the client's counters.
     [[nodiscard]] statistics get_statistics() const { return try_get_statistics().value(); }
     /// As above, without throwing.
     [[nodiscard]] result<statistics> try_get_statistics() const {
@@ -962,6 +1014,12 @@ private:
     detail::owner<apivideo_client, close> handle_;
 };
 
+#if !defined(__cpp_exceptions)
+}  // namespace no_exceptions
+#endif
+
 }  // namespace apivideo
+
+#undef APIVIDEO_HPP_VISIBLE
 
 #endif  // APIVIDEO_HPP

@@ -1,6 +1,7 @@
 //! api.video's two authentication endpoints: what goes over the wire, and what comes back.
 //!
-//! The facts are those of api.video's API reference for `POST /auth/api-key` and `POST /auth/refresh`.
+//! The facts are those of api.video's API reference for `POST /auth/api-key` and `POST
+//! /auth/refresh`.
 
 use std::time::Duration;
 
@@ -272,7 +273,8 @@ fn problem(reply: &Reply, secrets: &[&str]) -> Problem {
     }
 }
 
-/// A server's text as one short line without secrets: those that are known, and any word that is as long as one.
+/// A server's text as one short line without secrets: those that are known, and any word that is as
+/// long as one.
 fn presentable(text: &str, secrets: &[&str]) -> String {
     // First of all: what cannot be seen must not hide a secret.
     let mut text = one_line(text);

@@ -270,7 +270,8 @@ fn millis(ms: u64) -> i64 {
     i64::try_from(ms).unwrap_or(i64::MAX)
 }
 
-/// A random number in [0, 1), from the system: processes forked from one another draw different ones.
+/// A random number in [0, 1), from the system: processes forked from one another draw different
+/// ones.
 fn random() -> f64 {
     let mut bits = [0u8; 4];
     match getrandom::fill(&mut bits) {

@@ -4,13 +4,14 @@ use crate::ffi::sys;
 
 /// One reading of both clocks, in milliseconds.
 ///
-/// A token is expired if *either* clock says so: the wall clock knows of a virtual machine that was paused, the
-/// monotonic one is not moved by somebody who sets the time.
+/// A token is expired if *either* clock says so: the wall clock knows of a virtual machine that was
+/// paused, the monotonic one is not moved by somebody who sets the time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Now {
     /// Milliseconds since the Unix epoch.
     pub wall_ms: i64,
-    /// Milliseconds since an arbitrary start. Never goes back, and goes on while the machine sleeps.
+    /// Milliseconds since an arbitrary start. Never goes back, and goes on while the machine
+    /// sleeps.
     pub mono_ms: i64,
 }
 
@@ -52,8 +53,8 @@ pub trait Clock: Send + Sync {
 
     /// A cheap number that changes whenever time has passed or a clock was set.
     ///
-    /// While it stays the same, so does every answer drawn from [`Clock::now`]. The system's changes every few
-    /// milliseconds: that is what makes reading a valid token cheap.
+    /// While it stays the same, so does every answer drawn from [`Clock::now`]. The system's
+    /// changes every few milliseconds: that is what makes reading a valid token cheap.
     fn tick(&self) -> i64;
 }
 

@@ -50,7 +50,8 @@ const LONGEST_URL: usize = 2_048;
 type LogFn = Arc<dyn Fn(LogLevel, &str) + Send + Sync>;
 type StateFn = Arc<dyn Fn(TokenState) + Send + Sync>;
 
-/// Settings for a client. Each setter checks its value and names the setting that is out of range.
+/// Settings for a client. A setter checks its value; its error names the setting that is out of
+/// range, and leaves it as it was.
 #[derive(Clone)]
 pub struct Config {
     base_url: String,
@@ -94,69 +95,76 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Production (the default) or sandbox. The last of this and [`Config::set_base_url`] counts.
+    /// Sets the environment that the key belongs to. Default: production. This replaces an earlier
+    /// [`Config::set_base_url`], and the other way round.
     pub fn set_environment(&mut self, environment: Environment) {
         self.base_url = environment.base_url().to_owned();
     }
 
-    /// Another server: `https://…`, or `http://…` on the machine's own loopback addresses only.
+    /// Sets another server: `https://host[:port][/path]`, or `http://…` on the machine's own
+    /// loopback addresses only.
     pub fn set_base_url(&mut self, url: &str) -> Result<(), Error> {
         self.base_url = checked_base_url(url)?;
         Ok(())
     }
 
-    /// The application's name and version, sent as `AV-Origin-App`.
+    /// Sets the application's name and version, which are sent as `AV-Origin-App`. Default: none.
     pub fn set_app(&mut self, name: &str, version: &str) -> Result<(), Error> {
         self.app = Some(origin("app", name, version)?);
         Ok(())
     }
 
-    /// The name and version of an SDK built on this library, sent as `AV-Origin-Sdk`.
+    /// Sets the name and version of an SDK that is built on this library, which are sent as
+    /// `AV-Origin-Sdk`. Default: none.
     pub fn set_sdk(&mut self, name: &str, version: &str) -> Result<(), Error> {
         self.sdk = Some(origin("sdk", name, version)?);
         Ok(())
     }
 
-    /// For name resolution, and again for the connection with its TLS handshake: 1 to 60,000 ms, 3,000 by default.
+    /// Sets the time limit for resolving the server's name, and the same again for connecting and
+    /// the TLS handshake: 1 to 60,000 ms. Default: 3,000.
     pub fn set_connect_timeout_ms(&mut self, ms: u32) -> Result<(), Error> {
         let range = 1..=LONGEST_CONNECT_TIMEOUT_MS;
         self.connect_timeout_ms = in_range("connect_timeout_ms", ms, range)?;
         Ok(())
     }
 
-    /// For one HTTP exchange as a whole: 1 to 300,000 ms, 10,000 by default.
+    /// Sets the time limit for one HTTP exchange as a whole: 1 to 300,000 ms. Default: 10,000.
     pub fn set_attempt_timeout_ms(&mut self, ms: u32) -> Result<(), Error> {
         let range = 1..=LONGEST_ATTEMPT_TIMEOUT_MS;
         self.attempt_timeout_ms = in_range("attempt_timeout_ms", ms, range)?;
         Ok(())
     }
 
-    /// How long a call waits for its answer: 0 to 3,600,000 ms, 30,000 by default. With 0 a call only takes what is
-    /// there, but an exchange that is needed is started all the same.
+    /// Sets how long a call waits for its answer: 0 to 3,600,000 ms. Default: 30,000. With 0 a call
+    /// never waits: it returns a token that is there, or else starts the exchange and fails.
     pub fn set_wait_timeout_ms(&mut self, ms: u32) -> Result<(), Error> {
         let range = 0..=LONGEST_WAIT_TIMEOUT_MS;
         self.wait_timeout_ms = in_range("wait_timeout_ms", ms, range)?;
         Ok(())
     }
 
-    /// While no valid token can be had: `false` (the default) gives callers the last error at once, `true` lets them
-    /// wait for the next tries, up to the wait timeout.
+    /// Sets what a call does while no valid token can be obtained. With `false`, the default, it
+    /// returns the last exchange's error at once. With `true` it waits for the next tries, up to
+    /// the wait timeout.
     pub fn set_wait_for_recovery(&mut self, wait: bool) {
         self.wait_for_recovery = wait;
     }
 
-    /// Renew the token even when nobody reads it. Off by default.
+    /// Sets whether the token is renewed even while nobody reads it. Default: no.
     pub fn set_keep_fresh(&mut self, keep_fresh: bool) {
         self.keep_fresh = keep_fresh;
     }
 
-    /// `scheme://[user:password@]host[:port]`, user and password percent-encoded, or an empty text for no proxy. The scheme is
-    /// `http`, `https` (the proxy speaks TLS itself), `socks4`, `socks4a`, `socks5` or `socks5h` (with `a` and `h` the proxy resolves
-    /// the server's name); the port is 1080 by default, or 443 with `https`.
+    /// Sets the proxy: `scheme://[user:password@]host[:port]`, user and password percent-encoded,
+    /// or an empty text for no proxy. The scheme is `http`, `https` (the proxy itself speaks TLS),
+    /// `socks4`, `socks4a`, `socks5` or `socks5h` (with `a` and `h` the proxy resolves the server's
+    /// name). The default port is 443 with `https`, else 1080.
     ///
-    /// By default the environment counts, as it is when the client is made, and as curl reads it: the first of `https_proxy`,
-    /// `HTTPS_PROXY`, `all_proxy` and `ALL_PROXY`, unless `no_proxy` or `NO_PROXY` names the server. One that is no proxy's URL is an
-    /// error of each exchange. Loopback addresses never go through a proxy.
+    /// The default is the environment, as it is when the client is made, and as curl reads it: the
+    /// first of `https_proxy`, `HTTPS_PROXY`, `all_proxy` and `ALL_PROXY`, unless `no_proxy` or
+    /// `NO_PROXY` names the server. If that is not the URL of a proxy, each exchange fails.
+    /// Loopback addresses never go through a proxy.
     pub fn set_proxy(&mut self, url: &str) -> Result<(), Error> {
         self.proxy = match url {
             "" => ProxyChoice::Direct,
@@ -169,11 +177,12 @@ impl Config {
         Ok(())
     }
 
-    /// A file of certificates in PEM, trusted besides the system's: CAs', or a server's own. Read now, and again when it has
-    /// changed, for which it is looked at once an hour at most. What is broken in it is left out.
+    /// Sets a file of certificates in PEM that are trusted in addition to the system's: CAs'
+    /// certificates, or a server's own. It is read now. A client looks once an hour at most whether
+    /// it has changed, and then reads it again. Broken certificates in it are left out.
     ///
-    /// The system's certificates are where its distributor puts them, or where `SSL_CERT_FILE` and `SSL_CERT_DIR` of the environment
-    /// say when the client is made.
+    /// The system's certificates are where its distributor puts them, or where `SSL_CERT_FILE` and
+    /// `SSL_CERT_DIR` of the environment point when the client is made.
     pub fn set_ca_file(&mut self, path: &str) -> Result<(), Error> {
         let file = CaFile::read(Path::new(path))
             .map_err(|why| Error::invalid(format!("`ca_file` {path:?} {why}.")))?;
@@ -181,7 +190,8 @@ impl Config {
         Ok(())
     }
 
-    /// Has `log` called with each line up to `level`, from any thread, outside every lock.
+    /// Calls `log` with each line up to `level`. The calls come on any thread, and while no lock is
+    /// held.
     pub fn set_log(
         &mut self,
         level: LogLevel,
@@ -190,17 +200,18 @@ impl Config {
         self.log = Some((level, Arc::new(log)));
     }
 
-    /// No log, as by default.
+    /// Turns the log off, which is the default.
     pub fn clear_log(&mut self) {
         self.log = None;
     }
 
-    /// Has `on_state` called whenever the token's state has changed, from any thread, outside every lock.
+    /// Calls `on_state` whenever the token's state has changed. The calls come on any thread, and
+    /// while no lock is held.
     pub fn set_on_state(&mut self, on_state: impl Fn(TokenState) + Send + Sync + 'static) {
         self.on_state = Some(Arc::new(on_state));
     }
 
-    /// No state callback, as by default.
+    /// Removes the state callback. By default there is none.
     pub fn clear_on_state(&mut self) {
         self.on_state = None;
     }
@@ -224,7 +235,8 @@ impl Config {
         })
     }
 
-    /// What HTTP needs. Reads the environment: nothing else does, and this for the last time for its client.
+    /// What HTTP needs. Reads the environment: nothing else does, and this for the last time for
+    /// its client.
     pub(crate) fn http(&self) -> Http {
         let client = concat!("libapivideo:", env!("CARGO_PKG_VERSION")).to_owned();
         let origins = [

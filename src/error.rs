@@ -4,46 +4,55 @@ use std::fmt;
 
 /// The result of every call.
 ///
-/// The numbers are frozen: they never change and are never used again for another meaning.
+/// The numbers are frozen: a number never changes and never gets another meaning.
 #[repr(i32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Status {
-    /// It worked.
+    /// The call succeeded.
     Ok = 0,
-    /// An argument or a setting is out of its documented range. The message names it. Do not retry.
+    /// An argument or a setting is outside its documented range. The message names it. Do not
+    /// retry.
     InvalidArgument = 1,
-    /// A pointer that must not be NULL is NULL. Do not retry.
+    /// A pointer is NULL that must not be. Do not retry.
     NullArgument = 2,
     /// A string is not valid UTF-8. Do not retry.
     InvalidUtf8 = 3,
-    /// api.video itself refused the API key: it is wrong, revoked, of the other environment, or its account is suspended.
-    /// Check the key. Later calls try it again, after 30 seconds at first and 5 minutes at most: mending it on the server is enough.
+    /// api.video itself refused the API key: it is wrong or revoked, it belongs to the other
+    /// environment, or its account is suspended. Check the key. Later calls try it again, first
+    /// after 30 seconds and then after 5 minutes at most, so it is enough to repair the key on the
+    /// server.
     KeyRejected = 4,
-    /// `apivideo_refresh`: api.video refused the refresh token. Routine: any authentication with the same key retires it.
+    /// `apivideo_refresh`: api.video refused the refresh token. This is routine, since any
+    /// authentication with the same key makes it invalid.
     RefreshRejected = 5,
     /// `apivideo_refresh`: there is no refresh token to send. Authenticate first.
     NoRefreshToken = 6,
-    /// `apivideo_invalidate_token`: the API rejected a token that replaced a rejected one less than 60 seconds ago.
-    /// Another token would not help: check the key's rights, and try again later.
+    /// `apivideo_invalidate_token`: the API rejected a token that replaced a rejected one less than
+    /// 60 seconds ago. Another token would not help. Check what the key may do, and try again
+    /// later.
     TokenRejected = 7,
     /// api.video asked to slow down (429). Retry after the error's delay.
     RateLimited = 8,
     /// api.video answered with 5xx or 408. Retry after the error's delay.
     ServerError = 9,
-    /// The reply is not one that api.video documents: malformed, too large, a redirect, a firewall's or a sign-in page.
-    /// Check the base URL and what stands in between. Retry after the error's delay.
+    /// The reply is not one that api.video documents: it is malformed, too large, a redirect, or
+    /// the page of a firewall or a sign-in. Check the base URL and what stands in between. Retry
+    /// after the error's delay.
     ProtocolError = 10,
-    /// No connection, or it was lost: name resolution, connect, proxy, reset, a reply cut short. Retry after the error's delay.
+    /// There was no connection, or it was lost: name resolution, connect, proxy, reset, a reply cut
+    /// short. Retry after the error's delay.
     NetworkError = 11,
-    /// The TLS handshake failed: unknown CA, wrong host, expired certificate. Check the CA file, the host and the clock.
+    /// The TLS handshake failed: unknown CA, wrong host, expired certificate. Check the CA file,
+    /// the host and the clock.
     TlsError = 12,
-    /// No answer in time: the attempt's or the caller's own wait is over. A shared exchange goes on.
+    /// There was no answer in time: the limit of the exchange or the caller's own wait is over. An
+    /// exchange that others share goes on.
     Timeout = 13,
     /// The operation is not complete yet. Wait again.
     Pending = 14,
     /// The operation was cancelled, or it belongs to the process that this one was forked from.
     Cancelled = 15,
-    /// The client was freed while the call waited.
+    /// The client was freed while the call was waiting.
     Closed = 16,
     /// The operating system refused a thread or a file descriptor. Retry later.
     SystemError = 17,
@@ -110,7 +119,7 @@ impl Status {
         }
     }
 
-    /// Whether the same call may succeed later, without the caller changing anything.
+    /// Whether the same call may succeed later although the caller changes nothing.
     pub fn is_retryable(self) -> bool {
         matches!(
             self,
@@ -127,14 +136,15 @@ impl Status {
     }
 }
 
-/// api.video's problem object: what the server says about a refusal. Each text is empty where the server sent none.
+/// api.video's problem object: the server's own words about a refusal. A text is empty if the
+/// server sent none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Problem {
     /// `type`: a URL that identifies the kind of problem.
     pub kind: String,
     /// `title`: one sentence.
     pub title: String,
-    /// `name`: the field or the thing that is at fault.
+    /// `name`: the field or thing at fault.
     pub name: String,
 }
 
@@ -145,11 +155,11 @@ pub struct Error {
     pub status: Status,
     /// One line: what happened, why, what to do.
     pub message: String,
-    /// The status of the HTTP reply, where there was one.
+    /// The status of the HTTP reply, if there was one.
     pub http_status: Option<u16>,
-    /// What the server said.
+    /// What the server said about it.
     pub problem: Problem,
-    /// When trying again makes sense, in milliseconds from now, where it is known.
+    /// The time after which it makes sense to try again, in milliseconds from now, if it is known.
     pub retry_after_ms: Option<u64>,
 }
 
@@ -175,7 +185,7 @@ impl Error {
         self
     }
 
-    /// Whether the same call may succeed later, without the caller changing anything.
+    /// Whether the same call may succeed later although the caller changes nothing.
     pub fn is_retryable(&self) -> bool {
         self.status.is_retryable()
     }

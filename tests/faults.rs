@@ -1,16 +1,17 @@
-//! The whole way over real sockets: callers, readers and callbacks in trouble. What each fault does is in `matrix.rs`, and
-//! what a connection does that is lost at any byte in `connection_loss.rs`.
+//! The whole way over real sockets: callers, readers and callbacks in trouble. What each fault does
+//! is in `matrix.rs`, and what a connection does that is lost at any byte in `connection_loss.rs`.
 
 #![allow(clippy::unwrap_used)] // A test that panics has failed.
 
 mod common;
 
-use std::sync::{Arc, Barrier, Mutex};
+use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use apivideo::{Client, Config, LogLevel, Status, TokenState};
 use apivideo_sandbox::{Fault, FaultRule, On, Revoke, Sandbox, SettingsChange};
+use parking_lot::Mutex;
 
 use common::{KEY, client_with, config_for, eventually, sandbox};
 
@@ -153,7 +154,10 @@ fn an_outage_with_no_token_ends_within_seconds_of_the_servers_return() {
 
 /// What a firewall answers with.
 fn page() -> Fault {
-    Fault::reply(403, "<title>Access denied</title>").with_header("Content-Type", "text/html")
+    Fault::Gateway {
+        status: 403,
+        bytes: 500,
+    }
 }
 
 #[test]
@@ -241,23 +245,23 @@ fn a_callback_that_calls_back_in_does_not_deadlock() {
     let mut config = config(&sandbox);
     let in_log = Arc::clone(&slot);
     config.set_log(LogLevel::Debug, move |_, _| {
-        let client = in_log.lock().unwrap().clone();
+        let client = in_log.lock().clone();
         if let Some(client) = client {
             client.statistics();
             client.start_get_token(0).cancel();
         }
     });
     let told = Arc::clone(&states);
-    config.set_on_state(move |state| told.lock().unwrap().push(state));
+    config.set_on_state(move |state| told.lock().push(state));
     let client = Arc::new(client_with(&config));
-    *slot.lock().unwrap() = Some(Arc::clone(&client));
+    *slot.lock() = Some(Arc::clone(&client));
     let token = client.get_token().unwrap();
     client.invalidate(&token).unwrap();
     client.get_token().unwrap();
     eventually("the states", || {
-        *states.lock().unwrap() == [TokenState::Valid, TokenState::Rejected, TokenState::Valid]
+        *states.lock() == [TokenState::Valid, TokenState::Rejected, TokenState::Valid]
     });
-    *slot.lock().unwrap() = None;
+    *slot.lock() = None;
 }
 
 #[test]
@@ -334,7 +338,7 @@ fn a_server_that_sends_our_secrets_back_does_not_get_them_into_messages_or_the_l
     let mut config = config(&sandbox);
     let lines = Arc::clone(&log);
     config.set_log(LogLevel::Debug, move |_, line| {
-        lines.lock().unwrap().push_str(line);
+        lines.lock().push_str(line);
     });
     let client = client_with(&config);
     let token = client.get_token().unwrap();
@@ -354,8 +358,8 @@ fn a_server_that_sends_our_secrets_back_does_not_get_them_into_messages_or_the_l
             sandbox.clear_faults();
         }
     }
-    eventually("the log", || log.lock().unwrap().len() > 100);
-    told += &log.lock().unwrap();
+    eventually("the log", || log.lock().len() > 100);
+    told += &log.lock();
     for secret in secrets {
         assert!(!told.contains(secret), "{told}");
     }

@@ -1,13 +1,16 @@
-//! Every fault, at each endpoint, with and without a token: what a caller gets, when, and for how many requests.
+//! Every fault, at each endpoint, with and without a token: what a caller gets, when, and for how
+//! many requests.
 //!
-//! A fault strikes the exchange with the API key, the one with the refresh token, or every one. It strikes a client
+//! A fault strikes the exchange with the API key, the one with the refresh token, or every one. It
+//! strikes a client
 //!
 //! - that has no token (only the key can be sent then),
-//! - whose token is due for renewal: the caller gets that token, at once and whatever happens, and the rest is the
-//!   renewal's affair,
+//! - whose token is due for renewal: the caller gets that token, at once and whatever happens, and
+//!   the rest is the renewal's affair,
 //! - whose token has expired: the caller waits for what becomes of the exchange.
 //!
-//! [`table`] says for each fault how an exchange that it strikes ends, and [`expect`] what follows from that.
+//! [`table`] says for each fault how an exchange that it strikes ends, and [`expect`] what follows
+//! from that.
 
 #![allow(clippy::unwrap_used)] // A test that panics has failed.
 
@@ -73,7 +76,8 @@ struct Row {
 }
 
 const AT_ONCE: Duration = Duration::ZERO;
-/// The attempt timeout of the rows that wait for it. The others have the default of 10 s, so that they are seen not to.
+/// The attempt timeout of the rows that wait for it. The others have the default of 10 s, so that
+/// they are seen not to.
 const TIMEOUT: Duration = Duration::from_millis(500);
 /// A moment, on a machine that has other things to do.
 const MOMENT: Duration = Duration::from_secs(2);
@@ -86,6 +90,8 @@ const LONGEST_RETRY: Duration = Duration::from_secs(11 * 60);
 const NEVER: RangeInclusive<u64> = 0..=0;
 /// The first backoff.
 const SOON: RangeInclusive<u64> = 100..=200;
+/// What the sandbox tells with every reply: when its window of a minute ends.
+const WINDOW: RangeInclusive<u64> = 1_000..=60_000;
 /// The first probe of a rejected key.
 const PROBE: RangeInclusive<u64> = 30_000..=37_500;
 
@@ -102,8 +108,16 @@ const CLOSED_AFTER_401: &str = "HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r
 const GATEWAY_STATUSES: [u16; 13] = [
     400, 401, 403, 404, 405, 407, 410, 413, 415, 418, 421, 425, 451,
 ];
-const PAGE: &str = "<!DOCTYPE html><title>Access denied</title>";
 const GATEWAY_JSON: &str = r#"{"message":"Forbidden"}"#;
+
+const EARLY_HINTS: &str = "HTTP/1.1 103 Early Hints\r\nLink: </x>; rel=preload\r\n\r\n";
+const CONTINUE: &str = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n";
+
+fn headers(count: usize) -> String {
+    (0..count).map(|n| format!("X-{n}: y\r\n")).collect()
+}
+
+const BARE_429: &str = "HTTP/1.1 429 Too Many Requests\r\nContent-Length: 0\r\n\r\n";
 
 fn long_header() -> String {
     format!("HTTP/1.1 200 OK\r\nX: {}", "x".repeat(200_000))
@@ -116,7 +130,8 @@ fn table() -> Vec<Row> {
     use Then::{Key, LaterKey, LaterRefresh, Nothing};
     use Trouble::{HttpForTls, Refused, Slammed};
     vec![
-        // what goes wrong                                                                  ends with                   next try    after refresh takes
+        // what goes wrong                                                                  ends
+        // with                   next try    after refresh takes
         row("400",                              problem(400),                               Fails(KeyRejected, 400),    PROBE,      Key,          AT_ONCE),
         row("401",                              problem(401),                               Fails(KeyRejected, 401),    PROBE,      Key,          AT_ONCE),
         row("403",                              problem(403),                               Fails(KeyRejected, 403),    PROBE,      Key,          AT_ONCE),
@@ -125,7 +140,8 @@ fn table() -> Vec<Row> {
         row("403 in a gateway's JSON",          reply(403, GATEWAY_JSON),                   Fails(ProtocolError, 403),  SOON,       Key,          AT_ONCE),
         row("401, then closed",                 raw(CLOSED_AFTER_401),                      Fails(KeyRejected, 401),    PROBE,      Key,          AT_ONCE),
         row("408",                              problem(408),                               Fails(ServerError, 408),    SOON,       Key,          AT_ONCE),
-        row("429",                              problem(429),                               Fails(RateLimited, 429),    SOON,       LaterRefresh, AT_ONCE),
+        row("429 as api.video sends it",        problem(429),                               Fails(RateLimited, 429),    WINDOW,     LaterRefresh, AT_ONCE),
+        row("429 that says no more",            raw(BARE_429),                              Fails(RateLimited, 429),    SOON,       LaterRefresh, AT_ONCE),
         row("429 for 7 s",                      wait(429, "Retry-After", "7"),              Fails(RateLimited, 429),    asked(7),   LaterRefresh, AT_ONCE),
         row("429 for 9 s in api.video's way",   wait(429, "X-RateLimit-Retry-After", "9"),  Fails(RateLimited, 429),    asked(9),   LaterRefresh, AT_ONCE),
         row("429 for years",                    wait(429, "Retry-After", "999999999"),      Fails(RateLimited, 429),    asked(600), LaterRefresh, AT_ONCE),
@@ -134,8 +150,8 @@ fn table() -> Vec<Row> {
         row("429 with garbage",                 wait(429, "Retry-After", "soon"),           Fails(RateLimited, 429),    SOON,       LaterRefresh, AT_ONCE),
         row("429 for 9 s, and for 7",           both_ways(429, "9", "7"),                   Fails(RateLimited, 429),    asked(9),   LaterRefresh, AT_ONCE),
         row("503 for 7 s, in a window of 42",   both_ways(503, "42", "7"),                  Fails(ServerError, 503),    asked(7),   LaterKey,     AT_ONCE),
-        row("500 with HTML",                    reply(500, "<html>"),                       Fails(ServerError, 500),    SOON,       Key,          AT_ONCE),
-        row("502 without a body",               reply(502, ""),                             Fails(ServerError, 502),    SOON,       Key,          AT_ONCE),
+        row("500 with HTML",                    gateway(500, 500),                          Fails(ServerError, 500),    SOON,       Key,          AT_ONCE),
+        row("502 without a body",               gateway(502, 0),                            Fails(ServerError, 502),    SOON,       Key,          AT_ONCE),
         row("503",                              problem(503),                               Fails(ServerError, 503),    SOON,       Key,          AT_ONCE),
         row("503 for 7 s",                      wait(503, "Retry-After", "7"),              Fails(ServerError, 503),    asked(7),   LaterKey,     AT_ONCE),
         row("503 with garbage",                 wait(503, "Retry-After", "soon"),           Fails(ServerError, 503),    SOON,       Key,          AT_ONCE),
@@ -150,7 +166,11 @@ fn table() -> Vec<Row> {
         row("404 with Retry-After",             wait(404, "Retry-After", "42"),             Fails(ProtocolError, 404),  SOON,       Key,          AT_ONCE),
         row("429 until a date, a clock behind", until(429, "08:40:00", "08:40:07"),         Fails(RateLimited, 429),    asked(7),   LaterRefresh, AT_ONCE),
         row("503 until a date, a clock behind", until(503, "08:40:00", "08:40:07"),         Fails(ServerError, 503),    asked(7),   LaterKey,     AT_ONCE),
-        row("500 with 1 MB of HTML",            reply(500, "<p>".repeat(350_000)),          Fails(ServerError, 500),    SOON,       Key,          AT_ONCE),
+        row("429 whose body hangs",             hanging(429, 9),                            Fails(RateLimited, 429),    asked(9),   LaterRefresh, TIMEOUT),
+        row("500 whose body hangs",             hanging(500, 9),                            Fails(ServerError, 500),    SOON,       Key,          TIMEOUT),
+        row("403 whose body hangs",             hanging(403, 9),                            Fails(ProtocolError, 403),  SOON,       Key,          TIMEOUT),
+        row("a 200 whose body hangs",           hanging(200, 9),                            Fails(Timeout, 0),          SOON,       Key,          TIMEOUT),
+        row("500 with 1 MB of HTML",            gateway(500, 1_000_000),                    Fails(ServerError, 500),    SOON,       Key,          AT_ONCE),
         row("204",                              reply(204, ""),                             Fails(ProtocolError, 204),  SOON,       Key,          AT_ONCE),
         row("redirect to another host",         redirect(302, "http://example.com/x"),      Fails(ProtocolError, 302),  SOON,       Key,          AT_ONCE),
         row("redirect that keeps the method",   redirect(307, "/auth/api-key"),             Fails(ProtocolError, 307),  SOON,       Key,          AT_ONCE),
@@ -181,6 +201,13 @@ fn table() -> Vec<Row> {
         row("expires_in null",                  set("expires_in", ()),                      Token(3_600_000),           NEVER,      Nothing,      AT_ONCE),
         row("no expires_in",                    Fault::without("expires_in"),               Token(3_600_000),           NEVER,      Nothing,      AT_ONCE),
 
+        row("103 before the reply",             before(EARLY_HINTS, "", ""),                Token(3_600_000),           NEVER,      Nothing,      AT_ONCE),
+        row("100 and 102 before the reply",     before(CONTINUE, "", ""),                   Token(3_600_000),           NEVER,      Nothing,      AT_ONCE),
+        row("100 headers more",                 before("", headers(100), ""),               Token(3_600_000),           NEVER,      Nothing,      AT_ONCE),
+        row("200 headers more",                 before("", headers(200), ""),               Token(3_600_000),           NEVER,      Nothing,      AT_ONCE),
+        row("a folded header",                  before("", "X-Folded: a\r\n b\r\n", ""),    Token(3_600_000),           NEVER,      Nothing,      AT_ONCE),
+        row("a byte order mark",                before("", "", "\u{feff}"),                 Token(3_600_000),           NEVER,      Nothing,      AT_ONCE),
+
         row("no HTTP",                          raw("\u{1}garbage\r\n\r\n"),                 Fails(ProtocolError, 0),    SOON,       Key,          AT_ONCE),
         row("an HTTP/2 preface",                raw("PRI * HTTP/2.0\r\n\r\n"),               Fails(ProtocolError, 0),    SOON,       Key,          AT_ONCE),
         row("a header of 200 KB",               raw(long_header()),                          Fails(ProtocolError, 0),    SOON,       Key,          AT_ONCE),
@@ -205,13 +232,13 @@ fn table() -> Vec<Row> {
 /// A status without a word of api.video's, with somebody else's or with none: it passes.
 fn gateways() -> impl Iterator<Item = Row> {
     GATEWAY_STATUSES.into_iter().flat_map(|status| {
-        let row = |what, body| {
-            let trouble = reply(status, body).with_header("Content-Type", "text/html");
+        let row = |what, bytes| {
+            let trouble = gateway(status, bytes);
             let end = End::Fails(Status::ProtocolError, status);
             let name = format!("{status} {what}");
             row(name, trouble, end, SOON, Then::Key, AT_ONCE)
         };
-        [row("with a page", PAGE), row("without a body", "")]
+        [row("with a page", 500), row("without a body", 0)]
     })
 }
 
@@ -271,6 +298,33 @@ fn until(status: u16, now: &str, then: &str) -> Fault {
     wait(status, "Retry-After", &date(then)).with_header("Date", &date(now))
 }
 
+/// What arrives is the head, with a delay in it, and no byte of the body.
+fn hanging(status: u16, retry_after_s: u64) -> Fault {
+    let head =
+        format!("HTTP/1.1 {status} X\r\nRetry-After: {retry_after_s}\r\nContent-Length: 9\r\n\r\n");
+    Fault::Raw {
+        bytes: head.into(),
+        hang: true,
+    }
+}
+
+fn gateway(status: u16, bytes: u64) -> Fault {
+    Fault::Gateway { status, bytes }
+}
+
+/// A good reply, with more before it, its headers and its body.
+fn before(
+    response: impl Into<Payload>,
+    headers: impl Into<Payload>,
+    body: impl Into<Payload>,
+) -> Fault {
+    Fault::Prepend {
+        response: response.into(),
+        headers: headers.into(),
+        body: body.into(),
+    }
+}
+
 fn redirect(status: u16, location: &str) -> Fault {
     Fault::Redirect {
         location: location.to_owned(),
@@ -297,7 +351,8 @@ enum Held {
     ExpiredToken,
 }
 
-/// Which exchanges are struck: the first, which is with the key or with the refresh token, or every one.
+/// Which exchanges are struck: the first, which is with the key or with the refresh token, or every
+/// one.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Struck {
     Key,
@@ -387,7 +442,8 @@ impl Stage {
         client_with(&config)
     }
 
-    /// A token that is as the cell wants it. With one that cannot be refreshed, the first exchange is with the key.
+    /// A token that is as the cell wants it. With one that cannot be refreshed, the first exchange
+    /// is with the key.
     fn hold(&self, row: &Row, client: &Client, held: Held, struck: Struck) -> Option<Arc<Token>> {
         let age = match held {
             Held::Nothing => return None,
@@ -468,7 +524,8 @@ impl Cell<'_> {
         assert_eq!(server.counters().refresh.replayed, 0, "{self}");
     }
 
-    /// The answer, which comes in time; the renewal, if it goes on behind it, takes no more memory than it may.
+    /// The answer, which comes in time; the renewal, if it goes on behind it, takes no more memory
+    /// than it may.
     fn ask_under_watch(&self, client: &Client) -> Result<Arc<Token>, Error> {
         let memory = Memory::watch();
         let start = Instant::now();

@@ -8,13 +8,14 @@ mod names;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use apivideo::{Config, Error, Status};
 use apivideo_sandbox::{Options, Sandbox};
+use parking_lot::Mutex;
 
 use common::fault_proxy::{FaultProxy, pass};
 use common::{client_with, config_for, eventually, tls_sandbox, tls_sandbox_with};
@@ -358,7 +359,8 @@ fn closed_port() -> SocketAddr {
 /// The reply of a proxy that sends a byte now and then, for ever.
 const DRIP: &str = "drip";
 
-/// A CONNECT proxy: keeps the heads of its requests, and answers with `reply` before it passes anything on.
+/// A CONNECT proxy: keeps the heads of its requests, and answers with `reply` before it passes
+/// anything on.
 struct ConnectProxy {
     address: SocketAddr,
     reply: Arc<Mutex<&'static str>>,
@@ -374,8 +376,8 @@ impl ConnectProxy {
         let (seen, says) = (Arc::clone(&heads), Arc::clone(&reply));
         thread::spawn(move || {
             while let Ok((mut client, _)) = listener.accept() {
-                seen.lock().unwrap().push(read_head(&client));
-                let reply = *says.lock().unwrap();
+                seen.lock().push(read_head(&client));
+                let reply = *says.lock();
                 if reply == DRIP || reply.is_empty() {
                     thread::spawn(move || drip(client, reply == DRIP));
                     continue;
@@ -394,11 +396,11 @@ impl ConnectProxy {
     }
 
     fn answer(&self, reply: &'static str) {
-        *self.reply.lock().unwrap() = reply;
+        *self.reply.lock() = reply;
     }
 
     fn heads(&self) -> Vec<String> {
-        self.heads.lock().unwrap().clone()
+        self.heads.lock().clone()
     }
 }
 

@@ -1,4 +1,5 @@
-//! Whom a client trusts: certificates of every kind, in every kind of file, and what is said when one will not do.
+//! Whom a client trusts: certificates of every kind, in every kind of file, and what is said when
+//! one will not do.
 
 #![allow(clippy::unwrap_used)] // A test that panics has failed.
 
@@ -6,10 +7,11 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::thread;
 
 use apivideo::{Client, Config, Error, Status};
+use parking_lot::Mutex;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{HandshakeKind, ServerConfig, ServerConnection, StreamOwned};
@@ -47,7 +49,7 @@ impl Server {
                 if stream.read(&mut request).is_err() {
                     continue;
                 }
-                kinds.lock().unwrap().extend(stream.conn.handshake_kind());
+                kinds.lock().extend(stream.conn.handshake_kind());
                 let body = r#"{"access_token":"a","expires_in":3600}"#;
                 let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
                 let _ = stream.write_all((head + body).as_bytes());
@@ -105,7 +107,7 @@ fn a_second_exchange_resumes_the_tls_session() {
     client.authenticate().unwrap();
     client.authenticate().unwrap();
     assert_eq!(
-        *server.seen.lock().unwrap(),
+        *server.seen.lock(),
         [HandshakeKind::Full, HandshakeKind::Resumed]
     );
 }

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by test.sh and bench.sh, in the repository's root: sets $dotnet to a .NET SDK, the one on PATH or one under target/.
 
 dotnet_root=$PWD/target/dotnet/sdk

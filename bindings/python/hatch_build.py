@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -48,8 +49,7 @@ class CargoBuildHook(BuildHookInterface[Any]):
         build_data["force_include"][str(self.licenses(crate.resolve()))] = f"{metadata}/licenses/{NOTICES}"
 
     def build(self, crate: Path) -> Path:
-        if not shutil.which("cargo"):
-            raise SystemExit("libapivideo: building from source needs Rust: cargo is not on PATH. See https://rustup.rs, or install a wheel.")
+        check_rust(crate)
         target = Path(os.environ.get("CARGO_TARGET_DIR") or crate / "target")
         command = ["cargo", "rustc", "--release", "--lib", "--crate-type", "cdylib", "--locked", "--package", "apivideo"]
         environment = {**os.environ, "CARGO_TARGET_DIR": str(target)}
@@ -86,6 +86,26 @@ class CargoBuildHook(BuildHookInterface[Any]):
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
         for name in (FILE_NAME, NOTICES):
             Path(self.directory, name).unlink(missing_ok=True)
+
+
+def check_rust(crate: Path) -> None:
+    """Says in words what is wrong with this machine's Rust, which cargo would say in riddles."""
+    needed = re.search(r'^rust-version = "([\d.]+)"', (crate / "Cargo.toml").read_text("utf-8"), re.MULTILINE)[1]
+    if not shutil.which("cargo"):
+        found = "cargo is not on PATH"
+    else:
+        try:
+            said = subprocess.run(["cargo", "--version"], cwd=crate, capture_output=True, text=True, check=True).stdout
+        except (OSError, subprocess.CalledProcessError) as why:
+            said = getattr(why, "stderr", "") or str(why)
+        version = re.match(r"cargo (\d+)\.(\d+)", said)
+        if version and tuple(map(int, version.groups())) >= tuple(map(int, needed.split(".")[:2])):
+            return
+        found = f"this is {version[0]}" if version else f"cargo does not run: {said.strip()}"
+    raise SystemExit(
+        f"libapivideo: building from source needs Rust {needed} or later, and {found}. Get it with 'rustup update stable' or"
+        " from https://rustup.rs, or install a wheel, which needs no Rust."
+    )
 
 
 def platform_tag() -> str:

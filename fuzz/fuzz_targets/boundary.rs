@@ -1,8 +1,10 @@
-//! Calls of the C interface in any order with any arguments that a C program may give: nothing crashes, every status is a
-//! documented one, out-parameters are NULL after a failure, callbacks' data is released once, and no text holds the key.
+//! Calls of the C interface in any order with any arguments that a C program may give: nothing
+//! crashes, every status is a documented one, out-parameters are NULL after a failure, callbacks'
+//! data is released once, and no text holds the key.
 //!
-//! Input: one byte says which call, those after it which handles, strings and numbers. Clients talk to a closed port of this
-//! machine. No client ever gets a token, so some come from `apivideo::fuzz`.
+//! Input: one byte says which call, those after it which handles, strings and numbers. Clients talk
+//! to a closed port of this machine. No client ever gets a token, so some come from
+//! `apivideo::fuzz`.
 #![no_main]
 
 use std::ffi::{CStr, CString, c_char, c_void};
@@ -123,7 +125,8 @@ fn garbage<T>() -> *mut T {
     std::ptr::dangling_mut()
 }
 
-/// Makes a call with or without an `error_out`, and looks at its status and error. Whether it was a success.
+/// Makes a call with or without an `error_out`, and looks at its status and error. Whether it was a
+/// success.
 fn call(wants_error: bool, make: impl FnOnce(*mut *mut apivideo_error) -> Status) -> bool {
     let mut error = garbage();
     let out: *mut *mut apivideo_error = if wants_error { &mut error } else { null_mut() };
@@ -214,7 +217,8 @@ impl Program {
     }
 
     fn step(&mut self, dice: &mut Dice) {
-        // SAFETY (of every call here): handles are live or NULL and used by this thread alone; strings end in NUL.
+        // SAFETY (of every call here): handles are live or NULL and used by this thread alone;
+        // strings end in NUL.
         unsafe {
             let what = dice.byte() % 35;
             match what {

@@ -1,7 +1,8 @@
-//! A server's reply never panics, grants only what is fit for a header, and no error repeats a secret.
+//! A server's reply never panics, grants only what is fit for a header, and no error repeats a
+//! secret.
 //!
-//! Input: a line with the status, a line with the middle of the API key, and the body. A status with an "r" before it answers
-//! a refresh.
+//! Input: a line with the status, a line with the middle of the API key, and the body. A status
+//! with an "r" before it answers a refresh.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

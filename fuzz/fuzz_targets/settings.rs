@@ -1,6 +1,8 @@
-//! What a setter accepts keeps the rules that the header documents; what it refuses, no message repeats.
+//! What a setter accepts keeps the rules that the header documents; what it refuses, no message
+//! repeats.
 //!
-//! Input, with NULs between: base URL, app name, app version, SDK name, SDK version, proxy, API key.
+//! Input, with NULs between: base URL, app name, app version, SDK name, SDK version, proxy, API
+//! key.
 #![no_main]
 
 use std::net::{Ipv4Addr, Ipv6Addr};

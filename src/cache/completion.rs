@@ -35,7 +35,8 @@ impl Completion {
         }
     }
 
-    /// The slot's lock; an error in a forked child, where a thread that does not exist there may hold it for ever.
+    /// The slot's lock; an error in a forked child, where a thread that does not exist there may
+    /// hold it for ever.
     fn slot(&self) -> Result<MutexGuard<'_, Slot>, Error> {
         if !self.is_ours() {
             return Err(Error::new(
@@ -90,8 +91,8 @@ impl Completion {
         self.process == fork::generation()
     }
 
-    /// Calls `callback` once, when the answer is there: at once if it is already. An error if one was
-    /// set before.
+    /// Calls `callback` once, when the answer is there: at once if it is already. An error if one
+    /// was set before.
     pub(crate) fn on_answer(&self, callback: Callback) -> Result<(), Error> {
         let mut slot = self.slot()?;
         if std::mem::replace(&mut slot.had_callback, true) {

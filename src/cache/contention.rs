@@ -22,7 +22,8 @@ impl Contention {
         self.rejections = self.rejections.saturating_add(1);
         let contended = self.rejections >= policy::CONTENTION_REJECTIONS;
         if contended {
-            // Only a success resets the count: when this time is over, one rejection more is enough.
+            // Only a success resets the count: when this time is over, one rejection more is
+            // enough.
             self.until = Some(now.mono_ms.saturating_add(policy::CONTENTION));
         }
         contended

@@ -10,7 +10,8 @@ use crate::token::TokenSet;
 /// One HTTP exchange to make.
 #[derive(Clone, Debug)]
 pub(crate) enum Request {
-    /// `POST /auth/api-key`. `held` is the last token set, if there was one: no message may repeat it.
+    /// `POST /auth/api-key`. `held` is the last token set, if there was one: no message may repeat
+    /// it.
     ApiKey { held: Option<Arc<TokenSet>> },
     /// `POST /auth/refresh` with this set's refresh token.
     Refresh(Arc<TokenSet>),

@@ -1,6 +1,7 @@
 //! The token cache: when a token is renewed, by whom, and what everybody else gets meanwhile.
 //!
-//! - [`policy`]: when. Numbers and formulas. [`backoff`] and [`contention`]: what they make of failures.
+//! - [`policy`]: when. Numbers and formulas. [`backoff`] and [`contention`]: what they make of
+//!   failures.
 //! - [`state`]: what is known, and what follows from an event. Pure.
 //! - [`waiters`]: who waits, for what. [`completion`]: where one waiting caller's answer arrives.
 //! - [`published`]: the token as readers see it, without a lock.
@@ -30,6 +31,7 @@ use std::time::{Duration, Instant};
 
 use crate::clock::{Clock, Context, Now};
 use crate::error::{Error, Status};
+use crate::ffi::sys::CancelPutOff;
 use crate::process::fork::PerProcess;
 use crate::process::sync::{Mutex, MutexGuard};
 use crate::token::{Token, TokenSet};
@@ -122,7 +124,8 @@ impl TokenCache {
             token.remember_checked_at(tick);
             let has_work =
                 token.set().is_due(now) || (self.keep_fresh && !self.process_state.is_made());
-            // A reference of its own: a callback may free the client. Nothing of `self` is used after this.
+            // A reference of its own: a callback may free the client. Nothing of `self` is used
+            // after this.
             if let Some(me) = self.me.upgrade().filter(|_| has_work) {
                 me.renew_in_background(now);
             }
@@ -130,8 +133,11 @@ impl TokenCache {
         Some(token)
     }
 
-    /// Starts a renewal that is due, unless somebody is at it; in a forked child, has a token kept fresh that was so before.
+    /// Starts a renewal that is due, unless somebody is at it; in a forked child, has a token kept
+    /// fresh that was so before.
     fn renew_in_background(&self, now: Now) {
+        // Not for every read: this takes as long as the read itself.
+        let _put_off = CancelPutOff::begin();
         let process_state = self.process_state();
         let mut state = match process_state.state.try_lock() {
             Ok(state) => state,
@@ -207,7 +213,8 @@ impl TokenCache {
         Some(self.hand_out(answer))
     }
 
-    /// Waits, and looks now and then whether there is something to do: there may be no other thread that does.
+    /// Waits, and looks now and then whether there is something to do: there may be no other thread
+    /// that does.
     fn wait_for(
         &self,
         completion: &Completion,
@@ -235,7 +242,8 @@ impl TokenCache {
         self.change(Caller::MustNotWait, |state, _| state.cancel(id));
     }
 
-    /// A caller's handle to an answer, made for it: thousands of new threads find that of their slot less quickly.
+    /// A caller's handle to an answer, made for it: thousands of new threads find that of their
+    /// slot less quickly.
     fn hand_out(&self, answer: Answer) -> Result<Arc<Token>, Error> {
         let clock = Arc::clone(&self.dependencies.clock);
         Ok(Arc::new(Token::new(answer?, clock)))

@@ -14,7 +14,8 @@ pub(crate) const DEFAULT_LIFETIME: i64 = HOUR;
 /// No token is believed to live longer.
 pub(crate) const MAX_LIFETIME: i64 = 24 * HOUR;
 
-/// Two rejected refresh tokens in a row: somebody else uses the key, so do without refresh tokens this long.
+/// Two rejected refresh tokens in a row: somebody else uses the key, so do without refresh tokens
+/// this long.
 pub(crate) const CONTENTION: i64 = 24 * HOUR;
 /// How many rejections in a row tell that somebody else uses the key.
 pub(crate) const CONTENTION_REJECTIONS: u32 = 2;
@@ -34,7 +35,8 @@ const RETRY_AFTER_MAX: i64 = 600 * SECOND;
 /// Renewing ahead of time never makes more than one exchange in this time.
 const RENEWAL_FLOOR: i64 = SECOND;
 
-/// From the request to the renewal point: 70 to 80 % of the life, so that a fleet started together spreads out.
+/// From the request to the renewal point: 70 to 80 % of the life, so that a fleet started together
+/// spreads out.
 fn renewal_delay(lifetime: i64, random: f64) -> i64 {
     scale(lifetime, 0.70 + 0.10 * random).max(RENEWAL_FLOOR)
 }
@@ -54,14 +56,17 @@ pub(crate) fn expiry_margin(lifetime: i64) -> i64 {
     (lifetime / 10).min(30 * SECOND)
 }
 
-/// The longest validity a caller may ask for: what a token still gives when it is another expiry margin old.
+/// The longest validity a caller may ask for: what a token still gives when it is another expiry
+/// margin old.
 ///
-/// So a token younger than that serves every request that is accepted, and no caller can make one exchange after another.
+/// So a token younger than that serves every request that is accepted, and no caller can make one
+/// exchange after another.
 pub(crate) fn longest_min_validity(lifetime: i64) -> i64 {
     lifetime - 2 * expiry_margin(lifetime)
 }
 
-/// After the `failures`th failure in a row (from 1): the delay to the next try, which never exceeds `cap`.
+/// After the `failures`th failure in a row (from 1): the delay to the next try, which never exceeds
+/// `cap`.
 ///
 /// Exponential, with jitter over the upper half.
 pub(crate) fn backoff(failures: u32, cap: i64, random: f64) -> i64 {
@@ -69,8 +74,8 @@ pub(crate) fn backoff(failures: u32, cap: i64, random: f64) -> i64 {
     jitter(grown.min(cap), random)
 }
 
-/// After the `rejections`th rejection of the key in a row (from 1): the delay to the next probe, 30 seconds at first and 5 minutes
-/// at most.
+/// After the `rejections`th rejection of the key in a row (from 1): the delay to the next probe, 30
+/// seconds at first and 5 minutes at most.
 pub(crate) fn key_probe(rejections: u32, random: f64) -> i64 {
     let grown = KEY_PROBE_FIRST.saturating_mul(1 << rejections.saturating_sub(1).min(10));
     scale(grown.min(KEY_PROBE_CAP), 1.0 + 0.25 * random)

@@ -4,28 +4,31 @@
 //! # Synchronization
 //!
 //! One writer at a time (it holds the state's lock) publishes to any number of readers. What they
-//! share is the version and the slots; what a thread has read it keeps in its own cache, by version.
+//! share is the version and the slots; what a thread has read it keeps in its own cache, by
+//! version.
 //!
 //! - **A publication writes the slots, then the version, with `Release`. A read loads the version,
-//!   with `Acquire`, then its slot.** So a reader that sees a version finds its token, or a newer one,
-//!   in every slot. With `Relaxed` on either side a reader could see the new version, find the old
-//!   token in its slot, and remember it as the new one: a rejected token would come back, for as long
-//!   as that version lasts. Writing the version first would do the same.
-//! - **Between the first slot's write and the version's, some threads get the new token and some the
-//!   old**, each of which is good. `invalidate` returns, and a waiter gets its answer, only after the
-//!   version was written: so a thread that was told of the new token, or of the rejection, by
-//!   whatever means that synchronizes, reads nothing older.
+//!   with `Acquire`, then its slot.** So a reader that sees a version finds its token, or a newer
+//!   one, in every slot. With `Relaxed` on either side a reader could see the new version, find the
+//!   old token in its slot, and remember it as the new one: a rejected token would come back, for
+//!   as long as that version lasts. Writing the version first would do the same.
+//! - **Between the first slot's write and the version's, some threads get the new token and some
+//!   the old**, each of which is good. `invalidate` returns, and a waiter gets its answer, only
+//!   after the version was written: so a thread that was told of the new token, or of the
+//!   rejection, by whatever means that synchronizes, reads nothing older.
 //! - **Versions are never used twice**, by any client: they come from one counter, and `Relaxed` is
-//!   enough for that, since each `fetch_add` gives another number and orders nothing else. A thread's
-//!   cache slot that another client has taken never matches by accident.
-//! - **Version 0 means that there is no token.** A reader then looks no further, so emptied slots are
-//!   seen or not, as it may be: the version was written after them.
-//! - **A thread's cache is its own** (`thread_local`), so nothing there needs an ordering. It holds the
-//!   token weakly: `upgrade` fails once the slots have let go of it, and the slot is read again.
-//! - **The slots are arc-swap's**, which orders a token's contents before the pointer to it. A token
-//!   itself changes only in the tick at which it was last checked, a number of no consequence but to
-//!   itself: `Relaxed`.
-//! - `NEXT` of the cache slots and of the thread numbers only spread threads and clients: `Relaxed`.
+//!   enough for that, since each `fetch_add` gives another number and orders nothing else. A
+//!   thread's cache slot that another client has taken never matches by accident.
+//! - **Version 0 means that there is no token.** A reader then looks no further, so emptied slots
+//!   are seen or not, as it may be: the version was written after them.
+//! - **A thread's cache is its own** (`thread_local`), so nothing there needs an ordering. It holds
+//!   the token weakly: `upgrade` fails once the slots have let go of it, and the slot is read
+//!   again.
+//! - **The slots are arc-swap's**, which orders a token's contents before the pointer to it. A
+//!   token itself changes only in the tick at which it was last checked, a number of no consequence
+//!   but to itself: `Relaxed`.
+//! - `NEXT` of the cache slots and of the thread numbers only spread threads and clients:
+//!   `Relaxed`.
 
 use std::cell::{Cell, RefCell};
 use std::sync::atomic::AtomicUsize;
@@ -40,8 +43,8 @@ use crate::token::{Token, TokenSet};
 #[repr(align(128))]
 struct Slot(ArcSwapOption<Token>);
 
-/// One handle to the same token set for each of many slots: threads that read at the same time count
-/// references in different places.
+/// One handle to the same token set for each of many slots: threads that read at the same time
+/// count references in different places.
 pub(crate) struct Published {
     /// Which slot of a thread's cache holds what it read here.
     cache_slot: usize,

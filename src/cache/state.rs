@@ -172,7 +172,8 @@ impl<T> State<T> {
         Ok(())
     }
 
-    /// A reader saw that the token is due: renew it unless that is being done, or was tried just now.
+    /// A reader saw that the token is due: renew it unless that is being done, or was tried just
+    /// now.
     pub(crate) fn renew_if_due(&mut self, now: Now) {
         let due = match &self.known.held {
             Held::Current { set, .. } => set.is_due(now),
@@ -347,7 +348,8 @@ impl<T> State<T> {
         }
     }
 
-    /// The flight is over: answers who waited for it, and starts the next if somebody waits for that.
+    /// The flight is over: answers who waited for it, and starts the next if somebody waits for
+    /// that.
     fn finish_flight(&mut self, purpose: Purpose, result: Answer, now: Now) {
         self.known.flight = None;
         let known = &self.known;
@@ -404,8 +406,8 @@ impl<T> State<T> {
         Next::Finish(Ok(set))
     }
 
-    /// A clock was set while the reply was on its way, so nobody knows how old the token is: another
-    /// exchange is made at once, and nobody is told.
+    /// A clock was set while the reply was on its way, so nobody knows how old the token is:
+    /// another exchange is made at once, and nobody is told.
     fn repeat(&mut self, set: Arc<TokenSet>, purpose: Purpose, now: Now) -> Next {
         self.known.flight = Some(Flight {
             purpose,

@@ -21,7 +21,8 @@ pub(crate) struct TokenRequest {
     pub(crate) min_validity_ms: i64,
     /// On the monotonic clock: after it, the caller waits no more.
     pub(crate) deadline_ms: i64,
-    /// Wait for the next try instead of taking the last one's error, if that is before the deadline.
+    /// Wait for the next try instead of taking the last one's error, if that is before the
+    /// deadline.
     pub(crate) wait_for_recovery: bool,
     /// No thread of its own watches this caller's time: somebody must call
     /// [`State::wake`](super::state::State::wake).

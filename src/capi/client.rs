@@ -12,25 +12,32 @@ use crate::client::{Client, ClientInner, Operation};
 use crate::config::Config;
 use crate::error::{Error, Status};
 use crate::ffi::boundary::{
-    borrow, clear, give_arc, give_box, guard, guard_or, handle, peek, require_out, string, take_box,
+    borrow, clear, give_arc, give_box, guard, guard_end, guard_or, handle, peek, require_out,
+    string, take_box,
 };
 use crate::token::Token;
 
-/// Keeps one API key's token. Any number of threads may use one client at once.
+/// Holds one API key and keeps a valid token for it. Any number of threads may use one client at
+/// once. It belongs to the caller, who frees it.
 #[allow(non_camel_case_types)]
 pub struct apivideo_client {
     _opaque: [u8; 0],
 }
 handle!(apivideo_client = BoxHandle of Client);
 
-/// Makes a client. No request is sent: the first token is got when it is first asked for.
+/// Makes a client. Sends no request: the client gets its first token when a caller first asks for
+/// one.
 ///
-/// `api_key`: the key alone, copied; 1 to 4,096 characters of visible ASCII. What came along with it is named
-/// and refused: quotes, a byte order mark, `Bearer `, `NAME=`, a variable that nothing replaced.
-/// `config`: copied; NULL for the defaults. `client_out`: the client, to be freed with apivideo_client_free().
-/// `error_out`: may be NULL.
+/// `api_key`: the key alone, which is copied: 1 to 4,096 characters of visible ASCII. It is
+/// refused, with the reason, if something came along with it: quotes, a byte order mark, `Bearer `,
+/// `NAME=`, or a variable that nothing replaced. `config`: the settings, which are copied; NULL
+/// means the defaults. `client_out`: receives the client. Free it with apivideo_client_free().
+/// `error_out`: may be NULL. Any thread may call this.
 ///
-/// Errors: NULL_ARGUMENT, INVALID_UTF8, INVALID_ARGUMENT (the key, or a proxy of the environment).
+/// The environment's proxy and certificate settings are read now, see apivideo_config_set_proxy()
+/// and apivideo_config_set_ca_file().
+///
+/// Errors: NULL_ARGUMENT, INVALID_UTF8, INVALID_ARGUMENT.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apivideo_client_new(
     api_key: *const c_char,
@@ -54,18 +61,20 @@ pub unsafe extern "C" fn apivideo_client_new(
     }
 }
 
-/// Frees a client. NULL is fine. Returns without waiting for an exchange under way.
+/// Frees a client. NULL is fine. Returns at once, even while an exchange is under way.
 ///
-/// No other call may begin with the client from here on. Calls under way that wait end with CLOSED; so do its operations, which are
-/// still to be freed. Tokens stay as they are. A log or state callback may do this. The API key is wiped when an exchange under way,
-/// if there is one, is over.
+/// No other call may begin with this client from here on. Calls that are waiting end with CLOSED.
+/// The client's operations end with CLOSED too, and must still be freed. Its tokens stay as they
+/// are. A log or state callback may call this. The API key is wiped now, or when the exchange under
+/// way is over.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apivideo_client_free(client: *mut apivideo_client) {
     // SAFETY: the caller's own client, freed once, as the header asks.
-    guard_or((), || drop(unsafe { take_box(client) }));
+    guard_end(|| drop(unsafe { take_box(client) }));
 }
 
-/// The body of every call that gives a token. Nothing of the client itself is used in `call`: it may be freed meanwhile.
+/// The body of every call that gives a token. Nothing of the client itself is used in `call`: it
+/// may be freed meanwhile.
 unsafe fn token_call(
     client: *const apivideo_client,
     token_out: *mut *const apivideo_token,
@@ -84,15 +93,18 @@ unsafe fn token_call(
     }
 }
 
-/// Gives a valid token: at once when there is one, without a lock or a system call unless it is the one read that starts a renewal; else when the one exchange that all
-/// callers share has given one.
+/// Gives a valid token. If the client has one, this returns at once. It then takes no lock and
+/// makes no system call, except in the one call that starts a renewal. If the client has none, this
+/// waits for the exchange, which all callers share.
 ///
-/// `token_out`: a reference, to be freed with apivideo_token_free(). `error_out`: may be NULL. Any thread may call this.
-/// Waits for the wait timeout at most (apivideo_config_set_wait_timeout_ms()).
+/// `token_out`: receives a reference. Free it with apivideo_token_free(). `error_out`: may be NULL.
+/// Any thread may call this. It waits no longer than the wait timeout, see
+/// apivideo_config_set_wait_timeout_ms().
 ///
-/// Errors: NULL_ARGUMENT, KEY_REJECTED, RATE_LIMITED, SERVER_ERROR, PROTOCOL_ERROR, NETWORK_ERROR, TLS_ERROR, TIMEOUT,
-/// CLOSED, SYSTEM_ERROR. While tries fail, a call that needs a new token gets the last error at once, with the time to the
-/// next try in apivideo_error_retry_after_ms(); see apivideo_config_set_wait_for_recovery() to wait instead.
+/// Errors: NULL_ARGUMENT, KEY_REJECTED, RATE_LIMITED, SERVER_ERROR, PROTOCOL_ERROR, NETWORK_ERROR,
+/// TLS_ERROR, TIMEOUT, CLOSED, SYSTEM_ERROR. While exchanges fail, a call that needs a new token
+/// returns the last error at once; apivideo_error_retry_after_ms() gives the time until the next
+/// try. To wait for that try instead, see apivideo_config_set_wait_for_recovery().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apivideo_get_token(
     client: *const apivideo_client,
@@ -114,10 +126,12 @@ pub unsafe extern "C" fn apivideo_get_token(
     }
 }
 
-/// apivideo_token_id() of the token that apivideo_get_token() would give at once, or 0 if it would have to wait, and for NULL.
+/// Gives the apivideo_token_id() of the token that apivideo_get_token() would return at once. Gives
+/// 0 if that call would have to wait, and for NULL.
 ///
-/// For programs that keep a copy of a token's text, as bindings to other languages do: as long as this gives the copy's number, the copy
-/// is still the one to use. Renews ahead of time as a read does. Any thread may call this; it never blocks.
+/// This is for programs that keep a copy of a token's text, such as bindings to other languages:
+/// the copy may be used as long as this gives its number. Starts a renewal when one is due, as
+/// apivideo_get_token() does. Any thread may call this. It never blocks.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apivideo_client_token_id(client: *const apivideo_client) -> u64 {
     // SAFETY: a live client or NULL, as the header asks.
@@ -127,11 +141,12 @@ pub unsafe extern "C" fn apivideo_client_token_id(client: *const apivideo_client
     }
 }
 
-/// Gives a token that is good for at least `min_validity_ms` from now, for a request that takes that long. Renews if the
-/// token at hand is not.
+/// Gives a token that stays valid for at least `min_validity_ms` from now, for a request that takes
+/// that long. Gets a new token if the present one expires sooner.
 ///
-/// Otherwise as apivideo_get_token(). Further error: INVALID_ARGUMENT if a fresh token could not be good that long. Of a
-/// token that lives an hour, 3,540,000 ms may be asked.
+/// Otherwise this works as apivideo_get_token() does. Further error: INVALID_ARGUMENT if even a new
+/// token would expire sooner. Of a token that lives one hour, up to 3,540,000 ms (59 minutes) may
+/// be asked.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apivideo_get_token_valid_for(
     client: *const apivideo_client,
@@ -147,14 +162,15 @@ pub unsafe extern "C" fn apivideo_get_token_valid_for(
     }
 }
 
-/// apivideo_get_token_valid_for() without waiting: the answer comes to an operation. For event loops, and for waits that
-/// are to be sliced or cancelled. `min_validity_ms` may be 0.
+/// Starts apivideo_get_token_valid_for() and returns at once. An operation receives the answer. Use
+/// this in event loops, to wait in slices, and to be able to cancel.
 ///
-/// `operation_out`: the operation, to be freed with apivideo_operation_free(); it may outlive the client. `error_out`: may be
-/// NULL. Any thread may call this; it never blocks. If there is a valid token the operation is complete when this returns.
-/// The operation ends by itself after the wait timeout.
+/// `min_validity_ms`: may be 0. `operation_out`: receives the operation. Free it with
+/// apivideo_operation_free(); it may outlive the client. `error_out`: may be NULL. Any thread may
+/// call this. It never blocks. If the client has a valid token, the operation is complete when this
+/// returns. If not, it is complete after the wait timeout at the latest.
 ///
-/// Errors: NULL_ARGUMENT. All others come with the operation.
+/// Errors: NULL_ARGUMENT. The operation reports all others.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apivideo_get_token_start(
     client: *const apivideo_client,
@@ -189,10 +205,12 @@ unsafe fn start_call(
     }
 }
 
-/// POST /auth/api-key, now. The new token becomes the client's own, and its former refresh token dies.
+/// Sends POST /auth/api-key now. The new token becomes the client's own, and its former refresh
+/// token becomes invalid.
 ///
-/// Programs have no need of this: apivideo_get_token() does what is necessary. Calls at the same time share one exchange.
-/// `token_out`, `error_out`, threads and errors as for apivideo_get_token(); a recent failure does not stop the try.
+/// Programs need not call this: apivideo_get_token() does what is necessary. Calls at the same time
+/// share one exchange. `token_out`, `error_out`, threads and errors are as for
+/// apivideo_get_token(), except that this sends its request even shortly after a failure.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apivideo_authenticate(
     client: *const apivideo_client,
@@ -203,14 +221,13 @@ pub unsafe extern "C" fn apivideo_authenticate(
     unsafe { token_call(client, token_out, error_out, |inner| inner.authenticate()) }
 }
 
-/// apivideo_authenticate() without waiting: the answer comes to an operation. For event loops, and
-/// for bindings that would spend a thread otherwise.
+/// Starts apivideo_authenticate() and returns at once. An operation receives the answer.
 ///
-/// `operation_out`: the operation, to be freed with apivideo_operation_free(); it may outlive the
-/// client. `error_out`: may be NULL. Any thread may call this; it never blocks. The operation ends by
-/// itself after the wait timeout.
+/// `operation_out`: receives the operation. Free it with apivideo_operation_free(); it may outlive
+/// the client. `error_out`: may be NULL. Any thread may call this. It never blocks. The operation
+/// is complete after the wait timeout at the latest.
 ///
-/// Errors: NULL_ARGUMENT. All others come with the operation.
+/// Errors: NULL_ARGUMENT. The operation reports all others.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apivideo_authenticate_start(
     client: *const apivideo_client,
@@ -225,12 +242,15 @@ pub unsafe extern "C" fn apivideo_authenticate_start(
     }
 }
 
-/// POST /auth/refresh with the client's refresh token, now. The new token becomes the client's own.
+/// Sends POST /auth/refresh with the client's refresh token now. The new token becomes the client's
+/// own.
 ///
-/// Programs have no need of this: apivideo_get_token() does what is necessary. Calls at the same time share one exchange.
-/// Does not fall back on the API key, and a failure leaves the access token in use.
-/// `token_out`, `error_out` and threads as for apivideo_get_token(). Further errors: REFRESH_REJECTED, NO_REFRESH_TOKEN; not
-/// KEY_REJECTED.
+/// Programs need not call this: apivideo_get_token() does what is necessary. Calls at the same time
+/// share one exchange. This never uses the API key instead. After a failure the access token stays
+/// in use. `token_out`, `error_out` and threads are as for apivideo_get_token().
+///
+/// Errors: those of apivideo_get_token() without KEY_REJECTED, and REFRESH_REJECTED,
+/// NO_REFRESH_TOKEN.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apivideo_refresh(
     client: *const apivideo_client,
@@ -241,10 +261,10 @@ pub unsafe extern "C" fn apivideo_refresh(
     unsafe { token_call(client, token_out, error_out, |inner| inner.refresh()) }
 }
 
-/// apivideo_refresh() without waiting: the answer comes to an operation, as with
+/// Starts apivideo_refresh() and returns at once. An operation receives the answer, as with
 /// apivideo_authenticate_start().
 ///
-/// Errors: NULL_ARGUMENT. All others come with the operation.
+/// Errors: NULL_ARGUMENT. The operation reports all others.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apivideo_refresh_start(
     client: *const apivideo_client,
@@ -259,13 +279,16 @@ pub unsafe extern "C" fn apivideo_refresh_start(
     }
 }
 
-/// Reports a 401: the API rejected a request with this token. The next apivideo_get_token() gets another with the API key.
+/// Reports a 401: the API rejected a request with this token. The next apivideo_get_token() gets
+/// another token, with the API key.
 ///
-/// Does nothing if the client has a newer token already, so every request that got a 401 may report it. Does not block and
-/// sends nothing. Any thread may call this. `rejected` stays the caller's. `error_out`: may be NULL.
+/// Every request that got a 401 may report it: this does nothing if the client already has a newer
+/// token. It does not block and sends nothing. Any thread may call it. `rejected`: the request's
+/// token, which stays the caller's. `error_out`: may be NULL.
 ///
-/// Errors: NULL_ARGUMENT; TOKEN_REJECTED if this token replaced a rejected one less than 60 s ago: it is kept, since yet
-/// another would not help. Give the 401 to your user.
+/// Errors: NULL_ARGUMENT; TOKEN_REJECTED if this token replaced a rejected one less than 60 seconds
+/// ago. The client then keeps the token, because another one would not help. Pass the 401 on to
+/// your user.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apivideo_invalidate_token(
     client: *const apivideo_client,
@@ -281,9 +304,10 @@ pub unsafe extern "C" fn apivideo_invalidate_token(
     }
 }
 
-/// A snapshot of the client's counters.
+/// Takes a snapshot of the client's counters.
 ///
-/// `statistics_out`: to be freed with apivideo_statistics_free(). `error_out`: may be NULL. Any thread may call this.
+/// `statistics_out`: receives the snapshot. Free it with apivideo_statistics_free(). `error_out`:
+/// may be NULL. Any thread may call this.
 ///
 /// Errors: NULL_ARGUMENT.
 #[unsafe(no_mangle)]

@@ -8,30 +8,32 @@ use crate::cache::events::{LogLevel, TokenState};
 use crate::config::{Config, Environment};
 use crate::error::{Error, Status};
 use crate::ffi::boundary::{
-    borrow_mut, clear, give_box, guard, guard_or, handle, require_out, string, take_box,
+    borrow_mut, clear, give_box, guard, guard_end, handle, require_out, string, take_box,
 };
 
-/// Settings for a client. One thread at a time may use it. Belongs to the caller, who frees it; clients keep a copy.
+/// Settings for a client. Only one thread at a time may use them. They belong to the caller, who
+/// frees them. Each client keeps a copy.
 #[allow(non_camel_case_types)]
 pub struct apivideo_config {
     _opaque: [u8; 0],
 }
 handle!(apivideo_config = BoxHandle of Config);
 
-/// Called with each line of the log: its level, its text, and the program's own pointer. The text is valid during the call.
-/// Must not throw or jump out.
+/// Receives one line of the log: its level, its text, and the program's own pointer. The text is
+/// valid during the call. Must not throw or jump out.
 #[allow(non_camel_case_types)]
 pub type apivideo_log_callback =
     Option<unsafe extern "C" fn(level: i32, message: *const c_char, user_data: *mut c_void)>;
 
-/// Called when the token's state has changed: one of `apivideo_token_state`, and the program's own pointer. Must not throw or
-/// jump out.
+/// Receives the token's new state, one of `apivideo_token_state`, and the program's own pointer.
+/// Must not throw or jump out.
 #[allow(non_camel_case_types)]
 pub type apivideo_state_callback = Option<unsafe extern "C" fn(state: i32, user_data: *mut c_void)>;
 
-/// Makes settings with every default.
+/// Makes settings that hold every default.
 ///
-/// `config_out`: to be freed with apivideo_config_free(). `error_out`: may be NULL.
+/// `config_out`: receives the settings. Free them with apivideo_config_free(). `error_out`: may be
+/// NULL.
 ///
 /// Errors: NULL_ARGUMENT.
 #[unsafe(no_mangle)]
@@ -50,11 +52,11 @@ pub unsafe extern "C" fn apivideo_config_new(
     }
 }
 
-/// Frees settings. NULL is fine. Clients made with them keep their copy.
+/// Frees settings. NULL is fine. Clients that were made with them have their own copy.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apivideo_config_free(config: *mut apivideo_config) {
     // SAFETY: the caller's own settings, freed once, as the header asks.
-    guard_or((), || drop(unsafe { take_box(config) }));
+    guard_end(|| drop(unsafe { take_box(config) }));
 }
 
 /// The body of every setter.
@@ -67,9 +69,10 @@ unsafe fn set(
     unsafe { guard(error_out, || change(borrow_mut(config, "config")?)) }
 }
 
-/// Which of api.video's environments the key belongs to: one of `apivideo_environment`. Default: production.
+/// Sets which of api.video's environments the key belongs to. Default: production.
 ///
-/// The last of this and apivideo_config_set_base_url() counts. `error_out`: may be NULL.
+/// `environment`: one of `apivideo_environment`. This replaces an earlier
+/// apivideo_config_set_base_url(), and the other way round. `error_out`: may be NULL.
 ///
 /// Errors: NULL_ARGUMENT; INVALID_ARGUMENT for a number that is no environment.
 #[unsafe(no_mangle)]
@@ -91,10 +94,12 @@ pub unsafe extern "C" fn apivideo_config_set_environment(
     unsafe { set(config, error_out, change) }
 }
 
-/// Another server than api.video's: `https://host[:port][/path]`, 2,048 bytes at most; `http://` only with "localhost" or a
-/// loopback address. `error_out`: may be NULL.
+/// Sets another server than api.video's.
 ///
-/// Errors: NULL_ARGUMENT, INVALID_UTF8; INVALID_ARGUMENT with the reason.
+/// `url`: `https://host[:port][/path]`, at most 2,048 bytes. `http://` is allowed for "localhost"
+/// and loopback addresses only. `error_out`: may be NULL.
+///
+/// Errors: NULL_ARGUMENT; INVALID_UTF8; INVALID_ARGUMENT, with the reason in the message.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apivideo_config_set_base_url(
     config: *mut apivideo_config,
@@ -109,12 +114,12 @@ pub unsafe extern "C" fn apivideo_config_set_base_url(
     }
 }
 
-/// The application's name and version, sent as AV-Origin-App. Default: none.
+/// Sets the application's name and version, which are sent as AV-Origin-App. Default: none.
 ///
-/// `name`: 1 to 50 of A-Z, a-z, 0-9, "-" and "_". `version`: 1 to 3 numbers of 1 to 3 digits with dots between them.
-/// That is api.video's own rule for origins. `error_out`: may be NULL.
+/// `name`: 1 to 50 characters of A-Z, a-z, 0-9, "-" and "_". `version`: 1 to 3 numbers of 1 to 3
+/// digits, with dots between them. These are api.video's own rules. `error_out`: may be NULL.
 ///
-/// Errors: NULL_ARGUMENT (of either), INVALID_UTF8, INVALID_ARGUMENT.
+/// Errors: NULL_ARGUMENT (name or version), INVALID_UTF8, INVALID_ARGUMENT.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apivideo_config_set_app(
     config: *mut apivideo_config,
@@ -130,9 +135,10 @@ pub unsafe extern "C" fn apivideo_config_set_app(
     }
 }
 
-/// The name and version of an SDK that is built on this library, sent as AV-Origin-Sdk. Default: none.
+/// Sets the name and version of an SDK that is built on this library, which are sent as
+/// AV-Origin-Sdk. Default: none.
 ///
-/// Rules and errors as for apivideo_config_set_app().
+/// Rules and errors are as for apivideo_config_set_app().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apivideo_config_set_sdk(
     config: *mut apivideo_config,
@@ -148,8 +154,8 @@ pub unsafe extern "C" fn apivideo_config_set_sdk(
     }
 }
 
-/// The time for resolving the server's name, and again for the connection with its TLS handshake: 1 to 60,000 ms.
-/// Default: 3,000. `error_out`: may be NULL.
+/// Sets the time limit for resolving the server's name, and the same again for connecting and the
+/// TLS handshake: 1 to 60,000 ms. Default: 3,000. `error_out`: may be NULL.
 ///
 /// Errors: NULL_ARGUMENT, INVALID_ARGUMENT.
 #[unsafe(no_mangle)]
@@ -162,8 +168,8 @@ pub unsafe extern "C" fn apivideo_config_set_connect_timeout_ms(
     unsafe { set(config, error_out, |c| c.set_connect_timeout_ms(timeout_ms)) }
 }
 
-/// The time for one HTTP exchange as a whole, however slowly its bytes drip: 1 to 300,000 ms. Default: 10,000.
-/// `error_out`: may be NULL.
+/// Sets the time limit for one HTTP exchange as a whole, however slowly its bytes arrive: 1 to
+/// 300,000 ms. Default: 10,000. `error_out`: may be NULL.
 ///
 /// Errors: NULL_ARGUMENT, INVALID_ARGUMENT.
 #[unsafe(no_mangle)]
@@ -176,10 +182,11 @@ pub unsafe extern "C" fn apivideo_config_set_attempt_timeout_ms(
     unsafe { set(config, error_out, |c| c.set_attempt_timeout_ms(timeout_ms)) }
 }
 
-/// How long a call waits for its answer, and an operation for its end: 0 to 3,600,000 ms. Default: 30,000.
+/// Sets how long a call waits for its answer, and how long an operation lasts: 0 to 3,600,000 ms.
+/// Default: 30,000.
 ///
-/// A caller that gives up does not end the exchange. With 0 a call takes only what is there, but starts the exchange that is
-/// needed. `error_out`: may be NULL.
+/// The exchange goes on when a caller stops waiting. With 0 a call never waits: it returns a token
+/// that is there, or else starts the exchange and fails with TIMEOUT. `error_out`: may be NULL.
 ///
 /// Errors: NULL_ARGUMENT, INVALID_ARGUMENT.
 #[unsafe(no_mangle)]
@@ -192,8 +199,10 @@ pub unsafe extern "C" fn apivideo_config_set_wait_timeout_ms(
     unsafe { set(config, error_out, |c| c.set_wait_timeout_ms(timeout_ms)) }
 }
 
-/// What a caller gets while no valid token can be had. With 0, the default: the last try's error, at once, with the time to the
-/// next. With another number: it waits for the next tries, unless the next one is after its wait timeout or the key was rejected. `error_out`: may be NULL.
+/// Sets what a call does while no valid token can be obtained. With 0, the default, it returns the
+/// last exchange's error at once, with the time until the next try. With another number it waits
+/// for the next tries, unless the next one comes after the wait timeout or the key was rejected.
+/// `error_out`: may be NULL.
 ///
 /// Errors: NULL_ARGUMENT.
 #[unsafe(no_mangle)]
@@ -210,8 +219,10 @@ pub unsafe extern "C" fn apivideo_config_set_wait_for_recovery(
     unsafe { set(config, error_out, change) }
 }
 
-/// Renews the token ahead of its expiry even when nobody reads it; begins with the first token. One timer thread serves all
-/// such clients of the process. With 0, the default, a token is renewed when it is read. `error_out`: may be NULL.
+/// Sets whether the token is renewed even while nobody reads it. With 0, the default, a token is
+/// renewed only when it is read. With another number it is always renewed ahead of its expiry, from
+/// the first token on. One timer thread serves all such clients of the process. `error_out`: may be
+/// NULL.
 ///
 /// Errors: NULL_ARGUMENT.
 #[unsafe(no_mangle)]
@@ -228,9 +239,21 @@ pub unsafe extern "C" fn apivideo_config_set_keep_fresh(
     unsafe { set(config, error_out, change) }
 }
 
-/// The proxy: `http://[user:password@]host[:port]`, user and password percent-encoded, or `https://` where it speaks TLS
-/// itself; "" for none. Default: the environment's HTTPS_PROXY and NO_PROXY, as they are when the client is made. Loopback
-/// addresses never go through a proxy. `error_out`: may be NULL.
+/// Sets the proxy, and NO_PROXY of the environment does not count any more. Default: the
+/// environment's.
+///
+/// `url`: `scheme://[user:password@]host[:port]`, user and password percent-encoded; "" means no
+/// proxy. The scheme is `http`, `https` (the proxy itself speaks TLS), `socks4`, `socks4a`,
+/// `socks5` or `socks5h`; with `socks4a` and `socks5h` the proxy resolves the server's name. The
+/// port is 1080 by default, or 443 with `https`. SOCKS4 has a user but no password. Loopback
+/// addresses never go through a proxy.
+///
+/// The environment is read once, by apivideo_client_new(), and as curl reads it: the first of
+/// `https_proxy`, `HTTPS_PROXY`, `all_proxy` and `ALL_PROXY` that is not empty, unless `no_proxy`
+/// or `NO_PROXY` names the server. If that one is not such a URL, each exchange fails with
+/// NETWORK_ERROR and says so.
+///
+/// `error_out`: may be NULL.
 ///
 /// Errors: NULL_ARGUMENT, INVALID_UTF8, INVALID_ARGUMENT.
 #[unsafe(no_mangle)]
@@ -247,10 +270,21 @@ pub unsafe extern "C" fn apivideo_config_set_proxy(
     }
 }
 
-/// A file of CA certificates in PEM, 4 MiB at most, trusted besides the system's. Read now. Default: none.
-/// TLS verification cannot be turned off. `error_out`: may be NULL.
+/// Sets a file of certificates that are trusted in addition to the system's: those of CAs, or a
+/// server's own. Default: none. TLS verification cannot be turned off.
 ///
-/// Errors: NULL_ARGUMENT, INVALID_UTF8; INVALID_ARGUMENT if it cannot be read, or holds no certificate or a broken one.
+/// The file is PEM and at most 4 MiB. It is read now, and again when it has changed, which is
+/// looked for at an exchange, once an hour at most. Broken certificates in it are left out. A
+/// relative `path` is relative to the folder that is the current one now.
+///
+/// The system's certificates are those of its usual files. If SSL_CERT_FILE or SSL_CERT_DIR
+/// (folders with `:` between) is in the environment when apivideo_client_new() is called, they are
+/// the ones there instead.
+///
+/// `error_out`: may be NULL.
+///
+/// Errors: NULL_ARGUMENT; INVALID_UTF8; INVALID_ARGUMENT if the file cannot be read or contains no
+/// certificate that can be used.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apivideo_config_set_ca_file(
     config: *mut apivideo_config,
@@ -265,13 +299,19 @@ pub unsafe extern "C" fn apivideo_config_set_ca_file(
     }
 }
 
-/// Has `callback` called with each line of the log up to `level`, one of `apivideo_log_level`; NULL turns the log off, as by
-/// default.
+/// Calls `callback` with each line of the log up to `level`, one of `apivideo_log_level`. NULL
+/// turns the log off, which is the default.
 ///
-/// It is called outside every lock, for one client one call at a time, in the order in which things happened: from a thread of the library
-/// at the end of an exchange, or from a thread that is in a call of the client. It may call the client, and free it. It should not block for long. `user_data` must be usable so until
-/// `release` is called with it: once, when these settings and every client made with them are freed or have another callback, and
-/// no call is running any more. `release` may be NULL; it is called before this returns if this fails. It must not use the settings that are being changed. No line holds a key or a token. `error_out`: may be NULL.
+/// The calls for one client come one at a time, in the order in which things happened, and while no
+/// lock is held. They come on a thread of the library at the end of an exchange, or on a thread
+/// that is in a call of the client. The callback may call any function of the client, and may free
+/// it. It should not block for long. No line contains a key or a token.
+///
+/// `user_data`: passed to each call. It must stay usable, from any thread, until `release` is
+/// called with it. `release`: called once, when these settings and all clients made with them are
+/// freed or have another callback, and no call is running any more. If this function fails, it is
+/// called before this returns. It must not use the settings that are being changed. It may be NULL.
+/// `error_out`: may be NULL.
 ///
 /// Errors: NULL_ARGUMENT; INVALID_ARGUMENT for a number that is no level.
 #[unsafe(no_mangle)]
@@ -296,7 +336,8 @@ pub unsafe extern "C" fn apivideo_config_set_log(
         };
         config.set_log(level, move |level: LogLevel, line: &str| {
             let line = CString::new(line).unwrap_or_default();
-            // SAFETY: the program's own function, with its own pointer and a text that lives during the call.
+            // SAFETY: the program's own function, with its own pointer and a text that lives during
+            // the call.
             unsafe { callback(level as i32, line.as_ptr(), user_data.pointer()) };
         });
         Ok(())
@@ -305,10 +346,11 @@ pub unsafe extern "C" fn apivideo_config_set_log(
     unsafe { set(config, error_out, change) }
 }
 
-/// Has `callback` called when the token's state has changed; NULL for no calls, as by default.
+/// Calls `callback` when the token's state has changed. NULL means no calls, which is the default.
 ///
-/// Threads, `user_data` and `release` as for apivideo_config_set_log(). A state that comes with time alone, such as EXPIRED, is told when
-/// somebody next asks. `error_out`: may be NULL.
+/// Threads, `user_data` and `release` are as for apivideo_config_set_log(). A state that comes with
+/// time alone, such as EXPIRED, is reported when a caller next asks for a token. `error_out`: may
+/// be NULL.
 ///
 /// Errors: NULL_ARGUMENT.
 #[unsafe(no_mangle)]

@@ -5,7 +5,7 @@ use std::ffi::{CStr, CString, c_char};
 use crate::error::{Error, Status};
 use crate::ffi::boundary::{guard_or, handle, peek, take_box};
 
-/// Why a call failed. Belongs to the caller, who frees it. Any thread may read it.
+/// Why a call failed. It belongs to the caller, who frees it. Any thread may read it.
 #[allow(non_camel_case_types)]
 pub struct apivideo_error {
     _opaque: [u8; 0],
@@ -56,7 +56,8 @@ unsafe fn text_of(
     unsafe { of(error, c"".as_ptr(), |error| read(error).as_ptr()) }
 }
 
-/// A short English name of a status, such as "timeout"; "unknown status" for a number that is none.
+/// Gives a short English name of a status, such as "timeout", or "unknown status" for a number that
+/// is none.
 ///
 /// Never NULL. The text is static. Any thread may call this.
 #[unsafe(no_mangle)]
@@ -66,14 +67,15 @@ pub extern "C" fn apivideo_status_string(status: i32) -> *const c_char {
         .as_ptr()
 }
 
-/// The error's status; `APIVIDEO_STATUS_OK` for NULL.
+/// Gives the error's status, or `APIVIDEO_STATUS_OK` for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apivideo_error_status(error: *const apivideo_error) -> Status {
     // SAFETY: as the header asks.
     unsafe { of(error, Status::Ok, |e| e.error.status) }
 }
 
-/// One line in English: what happened, why, what to do. Holds no key and no token. Empty for NULL.
+/// Gives one line in English: what happened, why, and what to do. It contains no key and no token.
+/// Empty for NULL.
 ///
 /// Never NULL. The text lives as long as the error.
 #[unsafe(no_mangle)]
@@ -82,14 +84,14 @@ pub unsafe extern "C" fn apivideo_error_message(error: *const apivideo_error) ->
     unsafe { text_of(error, |e| &e.message) }
 }
 
-/// The status of the HTTP reply that led to the error; 0 if there was none, and for NULL.
+/// Gives the status of the HTTP reply that led to the error. 0 if there was no reply, and for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apivideo_error_http_status(error: *const apivideo_error) -> i32 {
     // SAFETY: as the header asks.
     unsafe { of(error, 0, |e| e.error.http_status.unwrap_or(0).into()) }
 }
 
-/// `type` of api.video's problem object, a URL. Empty if there is none, and for NULL.
+/// Gives `type` of api.video's problem object, a URL. Empty if there is none, and for NULL.
 ///
 /// Never NULL. The text lives as long as the error. It comes from the server.
 #[unsafe(no_mangle)]
@@ -100,7 +102,7 @@ pub unsafe extern "C" fn apivideo_error_problem_type(
     unsafe { text_of(error, |e| &e.problem_type) }
 }
 
-/// `title` of api.video's problem object, a sentence. Empty if there is none, and for NULL.
+/// Gives `title` of api.video's problem object, one sentence. Empty if there is none, and for NULL.
 ///
 /// Never NULL. The text lives as long as the error. It comes from the server.
 #[unsafe(no_mangle)]
@@ -109,7 +111,8 @@ pub unsafe extern "C" fn apivideo_error_title(error: *const apivideo_error) -> *
     unsafe { text_of(error, |e| &e.title) }
 }
 
-/// `name` of api.video's problem object, what is at fault. Empty if there is none, and for NULL.
+/// Gives `name` of api.video's problem object: the field or thing at fault. Empty if there is none,
+/// and for NULL.
 ///
 /// Never NULL. The text lives as long as the error. It comes from the server.
 #[unsafe(no_mangle)]
@@ -118,17 +121,19 @@ pub unsafe extern "C" fn apivideo_error_name(error: *const apivideo_error) -> *c
     unsafe { text_of(error, |e| &e.name) }
 }
 
-/// Whether the same call may succeed later without the caller changing anything. False for NULL.
+/// Tells whether the same call may succeed later although the caller changes nothing. False for
+/// NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apivideo_error_is_retryable(error: *const apivideo_error) -> bool {
     // SAFETY: as the header asks.
     unsafe { of(error, false, |e| e.error.is_retryable()) }
 }
 
-/// When trying again makes sense: milliseconds from the moment of the error, or -1 where that is not known, and for NULL.
+/// Gives the time after which it makes sense to try again, in milliseconds from the moment of the
+/// error. -1 where that is not known, and for NULL.
 ///
-/// Before that, apivideo_get_token() fails with the same error at once if it needs a new token; see
-/// apivideo_config_set_wait_for_recovery().
+/// Until then an apivideo_get_token() that needs a new token fails at once with the same error,
+/// unless the client waits: see apivideo_config_set_wait_for_recovery().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apivideo_error_retry_after_ms(error: *const apivideo_error) -> i64 {
     let read = |e: &ErrorObject| match e.error.retry_after_ms {

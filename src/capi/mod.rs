@@ -1,8 +1,8 @@
 //! The C ABI: every exported function, one file a noun.
 //!
-//! Each is a few lines: check the arguments, call `client` or a neighbour, hand the result out, all inside
-//! `ffi::boundary::guard`. What a pointer must be is told once, in the header's preamble
-//! (`cbindgen.toml`), and that is the safety contract of every `unsafe extern "C"` function here.
+//! Each is a few lines: check the arguments, call `client` or a neighbour, hand the result out, all
+//! inside `ffi::boundary::guard`. The header's preamble (`cbindgen.toml`) says once what a pointer
+//! must be, and that is the safety contract of every `unsafe extern "C"` function here.
 
 #![allow(unsafe_code)]
 #![allow(clippy::missing_safety_doc)] // Told once, as said above.

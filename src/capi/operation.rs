@@ -9,27 +9,31 @@ use super::user_data::UserData;
 use crate::client::Operation;
 use crate::error::{Error, Status};
 use crate::ffi::boundary::{
-    borrow, clear, give_arc, guard, guard_or, handle, peek, require_out, take_box,
+    borrow, clear, give_arc, guard, guard_end, handle, peek, require_out, take_box,
 };
 
-/// A call under way. Any thread may use it; it belongs to the caller, who frees it.
+/// A call under way. Any thread may use it. It belongs to the caller, who frees it.
 #[allow(non_camel_case_types)]
 pub struct apivideo_operation {
     _opaque: [u8; 0],
 }
 handle!(apivideo_operation = BoxHandle of Operation);
 
-/// Called once when an operation is complete. Must not throw or jump out.
+/// Learns that an operation is complete, and receives the program's own pointer. Called once. Must
+/// not throw or jump out.
 #[allow(non_camel_case_types)]
 pub type apivideo_completion_callback = Option<unsafe extern "C" fn(user_data: *mut c_void)>;
 
-/// Waits until the operation is complete, for `timeout_ms` at most: 0 only looks, `UINT32_MAX` waits to the end.
+/// Waits for the operation to complete, but no longer than `timeout_ms`. With 0 it does not wait,
+/// and with `UINT32_MAX` it waits to the end.
 ///
-/// Any number of threads may wait, and again after each PENDING or after the end. `token_out`: a reference, to be freed with
-/// apivideo_token_free(). `error_out`: may be NULL. Any thread may call this.
+/// Any number of threads may wait at once. They may wait again after PENDING, and also after the
+/// end. `token_out`: receives a reference. Free it with apivideo_token_free(). `error_out`: may be
+/// NULL. Any thread may call this.
 ///
-/// Errors: PENDING if the time is over and the operation is not; CANCELLED; NULL_ARGUMENT; all of
-/// apivideo_get_token_valid_for(), where TIMEOUT means that the client's wait timeout is over.
+/// Errors: PENDING if the time is over before the operation is complete; CANCELLED; NULL_ARGUMENT;
+/// all errors of apivideo_get_token_valid_for(), where TIMEOUT means that the client's wait timeout
+/// is over.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apivideo_operation_wait(
     operation: *const apivideo_operation,
@@ -61,16 +65,19 @@ fn pending() -> Error {
     )
 }
 
-/// Has `callback` called with `user_data`, exactly once, when the operation is complete, however it ends. If this call fails, the
-/// callback is not called.
+/// Calls `callback` with `user_data` exactly once, when the operation is complete, however it ends.
+/// If this function fails, it never calls `callback`.
 ///
-/// It comes from a thread of the library or from any thread that is in a call of this client or of one of its operations: from this
-/// one, before this returns, if the operation is complete already. It may call any function of this library, and free its own
-/// operation, unless that freeing is what called it. It must not block for long. Another thread may free the operation meanwhile.
-/// `user_data` must be usable from any thread until the callback was called. In a forked child the callbacks of the parent's operations
-/// are not called. `error_out`: may be NULL.
+/// The call comes on a thread of the library, or on a thread that is in a call of this client or of
+/// one of its operations. If the operation is complete already, the call comes on this thread
+/// before this function returns. The callback may call any function of this library. It may free
+/// its own operation, unless that very freeing has led to the call. It must not block for long.
+/// Another thread may free the operation meanwhile. `user_data` must stay usable from any thread
+/// until the callback was called. In a forked child, callbacks of the parent's operations are not
+/// called. `error_out`: may be NULL.
 ///
-/// Errors: NULL_ARGUMENT; INVALID_ARGUMENT if a callback was set before; CANCELLED in a forked child.
+/// Errors: NULL_ARGUMENT; INVALID_ARGUMENT if the operation already has a callback; CANCELLED in a
+/// forked child.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apivideo_operation_on_complete(
     operation: *const apivideo_operation,
@@ -79,7 +86,8 @@ pub unsafe extern "C" fn apivideo_operation_on_complete(
     error_out: *mut *mut apivideo_error,
 ) -> Status {
     let user_data = UserData::new(user_data, None);
-    // SAFETY: the header asks for valid pointers or NULL, and for user data that any thread may use.
+    // SAFETY: the header asks for valid pointers or NULL, and for user data that any thread may
+    // use.
     unsafe {
         guard(error_out, || {
             let call = borrow(operation, "operation")?.call();
@@ -91,19 +99,20 @@ pub unsafe extern "C" fn apivideo_operation_on_complete(
     }
 }
 
-/// Ends the operation with CANCELLED unless it is complete. The exchange that it waits for goes on for others. NULL is fine.
-/// Any thread may call this.
+/// Ends the operation with CANCELLED, unless it is complete. Its exchange goes on for other
+/// callers. NULL is fine. Any thread may call this.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apivideo_operation_cancel(operation: *const apivideo_operation) {
     // SAFETY: a live operation or NULL, as the header asks.
     if let Some(call) = unsafe { peek(operation) }.map(Operation::call) {
-        guard_or((), || call.cancel());
+        guard_end(|| call.cancel());
     }
 }
 
-/// Frees an operation, and cancels it if it is not complete. NULL is fine. No other call may use it from here on.
+/// Frees an operation, and cancels it if it is not complete. NULL is fine. No other call may use it
+/// from here on.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apivideo_operation_free(operation: *mut apivideo_operation) {
     // SAFETY: the caller's own operation, freed once, as the header asks.
-    guard_or((), || drop(unsafe { take_box(operation) }));
+    guard_end(|| drop(unsafe { take_box(operation) }));
 }

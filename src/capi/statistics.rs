@@ -5,40 +5,41 @@ use crate::cache::statistics::Statistics;
 use crate::error::{Error, Status};
 use crate::ffi::boundary::{borrow, guard, guard_or, handle, put, require_out, take_box};
 
-/// A client's counters at one moment. Any thread may read it. Belongs to the caller, who frees it.
+/// A client's counters at one moment. Any thread may read them. The snapshot belongs to the caller,
+/// who frees it.
 #[allow(non_camel_case_types)]
 pub struct apivideo_statistics {
     _opaque: [u8; 0],
 }
 handle!(apivideo_statistics = BoxHandle of Statistics);
 
-/// What is counted, since the client was made or as it is now.
+/// What a client counts. "Now" marks a present value; all others count since the client was made.
 #[repr(i32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Statistic {
-    /// `POST /auth/api-key` requests made.
+    /// Requests to `POST /auth/api-key`.
     AuthenticateRequests = 0,
-    /// `POST /auth/refresh` requests made.
+    /// Requests to `POST /auth/refresh`.
     RefreshRequests = 1,
-    /// Tokens obtained.
+    /// Tokens received.
     TokensGranted = 2,
     /// Refresh tokens that api.video refused.
     RefreshRejections = 3,
     /// Times that api.video refused the API key.
     KeyRejections = 4,
-    /// Exchanges that failed otherwise.
+    /// Exchanges that failed for any other reason.
     Failures = 5,
-    /// Tokens withdrawn because the API rejected them.
+    /// Tokens that the client withdrew because the API rejected them.
     Invalidations = 6,
-    /// Callers whose wait ended without an answer.
+    /// Callers that stopped waiting before there was an answer.
     Timeouts = 7,
-    /// Now: callers waiting.
+    /// Now: callers that wait.
     Waiters = 8,
-    /// Now: failed tries since the last token.
+    /// Now: exchanges that have failed since the last token.
     ConsecutiveFailures = 9,
-    /// Now: milliseconds to the next try, while tries fail.
+    /// Now: milliseconds until the next try, while exchanges fail; else 0.
     RetryInMs = 10,
-    /// Now: 1 while an exchange is made, else 0.
+    /// Now: 1 while an exchange is under way, else 0.
     ExchangesInFlight = 11,
 }
 
@@ -68,9 +69,10 @@ fn value(statistics: &Statistics, statistic: i32) -> Option<u64> {
     .find_map(|(which, value)| (which as i32 == statistic).then_some(value))
 }
 
-/// One value of a snapshot.
+/// Gives one value of a snapshot.
 ///
-/// `statistic`: one of `apivideo_statistic`. `value_out`: 0 after a failure. `error_out`: may be NULL. Any thread may call this.
+/// `statistic`: one of `apivideo_statistic`. `value_out`: receives the value; 0 after a failure.
+/// `error_out`: may be NULL. Any thread may call this.
 ///
 /// Errors: NULL_ARGUMENT; INVALID_ARGUMENT for a number that is no statistic.
 #[unsafe(no_mangle)]

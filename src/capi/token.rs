@@ -6,8 +6,8 @@ use std::sync::Arc;
 use crate::ffi::boundary::{guard_or, handle, peek, take_arc};
 use crate::token::Token;
 
-/// An immutable snapshot of a token. Any thread may read it; a renewal does not change it; it may outlive its client.
-/// Each pointer is one reference, and whoever got it frees it.
+/// An immutable snapshot of a token. Any thread may read it. A renewal does not change it, and it
+/// may outlive its client. Each pointer is one reference, which its owner frees.
 #[allow(non_camel_case_types)]
 pub struct apivideo_token {
     _opaque: [u8; 0],
@@ -33,9 +33,11 @@ unsafe fn number_of(token: *const apivideo_token, read: impl FnOnce(&Token) -> i
     }
 }
 
-/// The value of an `Authorization` header: "Bearer", a space and the access token. Empty for NULL.
+/// Gives the value of an `Authorization` header: "Bearer", a space and the access token. Empty for
+/// NULL.
 ///
-/// Never NULL. The text lives as long as the reference. It is visible ASCII and one space: safe in a header.
+/// Never NULL. The text lives as long as the reference. It consists of visible ASCII and one space,
+/// so it is safe in a header.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apivideo_token_authorization(
     token: *const apivideo_token,
@@ -44,7 +46,7 @@ pub unsafe extern "C" fn apivideo_token_authorization(
     unsafe { text_of(token, Token::authorization_c) }
 }
 
-/// The access token alone (`access_token`). Empty for NULL.
+/// Gives the access token alone (`access_token`). Empty for NULL.
 ///
 /// Never NULL. The text lives as long as the reference.
 #[unsafe(no_mangle)]
@@ -55,7 +57,7 @@ pub unsafe extern "C" fn apivideo_token_access_token(
     unsafe { text_of(token, Token::access_token_c) }
 }
 
-/// The token's type (`token_type`): "Bearer". Empty for NULL.
+/// Gives the token's type (`token_type`): "Bearer". Empty for NULL.
 ///
 /// Never NULL. The text is static.
 #[unsafe(no_mangle)]
@@ -64,9 +66,11 @@ pub unsafe extern "C" fn apivideo_token_token_type(token: *const apivideo_token)
     unsafe { text_of(token, |_| c"Bearer") }
 }
 
-/// The refresh token (`refresh_token`). Empty if api.video sent none, and for NULL.
+/// Gives the refresh token (`refresh_token`). Empty if api.video sent none, and for NULL.
 ///
-/// The library uses it by itself, once: a program that sends it takes it away from its client.
+/// A refresh token works only once, and the library uses it by itself. If the program sends it, the
+/// client's own refresh is rejected.
+///
 /// Never NULL. The text lives as long as the reference.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apivideo_token_refresh_token(
@@ -76,38 +80,40 @@ pub unsafe extern "C" fn apivideo_token_refresh_token(
     unsafe { text_of(token, Token::refresh_token_c) }
 }
 
-/// A number that no other token of this process has; 0 for NULL. See apivideo_client_token_id().
+/// Gives a number that no other token of this process has. 0 for NULL. See
+/// apivideo_client_token_id().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apivideo_token_id(token: *const apivideo_token) -> u64 {
     // SAFETY: a live token or NULL, as the header asks.
     unsafe { peek(token) }.map_or(0, Token::id)
 }
 
-/// What is left of the token's life, now, in milliseconds; 0 once it has expired, and for NULL.
+/// Gives the time until the token expires, in milliseconds. 0 once it has expired, and for NULL.
 ///
-/// Counted from the moment its request was sent, by the wall clock or a clock that counts a suspended machine's sleep,
-/// whichever gives less.
+/// Its life began when its request was sent. Both the wall clock and a clock that also runs while
+/// the machine is suspended are read; the shorter time counts.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apivideo_token_expires_in_ms(token: *const apivideo_token) -> i64 {
     // SAFETY: as the header asks.
     unsafe { number_of(token, Token::expires_in_ms) }
 }
 
-/// When the token expires, in milliseconds since the Unix epoch; 0 for NULL.
+/// Gives the time at which the token expires, in milliseconds since the Unix epoch. 0 for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apivideo_token_expires_at_ms(token: *const apivideo_token) -> i64 {
     // SAFETY: as the header asks.
     unsafe { number_of(token, Token::expires_at_ms) }
 }
 
-/// The life that api.video gave the token (`expires_in`), in milliseconds; 0 for NULL.
+/// Gives the whole life that api.video gave the token (`expires_in`), in milliseconds. 0 for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apivideo_token_lifetime_ms(token: *const apivideo_token) -> i64 {
     // SAFETY: as the header asks.
     unsafe { number_of(token, Token::lifetime_ms) }
 }
 
-/// Another reference to the same token, to be freed on its own. NULL for NULL.
+/// Gives another reference to the same token, which must be freed separately. NULL for NULL. Any
+/// thread may call this.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apivideo_token_clone(
     token: *const apivideo_token,
@@ -119,7 +125,7 @@ pub unsafe extern "C" fn apivideo_token_clone(
     token
 }
 
-/// Gives a reference back. Any thread may. NULL is fine.
+/// Frees one reference to a token. NULL is fine. Any thread may call this.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apivideo_token_free(token: *const apivideo_token) {
     // SAFETY: the caller's own reference, freed once, as the header asks.

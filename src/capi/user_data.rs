@@ -2,17 +2,20 @@
 
 use std::ffi::c_void;
 
-/// Called once with a callback's user data when the library will not use it any more. Must not throw or jump out.
+/// Receives a callback's user data once, when the library will not use it any more. Must not throw
+/// or jump out.
 #[allow(non_camel_case_types)]
 pub type apivideo_release_callback = Option<unsafe extern "C" fn(user_data: *mut c_void)>;
 
-/// A program's own pointer, handed back to it from whatever thread, and released when this is dropped.
+/// A program's own pointer, handed back to it from whatever thread, and released when this is
+/// dropped.
 pub(super) struct UserData {
     pointer: *mut c_void,
     release: apivideo_release_callback,
 }
 
-// SAFETY: the library never looks at what it points to; the header asks that it may be used from any thread.
+// SAFETY: the library never looks at what it points to; the header asks that it may be used from
+// any thread.
 unsafe impl Send for UserData {}
 // SAFETY: as above.
 unsafe impl Sync for UserData {}

@@ -6,6 +6,7 @@ use std::ffi::{CStr, c_char};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use super::sys::CancelPutOff;
 use crate::error::{Error, Status};
 
 /// An opaque C type and the Rust value behind its pointer.
@@ -20,8 +21,9 @@ pub(crate) trait BoxHandle: Handle {}
 /// A reference-counted handle: made by [`give_arc`], freed by [`take_arc`].
 pub(crate) trait ArcHandle: Handle {}
 
-/// Says what is behind an opaque C type, and whether its pointers are boxes or counted references, so that freeing one
-/// as the other does not compile. The type itself is written out beside it, for cbindgen to see.
+/// Says what is behind an opaque C type, and whether its pointers are boxes or counted references,
+/// so that freeing one as the other does not compile. The type itself is written out beside it, for
+/// cbindgen to see.
 macro_rules! handle {
     ($name:ident = $ownership:ident of $inner:ty) => {
         impl $crate::ffi::boundary::Handle for $name {
@@ -32,8 +34,8 @@ macro_rules! handle {
 }
 pub(crate) use handle;
 
-/// Runs the body of an exported function: its error becomes a status and, if asked for, an error object; a panic
-/// becomes [`Status::Internal`].
+/// Runs the body of an exported function: its error becomes a status and, if asked for, an error
+/// object; a panic becomes [`Status::Internal`]; a `pthread_cancel` is put off.
 ///
 /// # Safety
 /// `error_out` is NULL or valid for a write.
@@ -41,6 +43,7 @@ pub(crate) unsafe fn guard<H: BoxHandle<Inner = E>, E: From<Error>>(
     error_out: *mut *mut H,
     body: impl FnOnce() -> Result<(), Error>,
 ) -> Status {
+    let _put_off = CancelPutOff::begin();
     // SAFETY: the caller's promise.
     unsafe { clear(error_out) };
     let error = match catch_unwind(AssertUnwindSafe(body)) {
@@ -62,7 +65,14 @@ pub(crate) fn guard_or<R>(otherwise: R, body: impl FnOnce() -> R) -> R {
     catch_unwind(AssertUnwindSafe(body)).unwrap_or(otherwise)
 }
 
-/// Writes an out-parameter, unless the caller does not want it. What was there, if anything, is not looked at.
+/// Runs the body of a function that has no error, and may call the program's callbacks.
+pub(crate) fn guard_end(body: impl FnOnce()) {
+    let _put_off = CancelPutOff::begin();
+    guard_or((), body);
+}
+
+/// Writes an out-parameter, unless the caller does not want it. What was there, if anything, is not
+/// looked at.
 ///
 /// # Safety
 /// `out` is NULL or valid for a write.

@@ -1,7 +1,9 @@
-//! The boundary: the guard round every exported function, and the conversions of pointers and strings.
+//! The boundary: the guard round every exported function, and the conversions of pointers and
+//! strings.
 //!
-//! With [`crate::capi`] this is the only code that may be `unsafe`. Each conversion of a pointer that C gave checks for
-//! NULL; that the pointer is otherwise what the header asks for is the C caller's promise.
+//! With [`crate::capi`] this is the only code that may be `unsafe`. Each conversion of a pointer
+//! that C gave checks for NULL; that the pointer is otherwise what the header asks for is the C
+//! caller's promise.
 
 pub(crate) mod secret;
 pub(crate) mod sys;

@@ -1,4 +1,5 @@
-//! Memory for keys and tokens: wiped when dropped, and kept out of core dumps where the system allows.
+//! Memory for keys and tokens: wiped when dropped, and kept out of core dumps where the system
+//! allows.
 
 #![allow(unsafe_code)]
 
@@ -35,7 +36,8 @@ impl Secret {
             Some(pages) => (pages, true),
             None => (on_the_heap(len), false),
         };
-        // SAFETY: `bytes` is zeroed, writable and `len` long, one more than the text; it overlaps nothing.
+        // SAFETY: `bytes` is zeroed, writable and `len` long, one more than the text; it overlaps
+        // nothing.
         unsafe {
             bytes
                 .as_ptr()

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 fn read_clock(id: libc::clockid_t) -> Option<libc::timespec> {
     let mut time = MaybeUninit::<libc::timespec>::uninit();
-    // SAFETY: the pointer is valid for a write of one timespec, and the call fills it when it returns 0.
+    // SAFETY: the pointer is valid for a write of one timespec, and the call fills it when it
+    // returns 0.
     unsafe { (libc::clock_gettime(id, time.as_mut_ptr()) == 0).then(|| time.assume_init()) }
 }
 
@@ -84,12 +85,18 @@ pub(crate) fn wiped_in_child() -> &'static AtomicU64 {
 
 /// Calls `hook` in every child of `fork()`, before that returns there.
 pub(crate) fn at_fork_in_child(hook: extern "C" fn()) {
-    // SAFETY: registering is always allowed; the hook stays valid because the library is never unloaded (-z nodelete),
-    // and it only stores to an atomic, which is safe in a child of a process with threads.
+    // SAFETY: registering is always allowed; the hook stays valid because the library is never
+    // unloaded (-z nodelete), and it only stores to an atomic, which is safe in a child of a
+    // process with threads.
     unsafe { libc::pthread_atfork(None, None, Some(hook)) };
 }
 
-/// Starts a detached thread that takes no signals, so that the program's handlers run on the program's threads.
+/// The stack of each of the library's threads. std's default can be changed by the environment
+/// (RUST_MIN_STACK), and programs' callbacks run on it: the header promises them half of it.
+const STACK_BYTES: usize = 2 * 1024 * 1024;
+
+/// Starts a detached thread that takes no signals, so that the program's handlers run on the
+/// program's threads.
 ///
 /// An error when the system refuses a thread; std's own `thread::spawn` would panic.
 pub(crate) fn spawn<F: FnOnce() + Send + 'static>(
@@ -97,7 +104,10 @@ pub(crate) fn spawn<F: FnOnce() + Send + 'static>(
     work: F,
 ) -> Result<(), std::io::Error> {
     let restore = block_all_signals();
-    let spawned = Builder::new().name(name.to_owned()).spawn(work);
+    let spawned = Builder::new()
+        .name(name.to_owned())
+        .stack_size(STACK_BYTES)
+        .spawn(work);
     restore_signals(&restore);
     spawned.map(drop)
 }
@@ -105,7 +115,8 @@ pub(crate) fn spawn<F: FnOnce() + Send + 'static>(
 fn block_all_signals() -> Option<libc::sigset_t> {
     let mut all = MaybeUninit::<libc::sigset_t>::uninit();
     let mut before = MaybeUninit::<libc::sigset_t>::uninit();
-    // SAFETY: sigfillset initialises `all`; pthread_sigmask reads it and fills `before` when it returns 0.
+    // SAFETY: sigfillset initialises `all`; pthread_sigmask reads it and fills `before` when it
+    // returns 0.
     unsafe {
         libc::sigfillset(all.as_mut_ptr());
         (libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr()) == 0)
@@ -115,12 +126,14 @@ fn block_all_signals() -> Option<libc::sigset_t> {
 
 fn restore_signals(before: &Option<libc::sigset_t>) {
     if let Some(mask) = before {
-        // SAFETY: `mask` is the initialised set that the thread had before; the old value is not asked for.
+        // SAFETY: `mask` is the initialised set that the thread had before; the old value is not
+        // asked for.
         unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, mask, std::ptr::null_mut()) };
     }
 }
 
-/// Waits until something has happened on one of the sockets, each of which then says what, or for `limit`, or for a signal's handler.
+/// Waits until something has happened on one of the sockets, each of which then says what, or for
+/// `limit`, or for a signal's handler.
 pub(crate) fn poll(sockets: &mut [libc::pollfd], limit: Duration) -> std::io::Result<()> {
     // Rounded up: a wait of less than a millisecond must not become many of none.
     let ms = limit.as_micros().div_ceil(1000);
@@ -137,9 +150,54 @@ pub(crate) fn poll(sockets: &mut [libc::pollfd], limit: Duration) -> std::io::Re
     }
 }
 
+/// Puts `pthread_cancel` of this thread off while it lives: the thread ends at the program's own
+/// next cancellation point. Most system calls that may wait are such points. There the C library
+/// would unwind through Rust code, which aborts the process, or end the thread with locks held.
+pub(crate) struct CancelPutOff {
+    #[cfg(any(target_os = "linux", target_os = "macos"))]
+    before: libc::c_int,
+}
+
+#[cfg(any(target_os = "linux", target_os = "macos"))]
+mod cancel {
+    // The libc crate has neither for Linux.
+    unsafe extern "C" {
+        pub(super) fn pthread_setcancelstate(
+            state: libc::c_int,
+            before: *mut libc::c_int,
+        ) -> libc::c_int;
+    }
+    pub(super) const DISABLE: libc::c_int = if cfg!(target_os = "macos") { 0 } else { 1 };
+}
+
+impl CancelPutOff {
+    #[cfg(any(target_os = "linux", target_os = "macos"))]
+    pub(crate) fn begin() -> CancelPutOff {
+        let mut before = cancel::DISABLE;
+        // SAFETY: the pointer is valid for a write; this thread's own state is all that changes.
+        unsafe { cancel::pthread_setcancelstate(cancel::DISABLE, &mut before) };
+        CancelPutOff { before }
+    }
+
+    #[cfg(not(any(target_os = "linux", target_os = "macos")))]
+    pub(crate) fn begin() -> CancelPutOff {
+        CancelPutOff {}
+    }
+}
+
+#[cfg(any(target_os = "linux", target_os = "macos"))]
+impl Drop for CancelPutOff {
+    fn drop(&mut self) {
+        let mut ours = 0;
+        // SAFETY: as above. The state is one that the system gave. This is no cancellation point.
+        unsafe { cancel::pthread_setcancelstate(self.before, &mut ours) };
+    }
+}
+
 /// Whole pages of their own that stay out of core dumps, zeroed. `None` when the system has none.
 pub(crate) fn map_undumped(len: usize) -> Option<*mut u8> {
-    // SAFETY: an anonymous private mapping at an address of the kernel's choice touches no other memory.
+    // SAFETY: an anonymous private mapping at an address of the kernel's choice touches no other
+    // memory.
     let pages = unsafe {
         libc::mmap(
             std::ptr::null_mut(),
@@ -154,7 +212,8 @@ pub(crate) fn map_undumped(len: usize) -> Option<*mut u8> {
         return None;
     }
     #[cfg(any(target_os = "linux", target_os = "android"))]
-    // SAFETY: the range is the mapping made above. The advice is a courtesy: its failure changes nothing.
+    // SAFETY: the range is the mapping made above. The advice is a courtesy: its failure changes
+    // nothing.
     unsafe {
         libc::madvise(pages, len, libc::MADV_DONTDUMP);
     }
@@ -164,7 +223,8 @@ pub(crate) fn map_undumped(len: usize) -> Option<*mut u8> {
 /// Gives pages of [`map_undumped`] back.
 ///
 /// # Safety
-/// `pages` and `len` are what one call of [`map_undumped`] gave and got, and nothing uses them any more.
+/// `pages` and `len` are what one call of [`map_undumped`] gave and got, and nothing uses them any
+/// more.
 pub(crate) unsafe fn unmap(pages: *mut u8, len: usize) {
     // SAFETY: the caller's promise.
     unsafe { libc::munmap(pages.cast(), len) };

@@ -1,7 +1,8 @@
 //! An allocator that wipes what it frees.
 //!
-//! The buffers that HTTP, TLS and JSON code pass a key or a token through are not ours to wipe. So every block of
-//! this library's heap is wiped as it is freed. A read of a valid token frees nothing, so it pays nothing.
+//! The buffers that HTTP, TLS and JSON code pass a key or a token through are not ours to wipe. So
+//! every block of this library's heap is wiped as it is freed. A read of a valid token frees
+//! nothing, so it pays nothing.
 
 #![allow(unsafe_code)]
 
@@ -15,8 +16,8 @@ struct Wiping;
 #[global_allocator]
 static HEAP: Wiping = Wiping;
 
-// SAFETY: memory comes from and goes back to the system's allocator with the same layout. `realloc` is the trait's
-// own: allocate, copy, free, so that the old block is wiped too.
+// SAFETY: memory comes from and goes back to the system's allocator with the same layout. `realloc`
+// is the trait's own: allocate, copy, free, so that the old block is wiped too.
 unsafe impl GlobalAlloc for Wiping {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's promise, passed on.
@@ -29,7 +30,8 @@ unsafe impl GlobalAlloc for Wiping {
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        // SAFETY: the caller hands over `block`, which is `layout.size()` long; as MaybeUninit its bytes may hold anything.
+        // SAFETY: the caller hands over `block`, which is `layout.size()` long; as MaybeUninit its
+        // bytes may hold anything.
         unsafe {
             std::slice::from_raw_parts_mut(block.cast::<MaybeUninit<u8>>(), layout.size())
                 .zeroize();

@@ -11,11 +11,13 @@ use crate::ffi::sys;
 
 /// How long the first address is alone.
 const HEAD_START: Duration = Duration::from_millis(250);
-/// And each further one: of eight dead addresses no more than a second comes, so that a slow network's handshakes still have theirs.
-const NEXT_START: Duration = Duration::from_millis(100);
+/// And each further one: eight dead addresses cost less than half a second, so that the handshakes
+/// of a network with a second's delay still have their time. RFC 8305 allows 10 ms and more.
+const NEXT_START: Duration = Duration::from_millis(25);
 
-/// Connects to the first address that answers, in this order of preference. The next one is tried when one has failed, or has not
-/// answered for a while; those before it may still win. An error is the last address's.
+/// Connects to the first address that answers, in this order of preference. The next one is tried
+/// when one has failed, or has not answered for a while; those before it may still win. An error is
+/// the last address's.
 pub(crate) fn dial(addresses: &[SocketAddr], until: Instant) -> io::Result<TcpStream> {
     let mut dial = Dial {
         left: addresses.iter().copied(),
@@ -118,7 +120,8 @@ fn start(address: SocketAddr) -> io::Result<(Socket, bool)> {
     }
 }
 
-/// First what worked last time; the others with IPv6 and IPv4 in turns, beginning with the system's choice.
+/// First what worked last time; the others with IPv6 and IPv4 in turns, beginning with the system's
+/// choice.
 pub(crate) fn in_order(addresses: &[IpAddr], worked: Option<IpAddr>) -> Vec<IpAddr> {
     let known = worked.filter(|worked| addresses.contains(worked));
     let others = addresses.iter().copied().filter(|a| Some(*a) != known);

@@ -1,10 +1,12 @@
-//! A reply's head as others send it, made into one that `ureq` understands, and what it asks us to wait.
+//! A reply's head as others send it, made into one that `ureq` understands, and what it asks us to
+//! wait.
 
 use std::time::{Duration, SystemTime};
 
 use ureq::http::HeaderMap;
 
-/// What is read of a head. `ureq` takes 128 headers, none of them folded or with a blank before its colon.
+/// What is read of a head. `ureq` takes 128 headers, none of them folded or with a blank before its
+/// colon.
 const KEPT: [&str; 6] = [
     "connection",
     "content-length",
@@ -14,7 +16,8 @@ const KEPT: [&str; 6] = [
     "x-ratelimit-retry-after",
 ];
 
-/// The head of the reply proper, with what matters of it, and where it ends; `None` while it has not.
+/// The head of the reply proper, with what matters of it, and where it ends; `None` while it has
+/// not.
 ///
 /// What comes before it (1xx) is left out. What is no head at all is passed on as it is.
 pub(crate) fn plain_head(mut raw: &[u8]) -> Option<(Vec<u8>, usize)> {
@@ -47,7 +50,8 @@ fn head_length(raw: &[u8]) -> Option<usize> {
     None
 }
 
-/// The head's lines without their ends. A line that begins with a blank goes on with the one before.
+/// The head's lines without their ends. A line that begins with a blank goes on with the one
+/// before.
 fn unfolded(head: &[u8]) -> Vec<Vec<u8>> {
     let mut lines: Vec<Vec<u8>> = Vec::new();
     for line in head.split(|b| *b == b'\n') {

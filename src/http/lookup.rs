@@ -1,7 +1,9 @@
-//! Names to addresses: one lookup for a name and process at a time, whose answer the tries that wait for it share.
+//! Names to addresses: one lookup for a name and process at a time, whose answer the tries that
+//! wait for it share.
 //!
-//! The system's resolver cannot be interrupted, and asks a second name server only after 5 s, which is longer than a try may wait. So it
-//! works in a thread, a later try joins the lookup that is under way, and an answer that comes when nobody waits is kept for the next.
+//! The system's resolver cannot be interrupted, and asks a second name server only after 5 s, which
+//! is longer than a try may wait. So it works in a thread, a later try joins the lookup that is
+//! under way, and an answer that comes when nobody waits is kept for the next.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -122,7 +124,8 @@ impl Lookup {
         answer.clone()
     }
 
-    /// Not answered yet, or answered well and not long ago. A refusal that nobody waited for is not worth keeping.
+    /// Not answered yet, or answered well and not long ago. A refusal that nobody waited for is not
+    /// worth keeping.
     fn is_of_use(&self) -> bool {
         let answer = self.answer.lock().unwrap_or_else(PoisonError::into_inner);
         answer.as_ref().is_none_or(|answer| {

@@ -1,7 +1,9 @@
-//! HTTP: one POST with deadlines and limits. Nothing else in the library knows `ureq`, sockets or TLS.
+//! HTTP: one POST with deadlines and limits. Nothing else in the library knows `ureq`, sockets or
+//! TLS.
 //!
-//! An exchange is made of: `proxy`, the way it takes; `lookup` and `dial`, names to addresses to a connection; `tunnel`, through a proxy;
-//! `tls` and `roots`, whom to trust; `stream`, the deadline of it all; `head`, a reply's head; and `ureq`, which speaks HTTP over that.
+//! An exchange is made of: `proxy`, the way it takes; `lookup` and `dial`, names to addresses to a
+//! connection; `tunnel`, through a proxy; `tls` and `roots`, whom to trust; `stream`, the deadline
+//! of it all; `head`, a reply's head; and `ureq`, which speaks HTTP over that.
 
 mod dial;
 mod head;
@@ -113,10 +115,12 @@ impl Http {
         &self.network.route
     }
 
-    /// One POST of JSON on a connection of its own, within the attempt timeout all in all, and within `limit` if that is less.
+    /// One POST of JSON on a connection of its own, within the attempt timeout all in all, and
+    /// within `limit` if that is less.
     ///
-    /// A token is renewed once an hour, when an idle connection would long be closed; and the second request of a flight must
-    /// not depend on what a server does to a connection after it refused the first.
+    /// A token is renewed once an hour, when an idle connection would long be closed; and the
+    /// second request of a flight must not depend on what a server does to a connection after it
+    /// refused the first.
     pub(crate) fn post(
         &self,
         path: &str,
@@ -161,7 +165,8 @@ impl Http {
         })
     }
 
-    /// A library's error in a user's words. Its text may hold what a server sent, but nothing of a body.
+    /// A library's error in a user's words. Its text may hold what a server sent, but nothing of a
+    /// body.
     fn explain(&self, error: ureq::Error) -> Error {
         let host = self.base_url.as_str();
         let odd = |what: &str| {

@@ -162,7 +162,8 @@ impl Network {
         Ok((stream, limit))
     }
 
-    /// TCP to a name's or an address's host, and the limit for what else it takes until the connection is there.
+    /// TCP to a name's or an address's host, and the limit for what else it takes until the
+    /// connection is there.
     fn dial(&self, peer: &Peer, until: Instant) -> Result<(Box<dyn Stream>, Limit), Error> {
         let found = self.addresses(peer, until)?;
         let worked = self.worked.load().as_deref().copied();

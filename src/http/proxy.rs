@@ -1,4 +1,5 @@
-//! Which way an exchange takes: directly or through a proxy, as the settings and the environment say.
+//! Which way an exchange takes: directly or through a proxy, as the settings and the environment
+//! say.
 
 use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -44,7 +45,8 @@ impl Proxy {
     pub(crate) const FORM: &'static str =
         "[http|https|socks4|socks4a|socks5|socks5h]://[user:password@]host[:port], percent-encoded";
 
-    /// `[scheme://][user[:password]@]host[:port][/]`. As curl does, it takes `http` where no scheme is given.
+    /// `[scheme://][user[:password]@]host[:port][/]`. As curl does, it takes `http` where no scheme
+    /// is given.
     pub(crate) fn parse(url: &str) -> Option<Proxy> {
         // A `#`, `?` or `/` in a password would leave half of it as the host.
         if !url.bytes().all(|b| b.is_ascii_graphic()) || url.contains(['#', '?']) {
@@ -75,9 +77,9 @@ impl Kind {
         Some(match scheme.to_ascii_lowercase().as_str() {
             "http" => Kind::Http,
             "https" => Kind::Https,
-            "socks4" => Kind::Socks4,
+            "socks" | "socks4" => Kind::Socks4,
             "socks4a" => Kind::Socks4a,
-            "socks" | "socks5" => Kind::Socks5,
+            "socks5" => Kind::Socks5,
             "socks5h" => Kind::Socks5h,
             _ => return None,
         })
@@ -131,7 +133,8 @@ pub(crate) fn host_and_port(address: &str) -> Option<(&str, Option<u16>)> {
 pub(crate) enum Route {
     Direct,
     Through(Proxy),
-    /// The environment's setting of this name is no proxy. An exchange says so: a direct connection may be what the setting is to prevent.
+    /// The environment's setting of this name is no proxy. An exchange says so: a direct connection
+    /// may be what the setting is to prevent.
     Unusable(&'static str),
 }
 
@@ -178,8 +181,9 @@ impl Environment {
     }
 }
 
-/// Whether NO_PROXY names the host, by curl's rules: `*` alone for all; names, which cover what is below them, with or without a
-/// dot at either end; addresses; and blocks of IPv4 addresses as `10.0.0.0/8`; with commas or blanks between.
+/// Whether NO_PROXY names the host, by curl's rules: `*` alone for all; names, which cover what is
+/// below them, with or without a dot at either end; addresses; and blocks of IPv4 addresses as
+/// `10.0.0.0/8`; with commas or blanks between.
 fn is_excepted(host: &str, exceptions: &str) -> bool {
     let host = host.strip_suffix('.').unwrap_or(host);
     exceptions == "*"
@@ -244,7 +248,7 @@ mod tests {
             ("http://[::1]:8", Kind::Http, "::1", 8),
             ("http://10.0.0.1", Kind::Http, "10.0.0.1", 1080),
             ("http://proxy.corp.:80", Kind::Http, "proxy.corp.", 80),
-            ("socks://a", Kind::Socks5, "a", 1080),
+            ("socks://a", Kind::Socks4, "a", 1080),
             ("socks4://a:1", Kind::Socks4, "a", 1),
             ("socks4a://a", Kind::Socks4a, "a", 1080),
             ("socks5://a", Kind::Socks5, "a", 1080),

@@ -1,4 +1,5 @@
-//! Whom to trust: certificates in files, the system's and the program's, read again when the files have changed.
+//! Whom to trust: certificates in files, the system's and the program's, read again when the files
+//! have changed.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -43,7 +44,8 @@ pub(crate) struct Sources {
 }
 
 impl Sources {
-    /// SSL_CERT_FILE and SSL_CERT_DIR of the environment; with either the system's own places do not count.
+    /// SSL_CERT_FILE and SSL_CERT_DIR of the environment; with either the system's own places do
+    /// not count.
     pub(crate) fn of_environment() -> Sources {
         Sources::from(
             std::env::var_os("SSL_CERT_FILE"),
@@ -99,7 +101,8 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
-    /// Only a file proper: a pipe could keep us waiting for ever, a device give more than there is memory.
+    /// Only a file proper: a pipe could keep us waiting for ever, a device give more than there is
+    /// memory.
     fn at(path: &Path) -> Option<Seen> {
         let path = fs::canonicalize(path).ok()?;
         let now = fs::metadata(&path).ok().filter(fs::Metadata::is_file)?;
@@ -122,7 +125,8 @@ impl Seen {
     }
 }
 
-/// The certificates in PEM among whatever else a text holds. One that is broken does not spoil the others.
+/// The certificates in PEM among whatever else a text holds. One that is broken does not spoil the
+/// others.
 pub(crate) fn certificates(text: &[u8]) -> Vec<CertificateDer<'static>> {
     const LABELS: [&str; 3] = ["CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE"];
     let text = String::from_utf8_lossy(text);
@@ -229,7 +233,8 @@ impl Known {
     }
 }
 
-/// The system's certificates of this process, for each place they were looked for in: clients share them.
+/// The system's certificates of this process, for each place they were looked for in: clients share
+/// them.
 static SYSTEM: PerProcess<Mutex<Vec<(Sources, Known)>>> = PerProcess::new();
 
 pub(crate) fn of_system(

@@ -1,4 +1,5 @@
-//! TLS: one configuration for a client and process, with its sessions, and a server's certificate judged in words.
+//! TLS: one configuration for a client and process, with its sessions, and a server's certificate
+//! judged in words.
 
 use std::fmt;
 use std::io;
@@ -27,7 +28,8 @@ const SESSIONS: usize = 16;
 pub(crate) struct Tls {
     sources: Sources,
     ca_file: Option<CaFile>,
-    /// Of each process its own: a session must not be resumed by two, and a child would wait for locks that nobody opens.
+    /// Of each process its own: a session must not be resumed by two, and a child would wait for
+    /// locks that nobody opens.
     state: PerProcess<Mutex<Option<State>>>,
 }
 
@@ -181,7 +183,8 @@ impl ServerCertVerifier for Verifier {
         {
             match verify(verifier) {
                 Err(why) if is_ca_as_server(&why) && extra.certificates.contains(server) => {
-                    // The program trusts this very certificate. That it could sign others does no harm.
+                    // The program trusts this very certificate. That it could sign others does no
+                    // harm.
                     verify_server_name(&ParsedCertificate::try_from(server)?, name)?;
                     return Ok(ServerCertVerified::assertion());
                 }
@@ -228,7 +231,8 @@ fn is_unknown(why: &rustls::Error) -> bool {
     *why == rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)
 }
 
-/// All is well with the certificate but that it is a CA's: its time, which was looked at before, too.
+/// All is well with the certificate but that it is a CA's: its time, which was looked at before,
+/// too.
 fn is_ca_as_server(why: &rustls::Error) -> bool {
     matches!(why, rustls::Error::InvalidCertificate(CertificateError::Other(other))
         if matches!(other.0.downcast_ref(), Some(webpki::Error::CaUsedAsEndEntity)))

@@ -32,7 +32,8 @@ fn said<T>(what: impl Into<String>) -> Result<T, Refusal> {
     Err(Refusal::Said(what.into()))
 }
 
-/// Has the proxy at the other end of `stream` connect to the host, by its name or, where the proxy wants that, its address.
+/// Has the proxy at the other end of `stream` connect to the host, by its name or, where the proxy
+/// wants that, its address.
 pub(crate) fn open(
     stream: &mut (impl Read + Write),
     proxy: &Proxy,
@@ -85,7 +86,8 @@ fn connect(
     }
 }
 
-/// The status of one head, which is read to its end and no further: what follows belongs to the tunnel.
+/// The status of one head, which is read to its end and no further: what follows belongs to the
+/// tunnel.
 fn status(stream: &mut impl Read) -> Result<u16, Refusal> {
     let mut head = Vec::new();
     while !(head.ends_with(b"\n\r\n") || head.ends_with(b"\n\n")) {

@@ -10,7 +10,8 @@ use once_cell::race::OnceBox;
 
 use crate::ffi::sys;
 
-/// The generation of the newest process that has asked for its own. A child begins with its parent's.
+/// The generation of the newest process that has asked for its own. A child begins with its
+/// parent's.
 static NEWEST: AtomicU64 = AtomicU64::new(0);
 
 /// This process's generation, 0 until it asks: in memory that the kernel empties in every child,

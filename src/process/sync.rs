@@ -1,8 +1,8 @@
 //! What threads share: std's locks and arc-swap's cells, or, where every interleaving is tried, the
 //! model checker's.
 //!
-//! Not parking_lot's locks: they park threads in one table for the process, whose own locks a forked
-//! child may find taken for ever.
+//! Not parking_lot's locks: they park threads in one table for the process, whose own locks a
+//! forked child may find taken for ever.
 
 #[cfg(not(all(test, shuttle)))]
 pub(crate) use std::{

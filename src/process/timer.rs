@@ -1,5 +1,5 @@
-//! One timer thread for the process, while there is something to time: a token to keep fresh, or a caller that no
-//! thread waits for.
+//! One timer thread for the process, while there is something to time: a token to keep fresh, or a
+//! caller that no thread waits for.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,7 +12,8 @@ use crate::ffi::sys;
 use crate::process::fork::PerProcess;
 use crate::process::sync::{Condvar, Mutex, MutexGuard};
 
-/// A condition variable's time stands still while the machine sleeps, so no wait is longer than this.
+/// A condition variable's time stands still while the machine sleeps, so no wait is longer than
+/// this.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// One alarm a cache, by the cache's address: the earliest that it asked for.
@@ -86,7 +87,8 @@ impl Timer {
             if !waited.timed_out() {
                 continue;
             }
-            // After the longest wait everybody is woken: the wall clock may have moved where this one did not.
+            // After the longest wait everybody is woken: the wall clock may have moved where this
+            // one did not.
             let due = schedule.take_due(wait > LONGEST_WAIT);
             drop(schedule);
             for cache in due {

@@ -17,7 +17,7 @@ static const char NOT_UTF8[] = "\xff\xfe";
 static apivideo_error *error;
 
 static void status_numbers_are_frozen(void) {
-    /* tests/abi/statuses.txt is the same table; numbers are never changed or used again. */
+    /* tests/abi/promises.txt has them too; numbers are never changed or used again. */
     static const struct {
         int32_t status, number;
     } frozen[] = {

@@ -28,11 +28,13 @@ static int end_of(pid_t child) {
     return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
 
-/* Runs `body` in a child made with fork(). */
+static pid_t (*make_child)(void) = fork;
+
+/* Runs `body` in a child. */
 static int in_child(int (*body)(void)) {
     pid_t child;
     fflush(NULL);
-    child = fork();
+    child = make_child();
     if (child == 0) _exit(body());
     return end_of(child);
 }
@@ -111,8 +113,66 @@ static void forks_in_the_middle_of_renewals(void) {
     apivideo_client_free(client);
 }
 
+/* --- Children of which the C library's fork handlers know nothing --- */
+
+static pid_t bare_clone(void) { return (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0); }
+
+static void a_parents_refresh_token_is_sent_by_the_parent_alone(void) {
+    const apivideo_token *token = NULL;
+    client = test_client();
+    free(access_token_of(client));
+    CHECK(in_child(use_client_after_fork) == 0);
+    CHECK(in_child(renew_after_fork) == 0);
+    (void)apivideo_refresh(client, &token, NULL); /* The child's authentication may have retired it. */
+    apivideo_token_free(token);
+    CHECK(sandbox_count("refresh", "requests") == 1);
+    CHECK(sandbox_count("refresh", "replayed") == 0);
+    apivideo_client_free(client);
+}
+
 static const apivideo_token *rejected;
 static pthread_barrier_t step;
+
+enum { WAITS = 16 };
+
+/* Waits a little for answers that do not come: each wait parks the thread and wakes it again. */
+static int wait_in_slices(void) {
+    apivideo_operation *operations[WAITS] = {NULL};
+    int i, failed = 0;
+    for (i = 0; i < WAITS; i++) {
+        const apivideo_token *token = NULL;
+        failed |= apivideo_get_token_start(client, 0, &operations[i], NULL) != APIVIDEO_STATUS_OK;
+        failed |= apivideo_operation_wait(operations[i], 1, &token, NULL) != APIVIDEO_STATUS_PENDING;
+    }
+    for (i = 0; i < WAITS; i++) apivideo_operation_free(operations[i]);
+    return failed;
+}
+
+static void *wait_until_stopped(void *unused) {
+    (void)unused;
+    while (!stop) CHECK(wait_in_slices() == 0);
+    return NULL;
+}
+
+/* Locks that park their waiters in a table of the process, as parking_lot's do, leave a child with a
+ * table that another thread was changing: here one child in a few hangs with them. */
+static void a_child_can_wait_though_its_parents_threads_were_waiting(void) {
+    enum { THREADS = 8, CHILDREN = 100 };
+    pthread_t threads[THREADS];
+    apivideo_config *patient = test_config();
+    int i, failed = 0;
+    REQUIRE(apivideo_config_set_attempt_timeout_ms(patient, 300000, NULL) == APIVIDEO_STATUS_OK);
+    sandbox_fault("{\"on\": \"api-key\", \"times\": 0, \"fault\": {\"kind\": \"hang\"}}");
+    client = client_with(patient);
+    stop = 0;
+    for (i = 0; i < THREADS; i++)
+        REQUIRE(pthread_create(&threads[i], NULL, wait_until_stopped, NULL) == 0);
+    for (i = 0; i < CHILDREN; i++) failed += in_child(wait_in_slices) != 0;
+    stop = 1;
+    for (i = 0; i < THREADS; i++) pthread_join(threads[i], NULL);
+    CHECK(failed == 0);
+    apivideo_client_free(client);
+}
 
 static void *withdraw_and_look(void *unused) {
     const apivideo_token *token = NULL;
@@ -216,18 +276,22 @@ static void a_lost_connection_raises_no_sigpipe(void) {
     CHECK(in_child(lose_connections_with_sigpipe_at_its_default) == 0);
 }
 
-/* No thread can be started; not as root, whom the limit does not bind. */
-static int use_client_without_threads(void) {
+/* From here on no thread can be started. Not as root, whom the limit does not bind. */
+static int forbid_threads(void) {
     struct rlimit none;
+    none.rlim_cur = none.rlim_max = 0;
+    if (setrlimit(RLIMIT_NPROC, &none) != 0) return -1;
+    return getuid() == 0 && (setgid(65534) != 0 || setuid(65534) != 0) ? -1 : 0;
+}
+
+static int use_client_without_threads(void) {
     apivideo_config *config = test_config();
     apivideo_operation *pending = NULL;
     apivideo_error *error = NULL;
     const apivideo_token *token = NULL;
     char *first;
     pthread_t thread;
-    none.rlim_cur = none.rlim_max = 0;
-    if (setrlimit(RLIMIT_NPROC, &none) != 0) return 1;
-    if (getuid() == 0 && (setgid(65534) != 0 || setuid(65534) != 0)) return 2;
+    if (forbid_threads() != 0) return 1;
     if (pthread_create(&thread, NULL, read_until_stopped, NULL) != EAGAIN) return 3;
     apivideo_config_set_keep_fresh(config, 1, NULL);
     client = client_with(config);
@@ -257,10 +321,7 @@ static int wait_without_threads(void) {
     apivideo_config *config = test_config();
     const apivideo_token *token = NULL;
     int64_t start;
-    struct rlimit none;
-    none.rlim_cur = none.rlim_max = 0;
-    if (setrlimit(RLIMIT_NPROC, &none) != 0) return 1;
-    if (getuid() == 0 && (setgid(65534) != 0 || setuid(65534) != 0)) return 2;
+    if (forbid_threads() != 0) return 1;
     apivideo_config_set_attempt_timeout_ms(config, 30000, NULL);
     apivideo_config_set_wait_timeout_ms(config, 300, NULL);
     client = client_with(config);
@@ -410,17 +471,272 @@ static void a_read_makes_no_system_call_while_a_renewal_hangs(void) {
     CHECK(in_child(read_while_a_renewal_hangs) == 0);
 }
 
+/* --- The program's threads: their stacks, and pthread_cancel --- */
+
+static int outcome; /* What a thread has found; atomic where callbacks count. */
+
+/* Runs `body` on a thread with this much stack, which waits for `step` before it does anything. */
+static pthread_t start_on_stack(size_t bytes, void *(*body)(void *)) {
+    pthread_t thread;
+    pthread_attr_t attributes;
+    REQUIRE(pthread_attr_init(&attributes) == 0);
+    REQUIRE(pthread_attr_setstacksize(&attributes, bytes) == 0);
+    REQUIRE(pthread_barrier_init(&step, NULL, 2) == 0);
+    outcome = -1;
+    REQUIRE(pthread_create(&thread, &attributes, body, NULL) == 0);
+    return thread;
+}
+
+static void *make_each_kind_of_call(void *unused) {
+    const apivideo_token *token = NULL;
+    apivideo_operation *pending = NULL;
+    (void)unused;
+    pthread_barrier_wait(&step);
+    client = test_client();
+    free(access_token_of(client));
+    REQUIRE(apivideo_refresh(client, &token, NULL) == APIVIDEO_STATUS_OK);
+    REQUIRE(apivideo_invalidate_token(client, token, NULL) == APIVIDEO_STATUS_OK);
+    apivideo_token_free(token);
+    REQUIRE(apivideo_get_token_start(client, 0, &pending, NULL) == APIVIDEO_STATUS_OK);
+    REQUIRE(apivideo_operation_wait(pending, UINT32_MAX, &token, NULL) == APIVIDEO_STATUS_OK);
+    apivideo_operation_free(pending);
+    apivideo_token_free(token);
+    apivideo_client_free(client);
+    outcome = 0;
+    return NULL;
+}
+
+static int call_on_a_small_stack(void) {
+    pthread_t thread = start_on_stack(64 * 1024, make_each_kind_of_call);
+    pthread_barrier_wait(&step);
+    pthread_join(thread, NULL);
+    return outcome;
+}
+
+static void a_call_needs_64_kib_of_stack(void) { CHECK(in_child(call_on_a_small_stack) == 0); }
+
+static void *get_a_token(void *unused) {
+    const apivideo_token *token = NULL;
+    (void)unused;
+    pthread_barrier_wait(&step);
+    outcome = apivideo_get_token(client, &token, NULL);
+    apivideo_token_free(token);
+    return NULL;
+}
+
+static int make_an_exchange_on_a_small_stack(void) {
+    pthread_t thread = start_on_stack(256 * 1024, get_a_token);
+    client = test_client();
+    if (forbid_threads() != 0) return -1;
+    pthread_barrier_wait(&step);
+    pthread_join(thread, NULL);
+    return outcome;
+}
+
+static void a_caller_that_makes_the_exchange_needs_256_kib(void) {
+    CHECK(in_child(make_an_exchange_on_a_small_stack) == 0);
+}
+
+static pthread_t the_caller;
+
+static void use_much_stack(int32_t level, const char *line, void *unused) {
+    volatile char much[1024 * 1024];
+    size_t i;
+    (void)level, (void)line, (void)unused;
+    for (i = 0; i < sizeof much; i += 1024) much[i] = 1;
+    if (!pthread_equal(pthread_self(), the_caller) && much[0] == 1)
+        __atomic_store_n(&outcome, 0, __ATOMIC_RELAXED);
+}
+
+static int call_back_with_a_small_default(void) {
+    int64_t start = now_ms();
+    const apivideo_token *token = NULL;
+    apivideo_config *config = test_config();
+    setenv("RUST_MIN_STACK", "32768", 1);
+    outcome = -1;
+    the_caller = pthread_self();
+    apivideo_config_set_log(config, APIVIDEO_LOG_LEVEL_DEBUG, use_much_stack, NULL, NULL, NULL);
+    client = client_with(config);
+    /* A line may also come on this thread. */
+    while (__atomic_load_n(&outcome, __ATOMIC_RELAXED) != 0 && now_ms() - start < 10000) {
+        REQUIRE(apivideo_authenticate(client, &token, NULL) == APIVIDEO_STATUS_OK);
+        apivideo_token_free(token);
+    }
+    apivideo_client_free(client);
+    return outcome;
+}
+
+/* Whatever the environment says. Comes first: it is asked for the first thread of a process. */
+static void a_callback_on_a_library_thread_has_1_mib(void) {
+    CHECK(in_child(call_back_with_a_small_default) == 0);
+}
+
+/* A thread that has been cancelled, and waits for its next cancellation point: this one. */
+static void end_if_cancelled(int32_t level, const char *line, void *unused) {
+    (void)level, (void)line, (void)unused;
+    pthread_testcancel();
+    __atomic_fetch_add(&outcome, 1, __ATOMIC_RELAXED);
+}
+static void end_if_cancelled_too(void *unused) { end_if_cancelled(0, "", unused); }
+
+static apivideo_client *client_that_logs(void) {
+    apivideo_config *config = test_config();
+    apivideo_config_set_log(config, APIVIDEO_LOG_LEVEL_DEBUG, end_if_cancelled, NULL, NULL, NULL);
+    return client_with(config);
+}
+
+/* What was put off happens at the thread's own next cancellation point. */
+static int end_of_cancelled(pthread_t thread) {
+    void *result = NULL;
+    pthread_join(thread, &result);
+    if (outcome < 0) return 100;
+    return result == PTHREAD_CANCELED ? 0 : 101;
+}
+
+static void *get_a_token_and_end(void *unused) {
+    get_a_token(unused);
+    if (outcome != APIVIDEO_STATUS_OK) return NULL;
+    pthread_testcancel();
+    return NULL;
+}
+
+static int cancel_in_the_middle_of_an_exchange(void) {
+    pthread_t thread = start_on_stack(256 * 1024, get_a_token_and_end);
+    client = test_client();
+    if (forbid_threads() != 0) return 1;
+    pthread_barrier_wait(&step);
+    await_request("api_key");
+    pthread_cancel(thread);
+    return end_of_cancelled(thread);
+}
+
+static void cancelling_a_caller_that_makes_the_exchange_is_put_off(void) {
+    sandbox_fault("{\"on\": \"api-key\", \"fault\": {\"kind\": \"delay\", \"ms\": 500}}");
+    CHECK(in_child(cancel_in_the_middle_of_an_exchange) == 0);
+}
+
+static void *call_while_cancelled(void *unused) {
+    const apivideo_token *token = NULL;
+    apivideo_operation *pending = NULL;
+    apivideo_config *config = test_config();
+    (void)unused;
+    pthread_barrier_wait(&step);
+    client = client_that_logs();
+    REQUIRE(apivideo_get_token(client, &token, NULL) == APIVIDEO_STATUS_OK);
+    REQUIRE(apivideo_get_token_start(client, 0, &pending, NULL) == APIVIDEO_STATUS_OK);
+    apivideo_config_set_on_state(config, NULL, NULL, end_if_cancelled_too, NULL);
+    __atomic_store_n(&outcome, 0, __ATOMIC_RELAXED);
+    pthread_cancel(pthread_self());
+    (void)apivideo_config_set_ca_file(config, "/etc/passwd", NULL); /* Opens and reads it. */
+    (void)apivideo_operation_on_complete(pending, end_if_cancelled_too, NULL, NULL);
+    (void)apivideo_invalidate_token(client, token, NULL);
+    apivideo_config_free(config);
+    apivideo_operation_free(pending);
+    apivideo_token_free(token);
+    apivideo_client_free(client);
+    if (outcome < 2) outcome = -1; /* The callbacks were called. */
+    pthread_testcancel();
+    return NULL;
+}
+
+static int call_back_while_cancelled(void) {
+    pthread_t thread = start_on_stack(256 * 1024, call_while_cancelled);
+    pthread_barrier_wait(&step);
+    return end_of_cancelled(thread);
+}
+
+static void cancelling_a_caller_whose_call_calls_back_is_put_off(void) {
+    CHECK(in_child(call_back_while_cancelled) == 0);
+}
+
+static void *read_while_cancelled(void *unused) {
+    const apivideo_token *token = NULL;
+    (void)unused;
+    pthread_barrier_wait(&step);
+    travel_s(50 * 60); /* Due: the read wants a thread, and logs that there is none. */
+    __atomic_store_n(&outcome, 0, __ATOMIC_RELAXED);
+    pthread_cancel(pthread_self());
+    if (apivideo_get_token(client, &token, NULL) != APIVIDEO_STATUS_OK || outcome == 0) outcome = -1;
+    apivideo_token_free(token);
+    pthread_testcancel();
+    return NULL;
+}
+
+static int read_without_threads_while_cancelled(void) {
+    pthread_t thread = start_on_stack(256 * 1024, read_while_cancelled);
+    client = client_that_logs();
+    free(access_token_of(client));
+    if (forbid_threads() != 0) return 1;
+    pthread_barrier_wait(&step);
+    return end_of_cancelled(thread);
+}
+
+static void cancelling_a_reader_is_put_off(void) {
+    CHECK(in_child(read_without_threads_while_cancelled) == 0);
+}
+
+static int close_what_belongs_to_others(void) {
+    int64_t start = now_ms();
+    const apivideo_token *token = NULL;
+    pthread_t thread = start_on_stack(256 * 1024, get_a_token);
+    int fd;
+    client = test_client();
+    pthread_barrier_wait(&step);
+    await_request("api_key");
+    for (fd = 3; fd < 256; fd++) close(fd);
+    pthread_join(thread, NULL);
+    if (outcome != APIVIDEO_STATUS_TIMEOUT && outcome != APIVIDEO_STATUS_NETWORK_ERROR) return 100 + outcome;
+    sandbox_clear_faults();
+    while (apivideo_get_token(client, &token, NULL) != APIVIDEO_STATUS_OK) {
+        if (now_ms() - start > 15000) return 1;
+        sleep_ms(10);
+    }
+    apivideo_token_free(token);
+    apivideo_client_free(client);
+    return 0;
+}
+
+static void an_exchange_whose_socket_the_program_closes_is_made_again(void) {
+    sandbox_fault("{\"on\": \"api-key\", \"fault\": {\"kind\": \"hang\"}}");
+    CHECK(in_child(close_what_belongs_to_others) == 0);
+}
+
 int main(void) {
+    static const struct {
+        const char *name;
+        pid_t (*make)(void);
+    } ways[] = {
+        {"fork", fork},
+#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 34)
+        {"_Fork", _Fork},
+#endif
+        {"clone", bare_clone},
+    };
+    size_t i;
+    RUN(a_callback_on_a_library_thread_has_1_mib);
     RUN(forks_in_the_middle_of_renewals);
+    RUN(a_child_can_wait_though_its_parents_threads_were_waiting);
     RUN(a_childs_threads_withdraw_a_token_for_good);
-    RUN(a_parents_operation_is_cancelled_in_the_child);
     RUN(exit_is_not_delayed_by_a_hung_exchange);
     RUN(a_lost_connection_raises_no_sigpipe);
     RUN(without_threads_the_caller_does_the_work);
     RUN(without_threads_a_wait_has_its_end_too);
     RUN(no_thread_is_idle);
-    RUN(a_child_goes_on_keeping_fresh);
+    for (i = 0; i < sizeof ways / sizeof *ways; i++) {
+        printf("-- %s\n", ways[i].name);
+        make_child = ways[i].make;
+        RUN(a_parents_refresh_token_is_sent_by_the_parent_alone);
+        RUN(a_parents_operation_is_cancelled_in_the_child);
+        RUN(a_child_goes_on_keeping_fresh);
+    }
+    make_child = fork;
     RUN(without_file_descriptors_there_is_a_status);
     RUN(a_read_makes_no_system_call_while_a_renewal_hangs);
+    RUN(a_call_needs_64_kib_of_stack);
+    RUN(a_caller_that_makes_the_exchange_needs_256_kib);
+    RUN(cancelling_a_caller_that_makes_the_exchange_is_put_off);
+    RUN(cancelling_a_caller_whose_call_calls_back_is_put_off);
+    RUN(cancelling_a_reader_is_put_off);
+    RUN(an_exchange_whose_socket_the_program_closes_is_made_again);
     return report();
 }

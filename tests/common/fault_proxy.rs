@@ -1,10 +1,12 @@
-//! A proxy before a server, which fails as it is told. The library makes a connection for each exchange, so the next
-//! connection is the next exchange.
+//! A proxy before a server, which fails as it is told. The library makes a connection for each
+//! exchange, so the next connection is the next exchange.
 
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::thread;
+
+use parking_lot::Mutex;
 
 /// What becomes of a connection.
 #[derive(Clone, Copy, Debug)]
@@ -58,7 +60,7 @@ impl FaultProxy {
             while let Ok((client, _)) = listener.accept() {
                 let way = take(&strike).unwrap_or(Way::To(server));
                 let carried = Arc::clone(&carried);
-                thread::spawn(move || *carried.lock().unwrap() = go(way, &client).ok());
+                thread::spawn(move || *carried.lock() = go(way, &client).ok());
             }
         });
         proxy
@@ -75,22 +77,22 @@ impl FaultProxy {
 
     /// So many of the next connections go this way.
     pub fn strike(&self, way: Way, times: u64) {
-        *self.strike.lock().unwrap() = Strike { way, left: times };
+        *self.strike.lock() = Strike { way, left: times };
     }
 
     /// All is well again.
     pub fn heal(&self) {
-        self.strike.lock().unwrap().left = 0;
+        self.strike.lock().left = 0;
     }
 
     /// What the last connection carried, once it has ended.
     pub fn take_carried(&self) -> Option<Carried> {
-        self.carried.lock().unwrap().take()
+        self.carried.lock().take()
     }
 }
 
 fn take(strike: &Mutex<Strike>) -> Option<Way> {
-    let mut strike = strike.lock().unwrap();
+    let mut strike = strike.lock();
     let struck = strike.left > 0;
     strike.left = strike.left.saturating_sub(1);
     struck.then_some(strike.way)

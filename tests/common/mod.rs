@@ -33,7 +33,8 @@ pub fn tls_sandbox_with(options: Options) -> Sandbox {
     .unwrap()
 }
 
-/// The default settings, for the server at `url`, and trusting the sandbox if that has a certificate.
+/// The default settings, for the server at `url`, and trusting the sandbox if that has a
+/// certificate.
 pub fn config_for(url: &str, sandbox: &Sandbox) -> Config {
     let mut config = Config::default();
     config.set_base_url(url).unwrap();

@@ -1,4 +1,5 @@
-//! Names that resolve as a test wants: this program has a `getaddrinfo` of its own, which asks the system's for all others.
+//! Names that resolve as a test wants: this program has a `getaddrinfo` of its own, which asks the
+//! system's for all others.
 
 #![allow(unsafe_code)]
 

@@ -1,5 +1,5 @@
-//! The library's clocks, moved at will, as tests/c/time_travel.h does it: this program has a `clock_gettime` of its own.
-//! The clock by which threads wait stays as it is.
+//! The library's clocks, moved at will, as tests/c/time_travel.h does it: this program has a
+//! `clock_gettime` of its own. The clock by which threads wait stays as it is.
 
 #![allow(unsafe_code)]
 
@@ -30,7 +30,8 @@ type ClockGettime = unsafe extern "C" fn(libc::clockid_t, *mut libc::timespec) -
 fn system_clock_gettime() -> ClockGettime {
     static FOUND: AtomicPtr<libc::c_void> = AtomicPtr::new(std::ptr::null_mut());
     if FOUND.load(Ordering::Relaxed).is_null() {
-        // SAFETY: a NUL-terminated name; the C library has a function of that name for as long as the process lives.
+        // SAFETY: a NUL-terminated name; the C library has a function of that name for as long as
+        // the process lives.
         let found = unsafe { libc::dlsym(libc::RTLD_NEXT, c"clock_gettime".as_ptr()) };
         FOUND.store(found, Ordering::Relaxed);
     }

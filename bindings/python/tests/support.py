@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -100,8 +100,14 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
     return asyncio.run(coroutine, debug=True)
 
 
-def python(program: str, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+def python(
+    program: str, *arguments: str, flags: Sequence[str] = (), **options: Any
+) -> subprocess.CompletedProcess[str]:
     """Runs a program in a Python of its own."""
     return subprocess.run(
-        [sys.executable, "-W", "error", "-c", program, *arguments], capture_output=True, text=True, timeout=60, **options
+        [sys.executable, "-W", "error", *flags, "-c", program, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        **options,
     )

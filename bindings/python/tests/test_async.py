@@ -7,8 +7,12 @@ import gc
 import threading
 import weakref
 
+import anyio
+import httpx
 import libapivideo
+import libapivideo.auth
 import pytest
+import trio
 from libapivideo import _core
 from support import KEY, Sandbox, run
 
@@ -37,7 +41,7 @@ def test_tokens_for_a_thousand_tasks_without_a_thread_of_python(sandbox: Sandbox
             assert token.authorization == await client.authorization()
             assert await client.get_token(min_validity=60) == token
 
-    run(main())
+    asyncio.run(main())  # Its checks are slow for so many.
     assert sandbox.auth_requests() == 1
 
 
@@ -107,7 +111,7 @@ def test_closing_ends_tasks_that_wait(sandbox: Sandbox) -> None:
         for task in tasks:
             with pytest.raises(libapivideo.ClosedError):
                 await asyncio.wait_for(task, 5)
-        with pytest.raises(libapivideo.ClosedError):
+        with pytest.raises(libapivideo.ClosedError, match="^The client is closed"):
             await client.authorization()
 
     run(main())
@@ -151,3 +155,97 @@ def test_one_token_for_threads_and_tasks(sandbox: Sandbox) -> None:
 
     run(main())
     assert sandbox.auth_requests() == 1
+
+
+# --- trio and anyio, in the same process as asyncio ---
+
+
+def test_trio(sandbox: Sandbox) -> None:
+    sandbox.fault("delay", ms=500)
+
+    async def main() -> None:
+        turns = 0
+
+        async def others() -> None:
+            nonlocal turns
+            while True:
+                turns += 1
+                await trio.sleep(0.001)
+
+        async with libapivideo.AsyncClient(KEY, base_url=sandbox.url) as client, trio.open_nursery() as nursery:
+            nursery.start_soon(others)
+            first = await client.get_token()
+            assert turns > 20
+            assert await client.authorization() == first.authorization
+            assert await client.authenticate() != first
+            assert await client.refresh() == await client.get_token()
+            nursery.cancel_scope.cancel()
+
+    trio.run(main)
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+@pytest.mark.parametrize("name", ["get_token", "authenticate"])
+def test_anyio_cancels_and_leaves_nothing_behind(sandbox: Sandbox, backend: str, name: str) -> None:
+    sandbox.fault("hang", times=0)
+
+    async def main() -> None:
+        async with libapivideo.AsyncClient(KEY, base_url=sandbox.url) as client:
+            with anyio.move_on_after(0.1) as scope:
+                await getattr(client, name)()
+            assert scope.cancelled_caught
+            assert not client._core.calls and not _core._awaited
+
+    anyio.run(main, backend=backend)
+
+
+def test_a_trio_that_is_over_is_not_woken(sandbox: Sandbox) -> None:
+    sandbox.fault("hang", times=0)
+    client = libapivideo.AsyncClient(KEY, base_url=sandbox.url)
+
+    async def main() -> None:
+        with trio.move_on_after(0.05):
+            await client.authenticate()
+
+    trio.run(main)
+    client.close()
+
+
+def test_httpx_under_trio(sandbox: Sandbox) -> None:
+    async def main() -> int:
+        async with libapivideo.AsyncClient(KEY, base_url=sandbox.url) as client:
+            auth = libapivideo.auth.HttpxAuth(client)
+            async with httpx.AsyncClient(auth=auth, trust_env=False) as http:
+                await client.get_token()
+                sandbox.revoke("access")
+                return (await http.get(f"{sandbox.url}/videos")).status_code
+
+    assert trio.run(main) == 200
+
+
+def test_trio_as_a_guest_of_asyncio(sandbox: Sandbox) -> None:
+    """Both run in one thread: each task is woken by its own."""
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        client = libapivideo.AsyncClient(KEY, base_url=sandbox.url)
+        over = loop.create_future()
+        sandbox.fault("delay", ms=200)
+        trio.lowlevel.start_guest_run(
+            client.get_token, run_sync_soon_threadsafe=loop.call_soon_threadsafe, done_callback=over.set_result
+        )
+        token = await client.get_token()
+        assert (await over).unwrap() == token
+        client.close()
+
+    run(main())
+
+
+@pytest.mark.parametrize("name", ["get_token", "authenticate"])
+def test_any_other_loop_is_told_at_once(sandbox: Sandbox, name: str) -> None:
+    sandbox.fault("hang", times=0)
+    client = libapivideo.AsyncClient(KEY, base_url=sandbox.url)
+    with pytest.raises(RuntimeError, match="asyncio, in trio"):
+        getattr(client, name)().send(None)
+    assert not client._core.calls
+    client.close()

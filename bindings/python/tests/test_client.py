@@ -11,6 +11,7 @@ import time
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
 import libapivideo
 import pytest
@@ -176,6 +177,35 @@ def test_a_setting_out_of_range_is_named(settings: dict[str, object], named: str
     assert "hush" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"connect_timeout": 61}, "`connect_timeout` is 61 s; it must be from 0.001 s to 60 s."),
+        ({"attempt_timeout": 0}, "`attempt_timeout` is 0 s; it must be from 0.001 s to 300 s."),
+        ({"wait_timeout": timedelta(hours=1, milliseconds=1)}, "`wait_timeout` is 3,600.001 s; it must be from 0 s to 3,600 s."),
+        ({"wait_timeout": 2**40}, "`wait_timeout` is longer than 49 days."),
+        ({"app_name": "a b", "app_version": "1"}, "`app_name` must be 1 to 50 of A-Z, a-z, 0-9, - and _."),
+        ({"base_url": "https://\ud800"}, "`base_url` has half of a surrogate pair in it, which UTF-8 cannot express."),
+    ],
+)
+def test_messages_speak_of_python_s_arguments_and_seconds(settings: dict[str, Any], says: str) -> None:
+    with pytest.raises(libapivideo.InvalidArgumentError) as caught:
+        libapivideo.Client(KEY, **settings)
+    assert str(caught.value) == says
+
+
+def test_min_validity_s_message_is_in_seconds(client: libapivideo.Client) -> None:
+    with pytest.raises(libapivideo.InvalidArgumentError, match="^`min_validity` is 3,600 s, but a fresh token is good for 3,540 s"):
+        client.get_token(min_validity=3600)
+
+
+@pytest.mark.parametrize("name", ["base_url", "app_name", "proxy", "ca_file", "connect_timeout", "wait_timeout", "on_state"])
+def test_a_wrong_type_is_named(name: str) -> None:
+    settings: dict[str, Any] = {"app_version": "1"} if name == "app_name" else {}
+    with pytest.raises(TypeError, match=f"`{name}` must be .*, not object"):
+        libapivideo.Client(KEY, **settings, **{name: object()})
+
+
 @pytest.mark.parametrize("key", ["", " k", "k\n", "secret\0rest", "x" * 5000, "secret\ud800"])
 def test_a_key_that_cannot_be_one_is_refused_and_not_repeated(key: str) -> None:
     with pytest.raises(libapivideo.InvalidArgumentError) as caught:
@@ -296,13 +326,13 @@ def test_closing_ends_calls_that_wait(sandbox: Sandbox) -> None:
         begin = time.monotonic()
         client.close()
         for each in waiting:
-            with pytest.raises(libapivideo.ClosedError):
+            with pytest.raises(libapivideo.ClosedError, match="was closed while the call waited"):
                 each.result(5)
         assert time.monotonic() - begin < 2
     client.close()
     assert client.closed and repr(client) == "<libapivideo.Client, closed>"
     for call in [client.get_token, client.authorization, client.authenticate, client.refresh, client.stats]:
-        with pytest.raises(libapivideo.ClosedError):
+        with pytest.raises(libapivideo.ClosedError, match="^The client is closed"):
             call()
 
 

@@ -71,6 +71,41 @@ def test_the_library_can_be_elsewhere(tmp_path: Path, sandbox: Sandbox) -> None:
     assert (relative.returncode, relative.stdout.strip()) == (0, str(other)), relative.stderr
 
 
+SUBINTERPRETER = """
+import sys
+try:
+    import _interpreters as interpreters
+except ImportError:
+    import _xxsubinterpreters as interpreters
+kind = sys.argv[1]
+if sys.version_info >= (3, 13):
+    one = interpreters.create(kind)
+elif sys.version_info >= (3, 9) and kind == "legacy":
+    one = interpreters.create(isolated=False)
+else:
+    one = interpreters.create()
+program = "import libapivideo"
+why = None
+try:
+    why = interpreters.run_string(one, program)
+except Exception as error:
+    print(error)
+if why is not None:
+    print(why.type.__name__, why.msg)
+import libapivideo
+print("fine in the main one", libapivideo.library_version())
+"""
+
+
+@pytest.mark.parametrize("kind", ["isolated", "legacy"])
+def test_a_subinterpreter_is_refused(kind: str) -> None:
+    """The library's threads would call Python in the main interpreter, with the objects of another: a crash, sooner or later."""
+    result = python(SUBINTERPRETER, kind)
+    assert result.returncode == 0, result.stderr
+    assert "ImportError" in result.stdout and "libapivideo works in the main interpreter only" in result.stdout
+    assert "fine in the main one" in result.stdout
+
+
 def test_help_reads_well() -> None:
     result = python("import libapivideo; help(libapivideo)")
     assert result.returncode == 0, result.stderr

@@ -1,8 +1,8 @@
 //! The cache's threads, interleaved by a model checker: `make model`.
 //!
-//! shuttle runs each scenario with many thousands of schedules; one in which a thread waits for ever is a deadlock, and is
-//! reported with the schedule that leads to it. Time does not pass unless a scenario says so, so a waiter whose wake-up is
-//! lost is never saved by its deadline.
+//! shuttle runs each scenario with many thousands of schedules; one in which a thread waits for
+//! ever is a deadlock, and is reported with the schedule that leads to it. Time does not pass
+//! unless a scenario says so, so a waiter whose wake-up is lost is never saved by its deadline.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};

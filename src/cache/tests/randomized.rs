@@ -1,8 +1,8 @@
-//! Years of clients' lives by chance: readers, expiries, rejections, lost replies, outages, clock steps, forks, in any
-//! order, and at each step what must always hold.
+//! Years of clients' lives by chance: readers, expiries, rejections, lost replies, outages, clock
+//! steps, forks, in any order, and at each step what must always hold.
 //!
-//! A failure prints its seed; `APIVIDEO_SIMULATE_SEED` runs that one again. `APIVIDEO_SIMULATE_YEARS` is how many
-//! client-years to run: `make simulate`.
+//! A failure prints its seed; `APIVIDEO_SIMULATE_SEED` runs that one again.
+//! `APIVIDEO_SIMULATE_YEARS` is how many client-years to run: `make simulate`.
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -17,7 +17,8 @@ use crate::token::TokenSet;
 /// How long one simulated life is.
 const LIFE: i64 = 12 * HOUR;
 const HOURS_IN_A_YEAR: i64 = 8_766;
-/// Of requests that no caller explicitly asked for, by one client, in any hour: one each 2.5 s at most, two a flight.
+/// Of requests that no caller explicitly asked for, by one client, in any hour: one each 2.5 s at
+/// most, two a flight.
 const MOST_IN_AN_HOUR: usize = 3_000;
 
 /// One life: a few clients of one key, and what chance brings.
@@ -154,7 +155,8 @@ impl Life {
 
     /// While only time passes, a token that is still good is either there or was replaced.
     ///
-    /// By one that may be the first to expire: the wall clock may have been set between their requests.
+    /// By one that may be the first to expire: the wall clock may have been set between their
+    /// requests.
     fn check_no_valid_token_was_displaced(&self, before: &[Option<Arc<TokenSet>>]) {
         for (client, before) in self.sim.clients.iter().zip(before) {
             let still_good = |set: &Arc<TokenSet>| set.is_usable(self.sim.now);
@@ -196,7 +198,8 @@ impl Life {
         self.sim.server.mode = Mode::Up;
         self.sim.server.key_works = true;
         self.sim.server.latency_ms = 50;
-        // What an exchange under way waits for, a server asked to wait for, or a rejected key waits for.
+        // What an exchange under way waits for, a server asked to wait for, or a rejected key waits
+        // for.
         self.sim.pass(11 * MINUTE);
         for c in 0..self.sim.clients.len() {
             let start = self.sim.now.mono_ms;

@@ -117,7 +117,8 @@ fn renewal_points_of_a_fleet_are_spread_evenly() {
         assert!((0.70..0.80).contains(&due), "{due}");
         tenths[((due - 0.70) * 100.0) as usize] += 1;
     }
-    // Of 1,000 draws over ten equal parts each holds 100, give or take four standard deviations of 9.5.
+    // Of 1,000 draws over ten equal parts each holds 100, give or take four standard deviations of
+    // 9.5.
     assert!(tenths.iter().all(|n| (62..=138).contains(n)), "{tenths:?}");
 }
 

@@ -348,7 +348,8 @@ fn callbacks_that_ask_for_a_token_hold_nobody_up_and_hear_everything_in_order() 
     *observer.cache.lock().unwrap() = Some(Arc::clone(&cache));
     for hours in 0..3 {
         clock.set(2 * hours * HOUR);
-        // Ten seconds of its own time, of which none passes: a callback that waited for itself would fail.
+        // Ten seconds of its own time, of which none passes: a callback that waited for itself
+        // would fail.
         get(&cache).unwrap();
     }
     *observer.cache.lock().unwrap() = None;

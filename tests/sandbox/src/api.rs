@@ -1,13 +1,14 @@
 //! The imitated endpoints of api.video.
 
 use bytes::Bytes;
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use hyper::{HeaderMap, Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::reply::Reply;
 use crate::state::State;
 use crate::tokens::Pair;
+use crate::videos;
 
 /// What a request is addressed to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +23,7 @@ pub(crate) enum Endpoint {
 pub(crate) struct Request {
     pub(crate) method: Method,
     pub(crate) path: String,
+    pub(crate) query: String,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
 }
@@ -51,6 +53,17 @@ impl Request {
 
     fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
+    }
+
+    /// A parameter of the query, as it is written there.
+    pub(crate) fn query(&self, name: &str) -> Option<&str> {
+        let parameters = self
+            .query
+            .split('&')
+            .filter_map(|text| text.split_once('='));
+        parameters
+            .into_iter()
+            .find_map(|(n, value)| (n == name).then_some(value))
     }
 
     /// A string in the JSON body, or what is wrong with it.
@@ -157,7 +170,9 @@ fn videos(state: &State, request: &Request) -> Result<Reply, Reply> {
             "The access token is missing, unknown, expired or revoked.",
         ));
     }
-    Ok(Reply::ok(video_list()))
+    let host = request.header(HOST.as_str()).unwrap_or("localhost");
+    let base_url = format!("{}://{host}", state.scheme);
+    videos::page(request, &base_url).map(Reply::ok)
 }
 
 /// Does the checks that both endpoints of authentication share.
@@ -239,47 +254,6 @@ fn is_origin_version(version: &str) -> bool {
         && version.split('.').all(|number| {
             (1..=3).contains(&number.len()) && number.bytes().all(|byte| byte.is_ascii_digit())
         })
-}
-
-fn video_list() -> Value {
-    let data = [
-        video("vi1sandboxHarbourAtDawn00", "Harbour at dawn"),
-        video("vi2sandboxPaperBoats00000", "Paper boats"),
-        video("vi3sandboxNightTrain00000", "Night train"),
-    ];
-    json!({
-        "data": data,
-        "pagination": {
-            "currentPage": 1,
-            "currentPageItems": data.len(),
-            "pageSize": 25,
-            "pagesTotal": 1,
-            "itemsTotal": data.len(),
-            "links": [
-                { "rel": "self", "uri": "/videos?currentPage=1&pageSize=25" },
-                { "rel": "first", "uri": "/videos?currentPage=1&pageSize=25" },
-                { "rel": "last", "uri": "/videos?currentPage=1&pageSize=25" },
-            ],
-        },
-    })
-}
-
-fn video(id: &str, title: &str) -> Value {
-    json!({
-        "videoId": id,
-        "title": title,
-        "description": "A video that exists only in the sandbox.",
-        "public": true,
-        "panoramic": false,
-        "mp4Support": true,
-        "publishedAt": "2024-05-01T09:30:00+00:00",
-        "createdAt": "2024-05-01T09:30:00+00:00",
-        "updatedAt": "2024-05-02T16:00:00+00:00",
-        "tags": ["sandbox"],
-        "metadata": [],
-        "source": { "type": "upload", "uri": format!("/videos/{id}/source") },
-        "assets": { "thumbnail": format!("/vod/{id}/thumbnail.jpg") },
-    })
 }
 
 #[cfg(test)]

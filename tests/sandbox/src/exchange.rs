@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
-use hyper::StatusCode;
 use hyper::body::Incoming;
+use hyper::{Method, StatusCode};
 use tokio::time::sleep;
 
 use crate::api::Request;
@@ -36,7 +36,13 @@ pub(crate) async fn answer(
     // The request before this one may have left the switch set.
     connection.switch.pass();
     let response = match read(request).await {
-        Err(problem) => problem.into_response(),
+        Err(problem) => {
+            let mut response = problem.into_response();
+            // Only what is posted has a body that cannot be read.
+            let told = connection.shared.lock().count(&Method::POST);
+            told.tell(&mut response);
+            response
+        }
         Ok(request) if control::is_control(&request) => {
             control::handle(&connection.shared, &request)
         }
@@ -61,6 +67,7 @@ async fn read(request: hyper::Request<Incoming>) -> Result<Request, Reply> {
     Ok(Request {
         method: head.method,
         path: head.uri.path().to_owned(),
+        query: head.uri.query().unwrap_or_default().to_owned(),
         headers: head.headers,
         body,
     })
@@ -110,10 +117,19 @@ impl Exchange<'_> {
                 }
                 self.sent(reply.into_response())
             }
-            Fault::Raw { bytes } => {
-                switch.replace(bytes.into_bytes());
+            Fault::Raw { bytes, hang } => {
+                switch.replace(bytes.into_bytes(), hang);
                 unsent()
             }
+            Fault::Prepend {
+                response,
+                headers,
+                body,
+            } => {
+                switch.prepend(response.into_bytes(), headers.into_bytes());
+                self.sent(self.handle().into_response_after(&body.into_bytes()))
+            }
+            Fault::Gateway { status, bytes } => self.sent(reply::gateway(status, bytes)),
             Fault::Truncate { at } => {
                 switch.cut(at);
                 self.truncated(at)
@@ -167,7 +183,8 @@ impl Exchange<'_> {
 
     /// Records the status before it is sent, so that a client that has the
     /// reply also finds it in the log.
-    fn sent(&self, response: Response) -> Response {
+    fn sent(&self, mut response: Response) -> Response {
+        self.plan.rate_limit.tell(&mut response);
         let mut state = self.connection.shared.lock();
         state.finish(&self.plan, response.status().as_u16());
         response

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::api::Endpoint;
-use crate::reply::HugeBody;
+use crate::reply::{HugeBody, LARGEST_PAGE};
 
 /// Which requests a rule is about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,10 +110,36 @@ pub enum Fault {
         #[serde(default)]
         remove: Vec<String>,
     },
-    /// These bytes in place of the whole HTTP response, then an orderly close.
+    /// These bytes in place of the whole HTTP response.
     Raw {
         /// What is sent, status line and all.
         bytes: Payload,
+        /// Whether the connection then stays open, instead of an orderly close.
+        #[serde(default)]
+        hang: bool,
+    },
+    /// The request is handled; its reply has more in it than it should.
+    Prepend {
+        /// What comes before the status line, such as a response with a status
+        /// from 100 to 199.
+        #[serde(default)]
+        response: Payload,
+        /// What comes before the headers: lines, each with its end.
+        #[serde(default)]
+        headers: Payload,
+        /// What comes before the body, such as a byte order mark.
+        #[serde(default)]
+        body: Payload,
+    },
+    /// A page in HTML, as a firewall, a load balancer or a sign-in page sends
+    /// it in place of api.video, without handling the request.
+    Gateway {
+        /// The status, 200 to 999; 403 if it is not given.
+        #[serde(default = "forbidden")]
+        status: u16,
+        /// The size of the page, up to 16 MiB; 0 for no body at all.
+        #[serde(default = "page_size")]
+        bytes: u64,
     },
     /// The request is handled; the connection breaks in the middle of the reply.
     Truncate {
@@ -166,6 +192,14 @@ fn yes() -> bool {
     true
 }
 
+fn forbidden() -> u16 {
+    StatusCode::FORBIDDEN.as_u16()
+}
+
+fn page_size() -> u64 {
+    500
+}
+
 fn found() -> u16 {
     StatusCode::FOUND.as_u16()
 }
@@ -206,10 +240,11 @@ impl Fault {
         }
     }
 
-    /// A [`Fault::Raw`] with these bytes.
+    /// A [`Fault::Raw`] with these bytes, and an orderly close.
     pub fn raw(bytes: impl Into<Payload>) -> Self {
         Self::Raw {
             bytes: bytes.into(),
+            hang: false,
         }
     }
 
@@ -220,6 +255,8 @@ impl Fault {
             Self::Reply { .. } => "reply",
             Self::Patch { .. } => "patch",
             Self::Raw { .. } => "raw",
+            Self::Prepend { .. } => "prepend",
+            Self::Gateway { .. } => "gateway",
             Self::Truncate { .. } => "truncate",
             Self::Close { .. } => "close",
             Self::Hang { .. } => "hang",
@@ -236,6 +273,7 @@ impl Fault {
             Self::Reply {
                 status, headers, ..
             } => check_reply(*status, headers),
+            Self::Gateway { status, bytes } => check_page(*status, *bytes),
             Self::Huge { bytes, .. } => HugeBody::check_size(*bytes),
             Self::Redirect { location, status } => check_redirect(*status, location),
             _ => Ok(()),
@@ -243,12 +281,24 @@ impl Fault {
     }
 }
 
-fn check_reply(status: u16, headers: &BTreeMap<String, String>) -> Result<(), String> {
+fn check_status(status: u16) -> Result<(), String> {
     if !(200..=999).contains(&status) {
         return Err(format!(
             "a reply's status must be 200 to 999, not {status} (use `raw` for others)"
         ));
     }
+    Ok(())
+}
+
+fn check_page(status: u16, bytes: u64) -> Result<(), String> {
+    if bytes > LARGEST_PAGE {
+        return Err(format!("a page has at most {LARGEST_PAGE} bytes"));
+    }
+    check_status(status)
+}
+
+fn check_reply(status: u16, headers: &BTreeMap<String, String>) -> Result<(), String> {
+    check_status(status)?;
     for (name, value) in headers {
         check_header(name, value)?;
     }

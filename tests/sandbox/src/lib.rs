@@ -32,12 +32,15 @@
 //! | `wire`    | the stream under HTTP, where replies are cut and slowed     |
 //! | `exchange`| one request: log it, pick a fault, carry it out             |
 //! | `api`     | the imitated endpoints                                      |
+//! | `videos`  | the list of videos                                          |
+//! | `limits`  | the count of requests that every reply tells                |
 //! | `tokens`  | issued tokens and their rotation                            |
 //! | `faults`  | what can go wrong, and the queue of rules                   |
 //! | `reply`   | HTTP replies and their bodies                               |
 //! | `control` | the `/_sandbox/` endpoint                                   |
 //! | `log`     | the record of requests, and the counters                    |
 //! | `state`   | all of the above that changes, behind one lock              |
+//! | `deadlock`| ends a test that would hang                                 |
 //! | `tls`     | the certificate authority made at start                     |
 
 #![forbid(unsafe_code)]
@@ -45,8 +48,11 @@
 
 mod api;
 mod control;
+#[cfg(feature = "deadlock-detection")]
+mod deadlock;
 mod exchange;
 mod faults;
+mod limits;
 mod log;
 mod options;
 mod reply;
@@ -55,6 +61,7 @@ mod server;
 mod state;
 mod tls;
 mod tokens;
+mod videos;
 mod wire;
 
 pub use faults::{Fault, FaultRule, On, OutageMode, Payload, Revoke};

@@ -58,6 +58,10 @@ impl Options {
         check_auth_error_status(self.auth_error_status).map_err(invalid)
     }
 
+    pub(crate) fn scheme(&self) -> &'static str {
+        if self.tls { "https" } else { "http" }
+    }
+
     /// The part that can be changed while the sandbox runs.
     pub(crate) fn settings(&self) -> Settings {
         Settings {

@@ -63,7 +63,12 @@ impl Reply {
     }
 
     pub(crate) fn into_response(self) -> Response {
-        let body = Bytes::from(self.json.to_string());
+        self.into_response_after(b"")
+    }
+
+    /// The same, with something before its body.
+    pub(crate) fn into_response_after(self, prefix: &[u8]) -> Response {
+        let body = Bytes::from([prefix, self.json.to_string().as_bytes()].concat());
         let mut response = hyper::Response::new(Either::Left(Full::new(body)));
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
@@ -105,6 +110,14 @@ pub(crate) fn custom<'a>(
     response
 }
 
+/// A page of that size, as something between client and server answers with.
+pub(crate) fn gateway(status: u16, size: u64) -> Response {
+    let page = PAGE.bytes().chain(std::iter::repeat(b'.'));
+    let page: Vec<u8> = page.take(usize_or_max(size.min(LARGEST_PAGE))).collect();
+    let headers = [("content-type", "text/html"), ("server", "gateway")];
+    custom(status, headers, page.into())
+}
+
 pub(crate) fn huge(size: u64, content_length: bool) -> Response {
     let body = HugeBody::new(size, content_length);
     let mut response = hyper::Response::new(Either::Right(body));
@@ -119,6 +132,10 @@ pub(crate) fn empty(status: StatusCode) -> Response {
     *response.status_mut() = status;
     response
 }
+
+const PAGE: &str = "<!DOCTYPE html><html><head><title>Access denied</title></head><body>";
+/// A page is made in memory.
+pub(crate) const LARGEST_PAGE: u64 = 16 * 1024 * 1024;
 
 const PREFIX: &[u8] = br#"{"padding":""#;
 const SUFFIX: &[u8] = br#""}"#;

@@ -39,6 +39,8 @@ impl Sandbox {
     /// kept the sandbox from listening.
     pub fn start(options: Options) -> io::Result<Self> {
         options.check()?;
+        #[cfg(feature = "deadlock-detection")]
+        crate::deadlock::watch();
         let tls = options.tls.then(|| tls::setup(&options)).transpose()?;
         let (acceptor, ca_pem) = tls.map(|tls| (tls.acceptor, tls.ca_pem)).unzip();
         let shared = Arc::new(Shared::new(&options));
@@ -47,13 +49,12 @@ impl Sandbox {
             tls: acceptor,
             connections: AtomicU64::new(0),
         };
-        let scheme = if options.tls { "https" } else { "http" };
         let socket = server::bind(SocketAddr::new(options.host, options.port))?;
         let address = socket.local_addr()?;
         let (commands, thread) = spawn(Server::new(socket, address, service))?;
         let sandbox = Self {
             address,
-            base_url: format!("{scheme}://{address}"),
+            base_url: format!("{}://{address}", options.scheme()),
             ca_pem,
             shared,
             commands: Some(commands),

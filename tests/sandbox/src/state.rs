@@ -1,11 +1,14 @@
 //! Everything about a sandbox that changes, behind one lock.
 
 use std::collections::HashSet;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use hyper::Method;
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::api::{self, Endpoint, Request};
 use crate::faults::{Fault, FaultQueue, OutageMode, Revoke};
+use crate::limits::{Limits, RateLimit};
 use crate::log::{Counters, Log, LogEntry, selected_headers};
 use crate::options::{Options, Settings};
 use crate::reply::Reply;
@@ -22,7 +25,7 @@ impl Shared {
     /// Every change is complete before the lock is released, and the lock is
     /// never held while waiting for anything.
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 
@@ -35,6 +38,9 @@ pub(crate) struct State {
     initial: Settings,
     pub(crate) settings: Settings,
     pub(crate) strict_origin: bool,
+    /// Of the sandbox's own URLs.
+    pub(crate) scheme: &'static str,
+    limits: Limits,
     pub(crate) tokens: Tokens,
     pub(crate) faults: FaultQueue,
     pub(crate) log: Log,
@@ -52,6 +58,7 @@ pub(crate) struct Plan {
     /// The number of its entry in the log.
     pub(crate) seq: u64,
     pub(crate) latency: Duration,
+    pub(crate) rate_limit: RateLimit,
     pub(crate) fault: Option<Fault>,
     replay_counted: bool,
 }
@@ -62,6 +69,8 @@ impl State {
             initial: options.settings(),
             settings: options.settings(),
             strict_origin: options.strict_origin,
+            scheme: options.scheme(),
+            limits: Limits::default(),
             tokens: Tokens::new(),
             faults: FaultQueue::default(),
             log: Log::default(),
@@ -76,6 +85,7 @@ impl State {
     /// Puts everything back to what it was at the start.
     pub(crate) fn reset(&mut self) {
         self.settings = self.initial.clone();
+        self.limits = Limits::default();
         self.tokens = Tokens::new();
         self.faults.clear();
         self.log.clear();
@@ -131,9 +141,16 @@ impl State {
         Plan {
             seq: self.log.push(entry),
             latency: Duration::from_millis(self.settings.latency_ms),
+            rate_limit: self.count(&request.method),
             fault,
             replay_counted: self.count_replay(request),
         }
+    }
+
+    /// Counts a request against the limit that replies tell of.
+    pub(crate) fn count(&mut self, method: &Method) -> RateLimit {
+        let now = self.now();
+        self.limits.count(method, now)
     }
 
     /// Handles a request in the ordinary way, and records what came of it.

@@ -7,11 +7,12 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
+use parking_lot::{Mutex, MutexGuard};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
@@ -22,8 +23,15 @@ enum Mode {
     Pass,
     /// This many bytes pass, then the connection breaks.
     Cut { left: u64 },
-    /// These are sent instead, then the connection is closed in good order.
-    Replace { bytes: Bytes },
+    /// These are sent instead, then nothing more, or the connection is closed
+    /// in good order.
+    Replace { bytes: Bytes, hang: bool },
+    /// These are sent before the response, and these after its first line.
+    Prepend {
+        before: Bytes,
+        first_line_sent: bool,
+        after: Bytes,
+    },
     /// Each byte is followed by a pause.
     Drip {
         interval: Duration,
@@ -44,8 +52,16 @@ impl Switch {
         *self.lock() = Mode::Cut { left: at };
     }
 
-    pub(crate) fn replace(&self, bytes: Bytes) {
-        *self.lock() = Mode::Replace { bytes };
+    pub(crate) fn replace(&self, bytes: Bytes, hang: bool) {
+        *self.lock() = Mode::Replace { bytes, hang };
+    }
+
+    pub(crate) fn prepend(&self, before: Bytes, after: Bytes) {
+        *self.lock() = Mode::Prepend {
+            before,
+            first_line_sent: false,
+            after,
+        };
     }
 
     pub(crate) fn drip(&self, interval: Duration) {
@@ -56,7 +72,7 @@ impl Switch {
     }
 
     fn lock(&self) -> MutexGuard<'_, Mode> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 
@@ -89,7 +105,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
         data: &[u8],
     ) -> Poll<io::Result<usize>> {
         let Self { stream, switch } = self.get_mut();
-        let stream = Pin::new(stream);
+        let mut stream = Pin::new(stream);
         match &mut *switch.lock() {
             Mode::Pass => stream.poll_write(context, data),
             Mode::Cut { left: 0 } => {
@@ -97,9 +113,31 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
                 Poll::Ready(Err(broken()))
             }
             Mode::Cut { left } => write_at_most(stream, context, data, left),
-            Mode::Replace { bytes } => {
-                ready!(write_and_close(stream, context, bytes))?;
+            Mode::Replace { bytes, hang } => {
+                ready!(write_all(stream.as_mut(), context, bytes))?;
+                if *hang {
+                    // What ends it is that the client closes, which is read.
+                    ready!(stream.poll_flush(context))?;
+                    return Poll::Pending;
+                }
+                ready!(stream.poll_shutdown(context))?;
                 Poll::Ready(Err(broken()))
+            }
+            Mode::Prepend {
+                before,
+                first_line_sent,
+                after,
+            } => {
+                ready!(write_all(stream.as_mut(), context, before))?;
+                if !*first_line_sent {
+                    let end = data.iter().position(|byte| *byte == b'\n');
+                    let line = &data[..end.map_or(data.len(), |end| end + 1)];
+                    let written = ready!(stream.poll_write(context, line))?;
+                    *first_line_sent = end.is_some() && written == line.len();
+                    return Poll::Ready(Ok(written));
+                }
+                ready!(write_all(stream.as_mut(), context, after))?;
+                stream.poll_write(context, data)
             }
             Mode::Drip { interval, pause } => {
                 if let Some(pause) = pause {
@@ -148,7 +186,7 @@ fn write_at_most<S: AsyncWrite>(
     Poll::Ready(Ok(written))
 }
 
-fn write_and_close<S: AsyncWrite>(
+fn write_all<S: AsyncWrite>(
     mut stream: Pin<&mut S>,
     context: &mut Context<'_>,
     bytes: &mut Bytes,
@@ -157,5 +195,5 @@ fn write_and_close<S: AsyncWrite>(
         let written = ready!(stream.as_mut().poll_write(context, bytes))?;
         bytes.advance(written);
     }
-    stream.poll_shutdown(context)
+    Poll::Ready(Ok(()))
 }

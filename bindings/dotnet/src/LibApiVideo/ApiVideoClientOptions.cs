@@ -55,11 +55,16 @@ namespace LibApiVideo
         public bool KeepFresh { get; set; }
 
         /// <summary>
-        /// The proxy: <c>http://[user:password@]host[:port]</c>, user and password percent-encoded; "" for none. Default: HTTPS_PROXY and NO_PROXY of the environment.
+        /// The proxy: <c>scheme://[user:password@]host[:port]</c>, user and password percent-encoded; "" for none. The scheme is http, https,
+        /// socks4, socks4a, socks5 or socks5h. Default: the first of the environment's https_proxy, HTTPS_PROXY, all_proxy and ALL_PROXY,
+        /// unless no_proxy or NO_PROXY names the server. The environment is read when the client is made, and not again.
         /// </summary>
         public string? Proxy { get; set; }
 
-        /// <summary>A file of CA certificates in PEM, trusted besides the system's.</summary>
+        /// <summary>
+        /// A file of certificates in PEM, of CAs or a server's own, trusted besides the system's, and read again when it has changed. The system's
+        /// are where SSL_CERT_FILE and SSL_CERT_DIR of the environment say, if they are set.
+        /// </summary>
         public string? CaFile { get; set; }
 
         /// <summary>

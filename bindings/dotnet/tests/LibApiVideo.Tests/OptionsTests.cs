@@ -25,7 +25,7 @@ namespace LibApiVideo.Tests
             Bad("AttemptTimeout", o => o.AttemptTimeout = TimeSpan.FromDays(1));
             Bad("WaitTimeout", o => o.WaitTimeout = TimeSpan.FromMilliseconds(-1));
             Bad("WaitTimeout", o => o.WaitTimeout = TimeSpan.MaxValue);
-            Bad("Proxy", o => o.Proxy = "socks://example.org");
+            Bad("Proxy", o => o.Proxy = "ftp://example.org");
             Bad("CaFile", o => o.CaFile = "/no/such/file");
             Bad("LogLevel", o => (o.Log, o.LogLevel) = ((_, __) => { }, (ApiVideoLogLevel)9));
         }

@@ -6,11 +6,12 @@
     headers = {"Authorization": client.authorization()}
 
 `Client` keeps an API key's token: it authenticates, renews ahead of expiry, rides out outages, and hands out a header that is
-valid now in less than a microsecond. `AsyncClient` is the same for asyncio. `libapivideo.auth` plugs it into `requests` and
-`httpx`. Every exception is an `ApiVideoError`. What the library does goes to `logging.getLogger("libapivideo")`; no line and no
+valid now in less than a microsecond. `AsyncClient` is the same for asyncio, trio and anyio. `libapivideo.auth` plugs it into
+`requests` and `httpx`. Every exception is an `ApiVideoError`. What the library does goes to `logging.getLogger("libapivideo")`; no line and no
 message holds a key or a token. Durations that go in are seconds, as a number or a `datetime.timedelta`.
 """
 
+from . import _interpreter as _interpreter  # First: nothing may be loaded where it would be refused.
 from ._abi import Status, TokenState
 from ._abi import lib as _lib
 from ._client import AsyncClient, Client, Stats

@@ -87,8 +87,12 @@ class _Base:
         wait_for_recovery: while no valid token can be had, a call gets the last try's error at once (the default), or waits
             for the next tries.
         keep_fresh: renew the token ahead of its expiry even when nobody reads it. Else it is renewed when it is read.
-        proxy: `http://[user:password@]host[:port]`, user and password percent-encoded, or "" for none. By default the environment's HTTPS_PROXY and NO_PROXY.
-        ca_file: CA certificates in PEM, trusted besides the system's. TLS verification cannot be turned off.
+        proxy: `scheme://[user:password@]host[:port]`, user and password percent-encoded, or "" for none. The scheme is http,
+            https, socks4, socks4a, socks5 or socks5h. By default the first of the environment's https_proxy, HTTPS_PROXY,
+            all_proxy and ALL_PROXY, unless no_proxy or NO_PROXY names the server. The environment is read here and not again.
+        ca_file: certificates in PEM, of CAs or a server's own, trusted besides the system's, and read again when the file has
+            changed. The system's are where SSL_CERT_FILE and SSL_CERT_DIR say, if they are set. TLS verification cannot be
+            turned off.
         on_state: called with a TokenState when that has changed, from any thread. It must be quick, and should not raise.
 
         Timeouts are seconds, as a number or a `datetime.timedelta`.
@@ -109,7 +113,7 @@ class _Base:
             },
             switches={"wait_for_recovery": wait_for_recovery, "keep_fresh": keep_fresh},
         )
-        self._core = _core.Core(api_key, config, on_state)
+        self._core = _core.Core(api_key, config, on_state, base_url or _core.BASE_URLS[environment.upper()])
 
     @classmethod
     def sharing(cls: type[_Self], other: Client | AsyncClient) -> _Self:
@@ -164,7 +168,8 @@ class Client(_Base):
             requests.get(url, headers={"Authorization": client.authorization()})
 
     Make one and share it. A forked child may go on using it: it keeps the access token and gets its own from then on. Every
-    wait ends after `wait_timeout`, and Ctrl-C ends it at once.
+    wait ends after `wait_timeout`, and Ctrl-C ends it at once. In gevent and eventlet, the other greenlets run while one waits,
+    and their timeouts end its wait.
     """
 
     __slots__ = ()
@@ -179,7 +184,7 @@ class Client(_Base):
         token = core.token
         if _token_id(core.pointer) == token._id:
             return token.authorization
-        return core.wait(None).authorization
+        return core.wait(lib.get_token_start, 0).authorization
 
     def get_token(self, min_validity: Seconds | None = None) -> Token:
         """A valid token: at once when there is one, else when the one exchange that all callers share has given one.
@@ -196,7 +201,7 @@ class Client(_Base):
         token = core.token
         if min_validity is None and _token_id(core.pointer) == token._id:
             return token
-        return core.wait(min_validity)
+        return core.wait(lib.get_token_start, _core.validity(min_validity))
 
     def authenticate(self) -> Token:
         """`POST /auth/api-key`, now. The new token becomes the client's own, and its former refresh token dies.
@@ -204,7 +209,7 @@ class Client(_Base):
         Programs have no need of this: `get_token` does what is necessary. Calls at the same time share one exchange. Raises
         as `get_token` does; a recent failure does not stop the try.
         """
-        return self._core.exchange(lib.authenticate)
+        return self._core.wait(lib.authenticate_start)
 
     def refresh(self) -> Token:
         """`POST /auth/refresh` with the client's refresh token, now. The new token becomes the client's own.
@@ -213,7 +218,7 @@ class Client(_Base):
         fall back on the API key, and a failure leaves the access token in use. Raises as `get_token` does, and
         RefreshRejectedError and NoRefreshTokenError; not KeyRejectedError.
         """
-        return self._core.exchange(lib.refresh)
+        return self._core.wait(lib.refresh_start)
 
     def __enter__(self) -> Client:
         return self
@@ -230,8 +235,9 @@ class AsyncClient(_Base):
         async with libapivideo.AsyncClient(api_key) as client:
             headers = {"Authorization": await client.authorization()}
 
-    It works with asyncio's event loops, any number of them. A task that waits holds no thread, and one that is cancelled
-    leaves nothing behind. `invalidate`, `stats` and `close` do not wait, and are not awaited.
+    It works in asyncio, in trio and in anyio, with any number of event loops. In any other loop a call that would have to wait
+    raises RuntimeError at once. A task that waits holds no thread, and one that is cancelled leaves nothing behind.
+    `invalidate`, `stats` and `close` do not wait, and are not awaited.
     """
 
     __slots__ = ()
@@ -242,7 +248,7 @@ class AsyncClient(_Base):
         token = core.token
         if _token_id(core.pointer) == token._id:
             return token.authorization
-        return (await core.wait_async(None)).authorization
+        return (await core.wait_async(lib.get_token_start, 0)).authorization
 
     async def get_token(self, min_validity: Seconds | None = None) -> Token:
         """As `Client.get_token`."""
@@ -250,15 +256,15 @@ class AsyncClient(_Base):
         token = core.token
         if min_validity is None and _token_id(core.pointer) == token._id:
             return token
-        return await core.wait_async(min_validity)
+        return await core.wait_async(lib.get_token_start, _core.validity(min_validity))
 
     async def authenticate(self) -> Token:
-        """As `Client.authenticate`. Takes a thread for as long as the exchange lasts."""
-        return await self._core.exchange_async(lib.authenticate)
+        """As `Client.authenticate`."""
+        return await self._core.wait_async(lib.authenticate_start)
 
     async def refresh(self) -> Token:
-        """As `Client.refresh`. Takes a thread for as long as the exchange lasts."""
-        return await self._core.exchange_async(lib.refresh)
+        """As `Client.refresh`."""
+        return await self._core.wait_async(lib.refresh_start)
 
     async def aclose(self) -> None:
         """The same as `close`."""

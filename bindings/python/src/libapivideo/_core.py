@@ -38,25 +38,24 @@ from ._abi import (
     TokenState,
     lib,
 )
-from ._errors import ApiVideoError, ClosedError, InvalidArgumentError, ResourceError, check, exception
+from ._errors import ApiVideoError, ClosedError, InvalidArgumentError, InvalidUTF8Error, check, exception
 from ._token import NO_TOKEN, Token
+from ._waiting import wait, wait_async
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from asyncio import AbstractEventLoop, Future as AsyncFuture
     from collections.abc import Callable
-    from concurrent.futures import Future
     from typing import Any, Union
 
     Seconds = Union[float, timedelta]
 
 _CLOSED_MEANWHILE = "The client was closed while the call waited."
 
+BASE_URLS = {"PRODUCTION": "https://ws.api.video", "SANDBOX": "https://sandbox.api.video"}
+"""Where the library sends requests of each environment."""
+
 LONGEST_EXIT = 0.1
 """For how many seconds the end of the interpreter waits for callbacks to end."""
-
-SLICE_MS = 200
-"""How long a wait keeps a thread from noticing Ctrl-C."""
 
 logger = logging.getLogger("libapivideo")
 logger.addHandler(logging.NullHandler())
@@ -73,7 +72,7 @@ _LEVELS: dict[int, int] = {
 
 _numbers = itertools.count(1)
 _cores: weakref.WeakValueDictionary[int, Core] = weakref.WeakValueDictionary()
-_awaited: dict[int, tuple[AbstractEventLoop, AsyncFuture[None]]] = {}
+_awaited: dict[int, Callable[[], object]] = {}
 _exiting = False
 
 
@@ -109,17 +108,11 @@ def _on_state(state: int, number: int) -> None:
 
 @_callback(CompletionCallback)
 def _on_complete(number: int) -> None:
-    waiting = _awaited.pop(number, None)
-    if waiting is not None:
-        loop, future = waiting
-        # A loop that is closed says so: nobody waits any more.
-        with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(_wake, future)
-
-
-def _wake(future: AsyncFuture[None]) -> None:
-    if not future.done():
-        future.set_result(None)
+    wake = _awaited.pop(number, None)
+    if wake is not None:
+        # A loop that is closed or destroyed says so by raising: nobody waits there any more.
+        with contextlib.suppress(Exception):
+            wake()
 
 
 # A thread that calls Python while the interpreter ends takes the process down with it. So the end waits until the library calls
@@ -186,9 +179,6 @@ class Call(OperationPointer):
     # By identity; ctypes takes it away.
     __hash__ = object.__hash__
 
-    def cancel(self) -> None:
-        lib.operation_cancel(self)
-
     def wait(self, timeout_ms: int) -> Token | None:
         """The token, or None if it is not there in time."""
         token, error = TokenPointer(), ErrorPointer()
@@ -198,15 +188,32 @@ class Call(OperationPointer):
         check(status, error)
         return Token(token)
 
+    def on_complete(self, wake: Callable[[], object]) -> None:
+        """Calls `wake` once, from any thread, when the call is complete, however it ends."""
+        number, error = next(_numbers), ErrorPointer()
+        _awaited[number] = wake
+        status = lib.operation_on_complete(self, _on_complete, number, byref(error))
+        if status:
+            _awaited.pop(number, None)
+            raise exception(status, error)
+
+    def cancel(self) -> None:
+        lib.operation_cancel(self)
+
 
 class Core:
     """One client of the library."""
 
-    def __init__(self, api_key: str, config: ConfigPointer, on_state: Callable[[TokenState], None] | None) -> None:
+    def __init__(
+        self, api_key: str, config: ConfigPointer, on_state: Callable[[TokenState], None] | None, base_url: str
+    ) -> None:
+        if on_state is not None and not callable(on_state):
+            raise TypeError(f"`on_state` must be a function, not {type(on_state).__name__}")
         self.token = NO_TOKEN
         """The last one seen; in use as long as `lib.client_token_id` says so."""
+        self.base_url = base_url
         self.on_state = on_state
-        self.calls: set[Call | Future[Token]] = set()
+        self.calls: set[Call] = set()
         self.pointer: ClientPointer | None = ClientPointer()
         """None once closed. The library's client is freed when the last call that uses it lets go of this."""
         error = ErrorPointer()
@@ -229,33 +236,46 @@ class Core:
         self.pointer = None
         self.token = NO_TOKEN
         for call in list(self.calls):
-            self.stop(call)
-
-    def stop(self, call: Call | Future[Token]) -> None:
-        """Ends a wait because the client is closed."""
-        if isinstance(call, Call):
             call.cancel()
-        else:
-            settle(call, lambda: call.set_exception(ClosedError(_CLOSED_MEANWHILE)))
 
     def forget_calls(self) -> None:
         for call in self.calls:
-            if isinstance(call, Call):
-                call.value = None
+            call.value = None
         self.calls.clear()
 
-    # --- Getting a token ---
+    # --- Getting a token: `start` is the library's function, with its arguments but for the client ---
 
-    def start(self, call: Call, min_validity: Seconds | None) -> None:
-        milliseconds = 0 if min_validity is None else to_ms("min_validity", min_validity)
+    def wait(self, start: Any, *arguments: object) -> Token:
+        pointer, call = self.open(), Call()
+        try:
+            self.begin(call, start, pointer, *arguments)
+            return self.keep(wait(call))
+        except ApiVideoError as error:
+            raise self.why(error) from None
+        finally:
+            self.end(call)
+
+    async def wait_async(self, start: Any, *arguments: object) -> Token:
+        pointer, call = self.open(), Call()
+        try:
+            self.begin(call, start, pointer, *arguments)
+            return self.keep(await wait_async(call))
+        except ApiVideoError as error:
+            raise self.why(error) from None
+        finally:
+            self.end(call)
+
+    def begin(self, call: Call, start: Any, *arguments: object) -> None:
         error = ErrorPointer()
-        check(lib.get_token_start(self.open(), milliseconds, byref(call), byref(error)), error)
-        self.begin(call)
-
-    def begin(self, call: Call | Future[Token]) -> None:
+        check(start(*arguments, byref(call), byref(error)), error)
         self.calls.add(call)
         if self.pointer is None:
-            self.stop(call)  # It was closed just now, and may not have seen this call.
+            call.cancel()  # The client was closed just now, and may not have seen this call.
+
+    def end(self, call: Call) -> None:
+        """Leaves nothing behind, however the wait ended."""
+        self.calls.discard(call)
+        call.cancel()
 
     def keep(self, token: Token) -> Token:
         self.token = token
@@ -266,91 +286,6 @@ class Core:
     def why(self, error: ApiVideoError) -> ApiVideoError:
         """What a failure means to whoever waited."""
         return closed(_CLOSED_MEANWHILE) if self.pointer is None else error
-
-    def wait(self, min_validity: Seconds | None) -> Token:
-        """A token, in slices: a signal is handled between them."""
-        call, token = Call(), None
-        try:
-            self.start(call, min_validity)
-            while token is None:
-                token = call.wait(SLICE_MS)
-        except ApiVideoError as error:
-            raise self.why(error) from None
-        finally:
-            self.calls.discard(call)
-            call.cancel()
-        return self.keep(token)
-
-    async def wait_async(self, min_validity: Seconds | None) -> Token:
-        """A token, without a thread: the library tells the event loop when it is there."""
-        import asyncio
-
-        call = Call()
-        try:
-            self.start(call, min_validity)
-            token = call.wait(0)
-            if token is None:
-                loop = asyncio.get_running_loop()
-                done = loop.create_future()
-                number, error = next(_numbers), ErrorPointer()
-                _awaited[number] = (loop, done)
-                status = lib.operation_on_complete(call, _on_complete, number, byref(error))
-                if status:
-                    _awaited.pop(number, None)
-                    raise exception(status, error)
-                await done
-                token = call.wait(0)
-                assert token is not None, "a completed operation has an answer"
-        except ApiVideoError as error:
-            raise self.why(error) from None
-        finally:
-            self.calls.discard(call)
-            call.cancel()
-        return self.keep(token)
-
-    # --- The two endpoints. The library has no call for them that does not block ---
-
-    def start_exchange(self, function: Any) -> Future[Token]:
-        """Makes a call that blocks on a thread of its own, so that whoever waits for it can be interrupted."""
-        from concurrent.futures import Future
-
-        pointer = self.open()
-        future: Future[Token] = Future()
-
-        def work() -> None:
-            token, error = TokenPointer(), ErrorPointer()
-            status = function(pointer, byref(token), byref(error))
-            if status:
-                settle(future, lambda: future.set_exception(exception(status, error)))
-            else:
-                settle(future, lambda: future.set_result(Token(token)))
-
-        try:
-            threading.Thread(target=work, name="libapivideo", daemon=True).start()
-        except RuntimeError as why:
-            raise ResourceError(f"The system refused a thread: {why}.") from None
-        self.begin(future)
-        return future
-
-    def exchange(self, function: Any) -> Token:
-        from concurrent.futures import wait
-
-        future = self.start_exchange(function)
-        try:
-            while not future.done():
-                wait([future], SLICE_MS / 1000)
-            return self.keep(future.result())
-        finally:
-            self.calls.discard(future)
-
-    async def exchange_async(self, function: Any) -> Token:
-        import asyncio
-
-        future = self.start_exchange(function)
-        try:
-            return self.keep(await asyncio.wrap_future(future))
-        finally:
-            self.calls.discard(future)
 
     # --- The rest ---
 
@@ -364,15 +299,6 @@ class Core:
         statistics, error = StatisticsPointer(), ErrorPointer()
         check(lib.client_get_statistics(self.open(), byref(statistics), byref(error)), error)
         return statistics
-
-
-def settle(future: Future[Token], act: Callable[[], None]) -> None:
-    """Gives a future its outcome, unless it has one."""
-    from concurrent.futures import InvalidStateError
-
-    with contextlib.suppress(InvalidStateError):
-        if not _exiting:
-            act()
 
 
 def closed(message: str) -> ClosedError:
@@ -393,26 +319,45 @@ def value_of(statistics: StatisticsPointer, statistic: Statistic) -> int:
 
 
 def encoded(setting: str, value: str) -> bytes:
-    """A text for C. The library itself refuses what is not UTF-8."""
+    """A text for C. No exception holds the text, which may be secret."""
     if not isinstance(value, str):
         raise TypeError(f"`{setting}` must be a str, not {type(value).__name__}")
     # C would stop reading there.
     if "\0" in value:
         raise InvalidArgumentError(f"`{setting}` has a NUL character in it.")
-    return value.encode("utf-8", "surrogatepass")
+    if any("\ud800" <= each <= "\udfff" for each in value):
+        raise InvalidUTF8Error(f"`{setting}` has half of a surrogate pair in it, which UTF-8 cannot express.")
+    return value.encode()
+
+
+def validity(min_validity: Seconds | None) -> int:
+    return 0 if min_validity is None else to_ms("min_validity", min_validity)
 
 
 def to_ms(setting: str, value: Seconds) -> int:
     """Seconds or a timedelta as milliseconds, rounded up; the library checks the range."""
     seconds = value.total_seconds() if isinstance(value, timedelta) else value
-    if not 0 <= seconds < sys.maxsize / 1000:
+    try:
+        possible = 0 <= seconds < sys.maxsize / 1000
+    except TypeError:
+        raise TypeError(f"`{setting}` must be a number of seconds or a timedelta, not {type(value).__name__}") from None
+    if not possible:
         raise InvalidArgumentError(f"`{setting}` must be a number of seconds from 0 on, or a timedelta.")
     return math.ceil(seconds * 1000)
 
 
 def to_ms_32(setting: str, value: Seconds) -> int:
-    # More than fits is out of the library's range anyway.
-    return min(to_ms(setting, value), 2**32 - 1)
+    milliseconds = to_ms(setting, value)
+    if milliseconds >= 2**32:
+        raise InvalidArgumentError(f"`{setting}` is longer than 49 days.")
+    return milliseconds
+
+
+def path_of(setting: str, value: str | os.PathLike[str]) -> str:
+    try:
+        return os.fspath(value)
+    except TypeError:
+        raise TypeError(f"`{setting}` must be a str or a path, not {type(value).__name__}") from None
 
 
 def configured(
@@ -446,7 +391,7 @@ def configured(
     if proxy is not None:
         set_("proxy", encoded("proxy", proxy))
     if ca_file is not None:
-        set_("ca_file", encoded("ca_file", os.fspath(ca_file)))
+        set_("ca_file", encoded("ca_file", path_of("ca_file", ca_file)))
     for setting, seconds in timeouts.items():
         if seconds is not None:
             set_(f"{setting}_ms", to_ms_32(setting, seconds))

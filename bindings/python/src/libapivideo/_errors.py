@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from ._abi import ErrorPointer, Status, lib
 
 
@@ -170,7 +172,10 @@ def check(status: int, error: ErrorPointer) -> None:
 
 def exception(status: int, error: ErrorPointer) -> ApiVideoError:
     """What `error` says, as an exception. A status of a later library counts as INTERNAL."""
-    raised = _NUMBERS.get(status, InternalError)(_text(lib.error_message(error)) or lib.status_string(status).decode())
+    message = _text(lib.error_message(error)) or lib.status_string(status).decode()
+    if status == Status.INVALID_ARGUMENT:
+        message = in_words_of_python(message)
+    raised = _NUMBERS.get(status, InternalError)(message)
     raised.http_status = lib.error_http_status(error) or None
     raised.problem_type = _text(lib.error_problem_type(error))
     raised.title = _text(lib.error_title(error))
@@ -179,6 +184,19 @@ def exception(status: int, error: ErrorPointer) -> ApiVideoError:
     retry_after_ms = lib.error_retry_after_ms(error)
     raised.retry_after = None if retry_after_ms < 0 else retry_after_ms / 1000
     return raised
+
+
+def in_words_of_python(message: str) -> str:
+    """What the library says of its arguments, said of this package's: with their names, and in seconds."""
+    message = re.sub(r"`(app|sdk)` (name|version)", r"`\1_\2`", message)
+    in_seconds = re.sub(r"`(\w+)_ms`", r"`\1`", message)
+    if in_seconds == message:
+        return message
+    return re.sub(r"\b(\d+)( ms)?\b", lambda found: _seconds(int(found[1])), in_seconds)
+
+
+def _seconds(milliseconds: int) -> str:
+    return f"{milliseconds / 1000:,.3f}".rstrip("0").rstrip(".") + " s"
 
 
 def _text(value: bytes) -> str | None:

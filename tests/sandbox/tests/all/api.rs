@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use apivideo_sandbox::{Options, Revoke, Sandbox};
+use apivideo_sandbox::{Fault, FaultRule, On, Options, OutageMode, Revoke, Sandbox};
 use serde_json::{Value, json};
 
 use crate::client::{Client, Reply, api_key, start, start_with_tls};
@@ -209,12 +209,100 @@ fn videos_are_listed_by_page() {
     let sandbox = start();
     let mut client = Client::connect(&sandbox);
     let token = client.authenticate().text("access_token");
-    let reply = client.get("/videos?currentPage=1", &token);
-    assert_eq!(reply.status, 200);
-    let list = reply.json();
+    let list = client.get("/videos", &token).json();
     assert_eq!(list["data"].as_array().unwrap().len(), 3);
     assert!(list["data"][0]["videoId"].is_string());
-    assert_eq!(list["pagination"]["itemsTotal"], 3);
+    let mut pages = [1, 2, 3].map(|page| {
+        let path = format!("/videos?currentPage={page}&pageSize=2");
+        client.get(&path, &token).json()
+    });
+    let items = pages
+        .each_ref()
+        .map(|page| page["data"].as_array().unwrap().len());
+    assert_eq!(items, [2, 1, 0]);
+    let uri = |page| format!("http://sandbox/videos?currentPage={page}&pageSize=2");
+    let pagination = pages[1]["pagination"].take();
+    let expected = json!({
+        "currentPage": 2, "currentPageItems": 1, "pageSize": 2, "pagesTotal": 2, "itemsTotal": 3,
+        "links": [
+            { "rel": "self", "uri": uri(2) }, { "rel": "first", "uri": uri(1) },
+            { "rel": "previous", "uri": uri(1) }, { "rel": "last", "uri": uri(2) },
+        ],
+    });
+    assert_eq!(pagination, expected);
+    let next = &pages[0]["pagination"]["links"][2];
+    assert_eq!(*next, json!({ "rel": "next", "uri": uri(2) }));
+}
+
+#[test]
+fn a_page_that_cannot_be_is_refused() {
+    let sandbox = start();
+    let mut client = Client::connect(&sandbox);
+    let token = client.authenticate().text("access_token");
+    for (name, bad) in [
+        ("currentPage", "0"),
+        ("currentPage", "x"),
+        ("pageSize", "0"),
+        ("pageSize", "101"),
+        ("pageSize", ""),
+    ] {
+        let reply = client.get(&format!("/videos?{name}={bad}"), &token);
+        assert_problem(&reply, 400, Some(name));
+    }
+}
+
+#[test]
+fn every_reply_tells_of_the_rate_limit() {
+    let sandbox = start();
+    let mut client = Client::connect(&sandbox);
+    let numbers = |reply: &Reply| {
+        ["limit", "remaining", "retry-after"].map(|name| {
+            let value = reply.header(&format!("x-ratelimit-{name}")).unwrap();
+            value.parse::<u64>().unwrap()
+        })
+    };
+    let granted = client.authenticate();
+    let [limit, remaining, wait] = numbers(&granted);
+    assert_eq!((limit, remaining), (40, 39));
+    assert!((1..=60).contains(&wait));
+    assert_eq!(numbers(&client.refresh("unknown"))[1], 38);
+    let list = client.get("/videos", &granted.text("access_token"));
+    assert_eq!(numbers(&list)[..2], [100, 99]);
+    numbers(&client.get("/nothing", ""));
+    numbers(&client.post("/auth/api-key", &json!({ "apiKey": "k".repeat(1_048_576) })));
+    let mut client = Client::connect(&sandbox);
+    for fault in [
+        Fault::reply(503, ""),
+        Fault::patch("expires_in", 5),
+        Fault::Gateway {
+            status: 403,
+            bytes: 0,
+        },
+        Fault::Huge {
+            bytes: 100,
+            content_length: true,
+        },
+        Fault::Redirect {
+            location: "/".into(),
+            status: 302,
+        },
+        Fault::Delay { ms: 1 },
+    ] {
+        sandbox.fault(FaultRule::new(On::Any, fault));
+        numbers(&client.authenticate());
+    }
+    sandbox.outage(Duration::from_secs(60), OutageMode::Unavailable);
+    numbers(&client.authenticate());
+    sandbox.outage(Duration::ZERO, OutageMode::Unavailable);
+
+    let own = Fault::reply(503, "").with_header("X-RateLimit-Retry-After", "42");
+    sandbox.fault(FaultRule::new(On::Any, own));
+    assert_eq!(numbers(&client.authenticate())[2], 42);
+    let own = Fault::reply(429, "").with_header("Retry-After", "7");
+    sandbox.fault(FaultRule::new(On::Any, own));
+    let told = client.authenticate();
+    assert_eq!(told.header("x-ratelimit-retry-after"), None);
+    assert_eq!(told.header("x-ratelimit-limit"), Some("40"));
 }
 
 #[test]

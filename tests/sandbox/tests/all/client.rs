@@ -43,7 +43,7 @@ impl Reply {
     pub fn header(&self, name: &str) -> Option<&str> {
         self.head.lines().find_map(|line| {
             let (found, value) = line.split_once(": ")?;
-            found.eq_ignore_ascii_case(name).then_some(value)
+            found.eq_ignore_ascii_case(name).then_some(value.trim())
         })
     }
 }
@@ -118,6 +118,9 @@ impl Client {
             head,
             body: Vec::new(),
         };
+        if reply.status < 200 {
+            return Ok(reply);
+        }
         match reply.header("content-length") {
             Some(length) => {
                 reply.body.resize(length.parse().unwrap(), 0);

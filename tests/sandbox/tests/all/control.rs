@@ -51,7 +51,9 @@ fn every_kind_of_fault_can_be_written_in_json() {
         { "kind": "reply", "status": 200, "headers": { "a": "b" }, "body": "x" },
         { "kind": "reply", "status": 200, "headers": {}, "body": [255, 0] },
         { "kind": "patch", "fields": { "expires_in": null }, "remove": ["token_type"] },
-        { "kind": "raw", "bytes": "nonsense" },
+        { "kind": "raw", "bytes": "nonsense", "hang": true },
+        { "kind": "prepend", "response": "HTTP/1.1 102 Wait\r\n\r\n", "headers": "a: b\r\n", "body": [239] },
+        { "kind": "gateway", "status": 451, "bytes": 9 },
         { "kind": "truncate", "at": 5 },
         { "kind": "close", "handled": true },
         { "kind": "hang", "handled": false },
@@ -136,6 +138,16 @@ fn bad_input_is_refused_with_a_reason() {
             "faults",
             r#"{"fault":{"kind":"reply","status":200,"headers":{"content-length":"1"}}}"#,
             "cannot be set",
+        ),
+        (
+            "faults",
+            r#"{"fault":{"kind":"gateway","status":103}}"#,
+            "200 to 999",
+        ),
+        (
+            "faults",
+            r#"{"fault":{"kind":"gateway","bytes":99999999}}"#,
+            "at most 16777216",
         ),
         (
             "faults",

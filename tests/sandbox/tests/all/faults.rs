@@ -106,6 +106,65 @@ fn raw_replaces_the_whole_response() {
     }
 }
 
+#[test]
+fn raw_may_leave_a_response_unfinished() {
+    for sandbox in [start(), start_with_tls()] {
+        let head = "HTTP/1.1 429 Too Many Requests\r\nContent-Length: 9\r\n\r\n";
+        let fault = Fault::Raw {
+            bytes: head.into(),
+            hang: true,
+        };
+        strike(&sandbox, fault);
+        let mut client = Client::connect(&sandbox);
+        client.set_patience(Duration::from_millis(100));
+        client.send_post("/auth/api-key", &api_key());
+        let (received, end) = client.receive_all();
+        assert_eq!(received, head.as_bytes());
+        assert!(is_timeout(&end.unwrap_err()), "it stays open");
+    }
+}
+
+#[test]
+fn prepend_puts_more_into_a_real_reply() {
+    for sandbox in [start(), start_with_tls()] {
+        let mut client = Client::connect(&sandbox);
+        let early = "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n";
+        let folded = "X-Folded: a\r\n b\r\n";
+        strike(
+            &sandbox,
+            Fault::Prepend {
+                response: early.into(),
+                headers: folded.into(),
+                body: "\u{feff}".into(),
+            },
+        );
+        let hints = client.authenticate();
+        assert_eq!((hints.status, hints.head.as_str()), (103, early));
+        let reply = client.receive().unwrap();
+        assert_eq!(reply.status, 200);
+        let status_line = "HTTP/1.1 200 OK\r\n";
+        assert!(reply.head.starts_with(&format!("{status_line}{folded}")));
+        let json = reply.body.strip_prefix("\u{feff}".as_bytes()).unwrap();
+        let tokens: Value = serde_json::from_slice(json).unwrap();
+        let refresh_token = tokens["refresh_token"].as_str().unwrap();
+        assert_eq!(client.refresh(refresh_token).status, 200);
+    }
+}
+
+#[test]
+fn a_gateway_answers_with_a_page_or_with_nothing() {
+    let sandbox = start();
+    let mut client = Client::connect(&sandbox);
+    for (status, bytes) in [(403, 500), (451, 0), (500, 1_000_000)] {
+        strike(&sandbox, Fault::Gateway { status, bytes });
+        let reply = client.authenticate();
+        assert_eq!(reply.status, status);
+        assert_eq!(reply.body.len() as u64, bytes);
+        assert_eq!(reply.header("content-type"), Some("text/html"));
+    }
+    assert_eq!(sandbox.counters().api_key.ok, 0);
+}
+
 /// Sends a request whose response is cut, and returns what comes of it.
 fn truncated(sandbox: &Sandbox, at: usize, path: &str, body: &Value) -> Vec<u8> {
     strike(sandbox, Fault::Truncate { at: at as u64 });
@@ -201,6 +260,11 @@ fn a_lost_reply_uses_the_refresh_token_up() {
     assert_eq!(sandbox.log()[1].granted_refresh_token_id, Some(2));
 }
 
+/// Which of the two it is depends on the system.
+fn is_timeout(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
+}
+
 #[test]
 fn hang_sends_nothing_and_stays_open() {
     for handled in [false, true] {
@@ -209,12 +273,7 @@ fn hang_sends_nothing_and_stays_open() {
         let mut client = Client::connect(&sandbox);
         client.set_patience(Duration::from_millis(100));
         client.send_post("/auth/api-key", &api_key());
-        let error = client.receive_all().1.unwrap_err();
-        // Which of the two a timeout is depends on the system.
-        assert!(matches!(
-            error.kind(),
-            ErrorKind::WouldBlock | ErrorKind::TimedOut
-        ));
+        assert!(is_timeout(&client.receive_all().1.unwrap_err()));
         wait_until("the request has arrived", || !sandbox.log().is_empty());
         wait_until("it was handled, if at all", || {
             sandbox.counters().api_key.ok == u64::from(handled)

@@ -3,6 +3,7 @@
 mod api;
 mod client;
 mod control;
+mod deadlock;
 mod faults;
 mod lifecycle;
 mod program;

@@ -3,9 +3,13 @@
     requests.get(url, auth=libapivideo.auth.RequestsAuth(client))
     httpx.AsyncClient(auth=libapivideo.auth.HttpxAuth(client))
 
-Each sets the `Authorization` header to a valid token. When the API answers 401 it reports that token, and sends the request once
-more with another, if its body can be sent again: bytes and text can, and files that can seek; a generator cannot. Then, and
-where another token would not help, the 401 is what the caller gets.
+Each sets the `Authorization` header to a valid token, if the request goes to the API's server. That is the client's `base_url` or
+its environment's, unless `api_origin` names another. Requests to anybody else are left as they are, and no token follows a
+redirect to another host.
+
+When that server answers 401 to a token, the object reports the token and sends the request once more with another. It can
+do so if the body can be sent again: bytes and text can, and files that can seek; a generator cannot. If it cannot, or if
+another token would not help, you get the 401. A stranger's 401 says nothing about the token, which stays in use.
 
 A client's errors, all `libapivideo.ApiVideoError`, come out of the request. Neither HTTP library is needed until its class is
 used.

@@ -10,58 +10,43 @@ from requests.auth import AuthBase
 
 from .._client import Client
 from .._token import Token
-from ._withdraw import withdraw
+from ._rule import Rule, rewound, start_of
 
 
 class RequestsAuth(AuthBase):
     """Authenticates requests: `requests.get(url, auth=RequestsAuth(client))`, or once and for all `session.auth = …`.
 
     Any number of threads and sessions may share one.
+
+    api_origin: the URL of the server that gets the token; only its scheme, host and port count. By default that is the
+        client's own server. Name another if your requests go to a proxy that passes them on to api.video.
     """
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, *, api_origin: str | None = None) -> None:
         self._client = client
+        self._rule = Rule(client, api_origin)
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if not self._rule.covers(request.url):
+            return request
         token = self._client.get_token()
         request.headers["Authorization"] = token.authorization
-        hook = partial(self._answered, token, _position(request.body))
+        hook = partial(self._answered, token, start_of(request.body))
         request.register_hook("response", hook)  # type: ignore[no-untyped-call,unused-ignore]
         return request
 
-    def _answered(self, token: Token, position: int | None, response: requests.Response, **sending: Any) -> requests.Response:
-        # After a redirect to another host the header is not there: then the 401 says nothing about our token.
-        ours = response.request.headers.get("Authorization") == token.authorization
-        if response.status_code != 401 or not ours or not withdraw(self._client, token):
+    def _answered(self, token: Token, start: int | None, response: requests.Response, **sending: Any) -> requests.Response:
+        if not self._rule.rejects(token, response):
             return response
         again = response.request.copy()
-        if not _rewound(again.body, position):
+        if not rewound(again.body, start):
             return response
-        again.headers["Authorization"] = self._client.authorization()
+        another = self._client.get_token()
+        again.headers["Authorization"] = another.authorization
         _ = response.content  # Read to its end, so that the connection can be used again.
         response.close()
         answer: requests.Response = response.connection.send(again, **sending)  # type: ignore[attr-defined,unused-ignore]
         answer.history.append(response)
         answer.request = again
+        self._rule.rejects(another, answer)
         return answer
-
-
-def _position(body: Any) -> int | None:
-    """Where in its file a body begins, if it is one that can seek."""
-    try:
-        return int(body.tell())
-    except (AttributeError, OSError, ValueError):
-        return None
-
-
-def _rewound(body: Any, position: int | None) -> bool:
-    """Makes a body ready to be sent again, or tells that it cannot be."""
-    if body is None or isinstance(body, (bytes, str)):
-        return True
-    if position is None:
-        return False
-    try:
-        body.seek(position)
-    except (AttributeError, OSError, ValueError):
-        return False
-    return True

@@ -1,0 +1,144 @@
+"""How a caller waits: on its thread, or so that gevent's, eventlet's, asyncio's or trio's other work goes on meanwhile.
+
+None of them is imported here: whoever waits in one has done that.
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from asyncio import Future
+    from collections.abc import Awaitable, Callable
+    from typing import Any, Protocol
+
+    from ._token import Token
+
+    class Waitable(Protocol):
+        """A call under way."""
+
+        def wait(self, timeout_ms: int) -> Token | None: ...
+        def on_complete(self, wake: Callable[[], object]) -> None: ...
+
+
+SLICE_MS = 200
+"""How long a wait keeps a thread from noticing Ctrl-C."""
+
+LONGEST_PAUSE = 0.05
+"""For how many seconds a wait in eventlet, which no other thread can wake, looks away."""
+
+
+def wait(call: Waitable) -> Token:
+    """The call's answer. Other greenlets of this thread run until it is there."""
+    token = call.wait(0)
+    if token is None:
+        hub = _gevent_hub()
+        if hub is not None:
+            _wait_in_gevent(call, hub)
+        elif _in_eventlet():
+            token = _wait_in_eventlet(call)
+    while token is None:
+        token = call.wait(SLICE_MS)
+    return token
+
+
+async def wait_async(call: Waitable) -> Token:
+    """The call's answer. The library tells the event loop when it is there, so no thread waits for it."""
+    token = call.wait(0)
+    if token is None:
+        wake, woken = _trio() or _asyncio()
+        call.on_complete(wake)
+        await woken()
+        token = call.wait(0)
+        assert token is not None, "a completed call has an answer"
+    return token
+
+
+# --- gevent and eventlet ---
+
+
+def _gevent_hub() -> Any:
+    """This thread's hub, if greenlets run here, and this is one of them."""
+    local: Any = sys.modules.get("gevent._hub_local")
+    hub: Any = local and local.get_hub_if_exists()
+    return None if hub is None or hub.dead or _is_current(hub) else hub
+
+
+def _wait_in_gevent(call: Waitable, hub: Any) -> None:
+    from gevent.event import Event  # type: ignore[import-untyped,import-not-found,unused-ignore]
+
+    complete: Any = Event()
+    # The one thing of a hub that another thread may touch.
+    watcher = hub.loop.async_()
+    watcher.start(complete.set)
+    try:
+        call.on_complete(watcher.send)
+        complete.wait()
+    finally:
+        watcher.stop()
+        watcher.close()
+
+
+def _in_eventlet() -> bool:
+    hubs: Any = sys.modules.get("eventlet.hubs")
+    hub: Any = hubs and getattr(hubs._threadlocal, "hub", None)
+    return hub is not None and not _is_current(hub.greenlet)
+
+
+def _wait_in_eventlet(call: Waitable) -> Token:
+    eventlet: Any = sys.modules["eventlet"]
+
+    pause = 0.001
+    while True:
+        eventlet.sleep(pause)
+        token = call.wait(0)
+        if token is not None:
+            return token
+        pause = min(2 * pause, LONGEST_PAUSE)
+
+
+def _is_current(greenlet: Any) -> bool:
+    return bool(greenlet is sys.modules["greenlet"].getcurrent())
+
+
+# --- trio and asyncio: what wakes a task, from any thread, and what the task waits by ---
+
+
+def _trio() -> tuple[Callable[[], object], Callable[[], Awaitable[Any]]] | None:
+    trio: Any = sys.modules.get("trio")
+    if trio is None or _in_asyncio_task():
+        return None
+    try:
+        token = trio.lowlevel.current_trio_token()
+    except RuntimeError:
+        return None
+    complete = trio.Event()
+    return partial(token.run_sync_soon, complete.set), complete.wait
+
+
+def _in_asyncio_task() -> bool:
+    asyncio: Any = sys.modules.get("asyncio")
+    try:
+        return asyncio is not None and asyncio.current_task() is not None
+    except RuntimeError:
+        return False
+
+
+def _asyncio() -> tuple[Callable[[], object], Callable[[], Awaitable[Any]]]:
+    import asyncio
+
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        raise RuntimeError(
+            "AsyncClient waits in asyncio, in trio, and so in anyio; none of them runs here. Use Client, in a thread."
+        ) from None
+    complete = loop.create_future()
+    return lambda: loop.call_soon_threadsafe(_set, complete), lambda: complete
+
+
+def _set(complete: Future[None]) -> None:
+    if not complete.done():
+        complete.set_result(None)

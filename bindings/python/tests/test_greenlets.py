@@ -1,0 +1,170 @@
+"""gevent and eventlet: while one greenlet waits, the others run. Each program has a process of its own, as both patch Python."""
+
+from __future__ import annotations
+
+import pytest
+from support import KEY, Sandbox, python
+
+GEVENT = """
+import gevent
+from gevent import Timeout, sleep, spawn
+def result(thread):
+    return thread.get()
+def patch():
+    from gevent import monkey
+    monkey.patch_all()
+"""
+EVENTLET = """
+import eventlet
+from eventlet import Timeout, sleep, spawn
+def result(thread):
+    return thread.wait()
+def patch():
+    eventlet.monkey_patch()
+"""
+PROGRAM = """
+import sys, threading, time
+if {patched}:
+    patch()
+import libapivideo
+client = libapivideo.Client(sys.argv[1], base_url=sys.argv[2])
+beats = [time.monotonic()]
+def heart():
+    while True:
+        beats.append(time.monotonic())
+        sleep(0.01)
+heart = spawn(heart)
+sleep(0)
+def longest_pause():
+    return max(b - a for a, b in zip(beats, beats[1:] + [time.monotonic()]))
+"""
+
+
+# eventlet warns of itself: nobody should begin to use it.
+IGNORING = ("-W", "ignore")
+
+
+@pytest.fixture(params=["gevent", "gevent, patched", "eventlet", "eventlet, patched"])
+def setup(request: pytest.FixtureRequest) -> str:
+    kind = GEVENT if request.param.startswith("gevent") else EVENTLET
+    return kind + PROGRAM.format(patched="patched" in request.param)
+
+
+def runs(program: str, sandbox: Sandbox) -> None:
+    result = python(program, KEY, sandbox.url, flags=IGNORING)
+    assert (result.returncode, result.stderr) == (0, ""), result.stderr
+
+
+@pytest.mark.parametrize("call", ["get_token", "authorization", "authenticate"])
+def test_others_run_while_one_waits(setup: str, sandbox: Sandbox, call: str) -> None:
+    sandbox.fault("delay", ms=1_000)
+    waits = f"""
+waiting = [spawn(client.{call}) for _ in range(10)]
+assert len({{str(result(each)) for each in waiting}}) == 1
+assert beats[-1] - beats[0] > 0.9, "nobody had to wait"
+assert longest_pause() < 0.5, longest_pause()
+assert not client._core.calls
+"""
+    runs(setup + waits, sandbox)
+    assert sandbox.auth_requests() == 1
+
+
+@pytest.mark.parametrize("call", ["get_token", "authenticate"])
+def test_the_main_greenlet_may_wait_too(setup: str, sandbox: Sandbox, call: str) -> None:
+    sandbox.fault("delay", ms=1_000)
+    runs(f"{setup}\nclient.{call}()\nassert longest_pause() < 0.5, longest_pause()", sandbox)
+
+
+@pytest.mark.parametrize("call", ["get_token", "authenticate"])
+def test_a_timeout_ends_a_wait_and_leaves_nothing_behind(setup: str, sandbox: Sandbox, call: str) -> None:
+    sandbox.fault("hang", times=0)
+    ends = f"""
+begin = time.monotonic()
+for limit in (0.2, 0.01, 0.001):
+    try:
+        with Timeout(limit):
+            client.{call}()
+    except Timeout:
+        pass
+    else:
+        sys.exit("no timeout")
+assert time.monotonic() - begin < 5
+assert not client._core.calls and not libapivideo._core._awaited
+"""
+    runs(setup + ends, sandbox)
+
+
+@pytest.mark.parametrize("call", ["get_token", "authenticate"])
+def test_closing_ends_a_wait(setup: str, sandbox: Sandbox, call: str) -> None:
+    sandbox.fault("hang", times=0)
+    ends = f"""
+waiting = spawn(client.{call})
+while not client.stats().waiters:
+    sleep(0.01)
+client.close()
+try:
+    result(waiting)
+except libapivideo.ClosedError:
+    sys.exit(0)
+sys.exit("not closed")
+"""
+    result = python(setup + ends, KEY, sandbox.url, flags=IGNORING)
+    # gevent prints what ends a greenlet.
+    assert result.returncode == 0, result.stderr
+
+
+def test_a_thread_without_greenlets_waits_as_ever(sandbox: Sandbox) -> None:
+    """A real thread, in a program that gevent has patched: no hub is made for it."""
+    sandbox.fault("delay", ms=500)
+    program = GEVENT + PROGRAM.format(patched=True) + """
+from gevent import monkey
+from gevent._hub_local import get_hub_if_exists
+said = []
+def work():
+    said.append((client.get_token().token_type, get_hub_if_exists()))
+monkey.get_original("_thread", "start_new_thread")(work, ())
+while not said:
+    sleep(0.01)
+assert said == [("Bearer", None)], said
+assert longest_pause() < 0.4, longest_pause()
+"""
+    runs(program, sandbox)
+
+
+def test_a_log_in_the_middle_of_renewals(sandbox: Sandbox) -> None:
+    """The library's threads log, with the locks that gevent has made."""
+    sandbox.settings(expires_in=1)
+    program = GEVENT + PROGRAM.format(patched=True) + """
+import logging
+stream = open("/dev/null", "w")
+logging.basicConfig(level=logging.DEBUG, stream=stream)
+states = []
+client = libapivideo.Client(sys.argv[1], base_url=sys.argv[2], keep_fresh=True, on_state=states.append)
+while client.stats().tokens_granted < 3:
+    logging.info(client.authorization()[:6])
+    sleep(0.01)
+assert longest_pause() < 0.5, longest_pause()
+assert states
+"""
+    runs(program, sandbox)
+
+
+def test_ctrl_c_ends_a_wait_in_gevent(sandbox: Sandbox) -> None:
+    sandbox.fault("hang", times=0)
+    program = GEVENT + PROGRAM.format(patched=True) + """
+import os, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+def interrupt():
+    while not client.stats().waiters:
+        sleep(0.01)
+    os.kill(os.getpid(), signal.SIGINT)
+spawn(interrupt)
+begin = time.monotonic()
+try:
+    client.get_token()
+except KeyboardInterrupt:
+    print("interrupted")
+assert time.monotonic() - begin < 5
+"""
+    result = python(program, KEY, sandbox.url, flags=IGNORING)
+    assert (result.returncode, result.stdout) == (0, "interrupted\n"), result.stderr
