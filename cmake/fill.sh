@@ -4,7 +4,7 @@ set -eu
 
 # The way from libdir up to PREFIX; PREFIX itself if libdir is not below it.
 case $libdir in
-    "$PREFIX"/*) root=\${here}/$(echo "${libdir#"$PREFIX"/}" | sed 's|[^/][^/]*|..|g') ;;
+    "$PREFIX"/*) root='${here}'/$(echo "${libdir#"$PREFIX"/}" | sed 's|[^/][^/]*|..|g') ;;
     *) root=$PREFIX ;;
 esac
 

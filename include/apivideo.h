@@ -69,21 +69,15 @@
 /** The version of this header, as text. */
 #define APIVIDEO_VERSION "0.1.0"
 
-
-/**
- * The first number of the header's version.
- */
+/** The first number of the header's version. */
 #define APIVIDEO_VERSION_MAJOR 0
 
-/**
- * The second number of the header's version. Before 1.0, another one may mean another ABI.
- */
+/** The second number of the header's version. Before 1.0, another one may mean another ABI. */
 #define APIVIDEO_VERSION_MINOR 1
 
-/**
- * The third number of the header's version.
- */
+/** The third number of the header's version. */
 #define APIVIDEO_VERSION_PATCH 0
+
 
 /**
  * The ABI that this header describes. A library fits if `apivideo_abi_version()` gives the same

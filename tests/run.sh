@@ -4,7 +4,7 @@
 # Begins with what is needed and missing, and installs that as root on Debian or Ubuntu. Then two rows of parts run side by side.
 # What a part prints is shown when it ends, and is kept in target/tests. Ends with a table, and "N passed, N failed, N skipped".
 # What cannot run is skipped, by name; with CI=true only what README.md allows, anything else that is missing is a failure.
-# shellcheck disable=SC2086 # lists of names
+# shellcheck disable=SC2046,SC2048 # lists of names
 set -u
 cd "$(dirname "$0")/.." || exit 1
 . tests/doctor.sh

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by test.sh, bench.sh and pack.sh, in the repository's root: sets $dotnet to a .NET SDK, the
 # one on PATH if it is 8 or newer, or one under target/.
 

@@ -7,6 +7,7 @@ unset CARGO_TARGET_DIR CARGO_BUILD_TARGET
 . bindings/dotnet/dotnet-env.sh
 work=$PWD/target/dotnet/test
 mkdir -p "$work"
+version=$(make --silent print-VERSION)
 passed=0 failed=0
 unset LIBAPIVIDEO_PATH # Only where it is meant.
 
@@ -105,11 +106,11 @@ has() {
 }
 
 package_is_complete() {
-    has "$feed/LibApiVideo.0.1.0.nupkg" lib/netstandard2.0/LibApiVideo.dll lib/netstandard2.0/LibApiVideo.xml \
+    has "$feed/LibApiVideo.$version.nupkg" lib/netstandard2.0/LibApiVideo.dll lib/netstandard2.0/LibApiVideo.xml \
         "lib/$modern_framework/LibApiVideo.dll" "lib/$modern_framework/LibApiVideo.xml" README.md LICENSE THIRD-PARTY-LICENSES.txt \
         "runtimes/linux-$(uname -m | sed 's/x86_64/x64/;s/aarch64/arm64/')/native/libapivideo.so" &&
-        has "$feed/LibApiVideo.0.1.0.snupkg" lib/netstandard2.0/LibApiVideo.pdb &&
-        has "$feed/LibApiVideo.Extensions.Http.0.1.0.nupkg" "lib/${ExtensionsFramework:-netstandard2.0}/LibApiVideo.Extensions.Http.xml"
+        has "$feed/LibApiVideo.$version.snupkg" lib/netstandard2.0/LibApiVideo.pdb &&
+        has "$feed/LibApiVideo.Extensions.Http.$version.nupkg" "lib/${ExtensionsFramework:-netstandard2.0}/LibApiVideo.Extensions.Http.xml"
 }
 
 other_platforms() {
@@ -118,7 +119,7 @@ other_platforms() {
     mkdir -p "$libraries"/{osx-arm64,win-x64,linux-arm64,linux-musl-x64}
     touch "$libraries/osx-arm64/libapivideo.dylib" "$libraries/win-x64/apivideo.dll" "$libraries"/{linux-arm64,linux-musl-x64}/libapivideo.so
     "$dotnet" pack -v q -nologo -c Release bindings/dotnet/src/LibApiVideo -o "$work/feed" "-p:NativeLibraries=$libraries" &&
-        has "$work/feed/LibApiVideo.0.1.0.nupkg" runtimes/osx-arm64/native/libapivideo.dylib runtimes/win-x64/native/apivideo.dll \
+        has "$work/feed/LibApiVideo.$version.nupkg" runtimes/osx-arm64/native/libapivideo.dylib runtimes/win-x64/native/apivideo.dll \
             runtimes/linux-arm64/native/libapivideo.so runtimes/linux-musl-x64/native/libapivideo.so
 }
 
