@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Sourced by test.sh, bench.sh and pack.sh, in the repository's root: sets $dotnet to a .NET SDK, the
-# one on PATH if it is 8 or newer, or one under target/.
+# Sourced by test.sh, bench.sh and pack.sh, in the repository's root: sets $dotnet to a .NET SDK,
+# the one on PATH if it is 8 or newer, or one under target/.
 
 dotnet_root=$PWD/target/dotnet/sdk
 if [ -n "$(command -v dotnet)" ] && dotnet --list-sdks 2>/dev/null | grep -qE '^([89]|[1-9][0-9])\.'; then

@@ -1,8 +1,9 @@
 #!/bin/bash
 # Both packages, with this machine's native library, into target/dotnet/feed.
 #
-# Where cargo-zigbuild and zig are at hand (pip install cargo-zigbuild ziglang) the library is built for glibc 2.17, and runs on every
-# distribution since 2014; otherwise for the glibc of this machine.
+# Where cargo-zigbuild and zig are at hand (pip install cargo-zigbuild ziglang) the library is built
+# for glibc 2.17, and runs on every distribution since 2014; otherwise for the glibc of this
+# machine.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 unset CARGO_TARGET_DIR CARGO_BUILD_TARGET

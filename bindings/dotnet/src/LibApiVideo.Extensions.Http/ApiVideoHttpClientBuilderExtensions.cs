@@ -14,8 +14,8 @@ namespace Microsoft.Extensions.DependencyInjection
 {
     /// <summary>Gives the clients of IHttpClientFactory valid api.video tokens.</summary>
     /// <remarks>
-    /// The token is added below all other handlers of the client, those that write the factory's log
-    /// included. So the log never holds it.
+    /// The token is added below all other handlers of the client, those that write the factory's
+    /// log included. So the log never holds it.
     /// </remarks>
     public static class ApiVideoHttpClientBuilderExtensions
     {
@@ -60,13 +60,13 @@ namespace Microsoft.Extensions.DependencyInjection
         }
 
         /// <summary>
-        /// Authenticates the requests of this <see cref="System.Net.Http.HttpClient"/> with the client
-        /// that <paramref name="client"/> finds.
+        /// Authenticates the requests of this <see cref="System.Net.Http.HttpClient"/> with the
+        /// client that <paramref name="client"/> finds.
         /// </summary>
         /// <param name="builder">What AddHttpClient returned.</param>
         /// <param name="client">
-        /// Finds the client. It is asked again for each handler that IHttpClientFactory makes, so it
-        /// must not make a client itself.
+        /// Finds the client. It is asked again for each handler that IHttpClientFactory makes, so
+        /// it must not make a client itself.
         /// </param>
         /// <param name="apiOrigin">
         /// The origin that gets the token; null for the client's base URL. See
@@ -83,7 +83,8 @@ namespace Microsoft.Extensions.DependencyInjection
             {
                 throw new ArgumentNullException(nameof(client));
             }
-            // After every other configuration, so that none sets another primary handler in its place.
+            // After every other configuration, so that none sets another primary handler in its
+            // place.
             builder.Services.PostConfigure<HttpClientFactoryOptions>(builder.Name, options => options.HttpMessageHandlerBuilderActions.Add(
                 handlers => handlers.PrimaryHandler = NewHandler(client(handlers.Services), handlers.PrimaryHandler, apiOrigin)));
             return builder;
@@ -120,7 +121,8 @@ namespace Microsoft.Extensions.DependencyInjection
         };
 
         /// <summary>
-        /// The clients that belong to one HttpClient's name each. The service provider disposes them.
+        /// The clients that belong to one HttpClient's name each. The service provider disposes
+        /// them.
         /// </summary>
         private sealed class OwnClients : IDisposable
         {

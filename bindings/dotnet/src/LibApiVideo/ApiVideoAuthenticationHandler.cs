@@ -10,9 +10,10 @@ using System.Threading.Tasks;
 namespace LibApiVideo
 {
     /// <summary>
-    /// Sends each request to api.video with a valid token. When the API answers 401, it drops the token
-    /// and sends the request once more with a new one, if the content can be sent twice. Requests to
-    /// other servers pass unchanged: no token is ever sent to them, wherever a redirect leads.
+    /// Sends each request to api.video with a valid token. When the API answers 401, it drops the
+    /// token and sends the request once more with a new one, if the content can be sent twice.
+    /// Requests to other servers pass unchanged: no token is ever sent to them, wherever a redirect
+    /// leads.
     /// </summary>
     public class ApiVideoAuthenticationHandler : DelegatingHandler
     {
@@ -44,9 +45,9 @@ namespace LibApiVideo
         }
 
         /// <summary>
-        /// The origin that gets the token: the scheme, host and port of this URL. The rest of the URL
-        /// has no effect. Default: the client's base URL. Set it if your requests go to a proxy that
-        /// passes them on to api.video.
+        /// The origin that gets the token: the scheme, host and port of this URL. The rest of the
+        /// URL has no effect. Default: the client's base URL. Set it if your requests go to a proxy
+        /// that passes them on to api.video.
         /// </summary>
         /// <exception cref="ArgumentException">
         /// The URL is neither https://… nor http://… with a loopback address.
@@ -78,9 +79,9 @@ namespace LibApiVideo
 #endif
 
         /// <summary>
-        /// Tells whether content that was sent can be sent again. The default says yes to what is held
-        /// in memory, to streams that can seek, and to multipart content of those. Override it for
-        /// content of your own.
+        /// Tells whether content that was sent can be sent again. The default says yes to what is
+        /// held in memory, to streams that can seek, and to multipart content of those. Override it
+        /// for content of your own.
         /// </summary>
         /// <param name="content">The content of a request that was answered with 401.</param>
         protected virtual bool CanReplay(HttpContent content)
@@ -111,13 +112,15 @@ namespace LibApiVideo
             Rejected,
 
             /// <summary>
-            /// The API answered 401, but never saw the token: .NET takes the header off a request that
-            /// it redirects, even within one server.
+            /// The API answered 401, but never saw the token: .NET takes the header off a request
+            /// that it redirects, even within one server.
             /// </summary>
             Lost,
         }
 
-        /// <summary>With <paramref name="blocking"/> the task is complete when this returns.</summary>
+        /// <summary>
+        /// With <paramref name="blocking"/> the task is complete when this returns.
+        /// </summary>
         private async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, bool blocking, CancellationToken cancellation)
         {
             if (request is null)

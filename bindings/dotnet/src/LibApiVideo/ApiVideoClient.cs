@@ -7,31 +7,40 @@ using LibApiVideo.Native;
 namespace LibApiVideo
 {
     /// <summary>
-    /// Gives valid tokens for one API key, to any number of threads at once. Make one for each key, and keep it as long as the program runs.
+    /// Gives valid tokens for one API key, to any number of threads at once. Make one client for
+    /// each key, and keep it as long as the program runs.
     /// </summary>
     public sealed class ApiVideoClient : IDisposable
     {
-        private delegate ApiVideoStatus BlockingCall(ClientHandle client, out TokenHandle token, out ErrorHandle error);
+        private delegate ApiVideoStatus Starter(ClientHandle client, out OperationHandle operation, out ErrorHandle error);
 
         private readonly ClientHandle _handle;
         private readonly CancellationTokenSource _closing = new CancellationTokenSource();
         private readonly object _adopting = new object();
 
-        // Native code has only weak handles to it.
+        // Native code has only weak references to it.
         private readonly Callbacks _callbacks;
 
         /// <summary>
-        /// The latest token, in the form that <see cref="GetTokenAsync(TimeSpan?, CancellationToken)"/> gives away. The native library is asked each time whether it is still the
-        /// one to use, so that a stale one does no harm.
+        /// The latest token, in the form that
+        /// <see cref="GetTokenAsync(TimeSpan?, CancellationToken)"/> returns. Each read asks the
+        /// native library whether it is still the right one, so a stale one does no harm.
         /// </summary>
         private volatile Task<Token>? _latest;
 
-        /// <summary>Makes a client. No request is sent: the first token is got when it is first asked for.</summary>
-        /// <param name="apiKey">The key, of the environment that the options tell.</param>
-        /// <param name="options">Copied; null for the defaults.</param>
-        /// <exception cref="ArgumentException">The key or an option is bad; <see cref="ArgumentException.ParamName"/> tells which.</exception>
-        /// <exception cref="DllNotFoundException">There is no native library, or it does not fit; the message says what to do.</exception>
-        /// <exception cref="BadImageFormatException">The native library is for another architecture.</exception>
+        /// <summary>
+        /// Makes a client. It sends no request yet: the first call that asks for a token does.
+        /// </summary>
+        /// <param name="apiKey">
+        /// The API key. It must belong to the environment that the options name.
+        /// </param>
+        /// <param name="options">The settings, which are copied; null for the defaults.</param>
+        /// <exception cref="ArgumentException">
+        /// The key or an option is not valid. <see cref="ArgumentException.ParamName"/> names it.
+        /// </exception>
+        /// <exception cref="DllNotFoundException">
+        /// The native library is missing or does not fit. The message says what to do.
+        /// </exception>
         public ApiVideoClient(string apiKey, ApiVideoClientOptions? options = null)
         {
             if (apiKey is null)
@@ -46,13 +55,16 @@ namespace LibApiVideo
                 ? url : throw new ArgumentException(".NET cannot read this URL.", nameof(options.BaseUrl));
         }
 
-        /// <summary>The server that the client's tokens are for.</summary>
+        /// <summary>The server that the client gets its tokens from.</summary>
         internal Uri BaseUrl { get; }
 
         private static string DefaultBaseUrl(ApiVideoEnvironment environment) =>
             environment == ApiVideoEnvironment.Sandbox ? "https://sandbox.api.video" : "https://ws.api.video";
 
-        /// <summary>Apart from its caller because Mono looks for a library as soon as it compiles a method that calls it.</summary>
+        /// <summary>
+        /// This is a method of its own because Mono looks for a library as soon as it compiles a
+        /// method that calls it.
+        /// </summary>
         [MethodImpl(MethodImplOptions.NoInlining)]
         private static ClientHandle Open(string apiKey, ApiVideoClientOptions options, Callbacks callbacks)
         {
@@ -73,24 +85,43 @@ namespace LibApiVideo
         }
 
         /// <summary>
-        /// A valid token: at once when there is one, else when the one exchange that all callers share has given one. Waits for
+        /// Gives a valid token: at once if the client has one. If not, the call waits for one
+        /// exchange, which all callers share. It waits for
         /// <see cref="ApiVideoClientOptions.WaitTimeout"/> at most.
         /// </summary>
-        /// <param name="minValidity">How long it is to be good, for a request that takes that long; null for any valid token.</param>
-        /// <exception cref="ApiVideoException">There is none to be had; the subclass and the properties say why, and whether to retry.</exception>
-        /// <exception cref="ArgumentException">A fresh token could not be good that long.</exception>
-        /// <exception cref="ObjectDisposedException">The client is disposed, or was while the call waited.</exception>
+        /// <param name="minValidity">
+        /// How long the token must stay valid, for a request that takes that long; null for any
+        /// valid token.
+        /// </param>
+        /// <exception cref="ApiVideoException">
+        /// The client could not get a token. The subclass and the properties say why, and whether
+        /// to try again.
+        /// </exception>
+        /// <exception cref="ArgumentException">
+        /// Even a new token would expire sooner than <paramref name="minValidity"/>.
+        /// </exception>
+        /// <exception cref="ObjectDisposedException">
+        /// The client is disposed, or was disposed while the call waited.
+        /// </exception>
         public Token GetToken(TimeSpan? minValidity = null)
         {
             return (Current(minValidity) ?? StartGetToken(minValidity, CancellationToken.None)).GetAwaiter().GetResult();
         }
 
         /// <summary>
-        /// As <see cref="GetToken"/>, without blocking: complete when it returns if there is a valid token, and otherwise no thread waits for it.
+        /// Does what <see cref="GetToken"/> does, without blocking. The task is complete at once if
+        /// the client has a valid token. If not, no thread waits for it.
         /// </summary>
-        /// <param name="minValidity">How long it is to be good, for a request that takes that long; null for any valid token.</param>
-        /// <param name="cancellationToken">Ends the waiting. The exchange goes on for others.</param>
-        /// <exception cref="ObjectDisposedException">The client is disposed. Thrown by the call itself, other failures by the task.</exception>
+        /// <param name="minValidity">
+        /// How long the token must stay valid, for a request that takes that long; null for any
+        /// valid token.
+        /// </param>
+        /// <param name="cancellationToken">
+        /// Ends the waiting. The exchange goes on for others.
+        /// </param>
+        /// <exception cref="ObjectDisposedException">
+        /// The client is disposed. The call itself throws this; the task holds all other failures.
+        /// </exception>
         public Task<Token> GetTokenAsync(TimeSpan? minValidity = null, CancellationToken cancellationToken = default)
         {
             if (cancellationToken.IsCancellationRequested)
@@ -100,40 +131,70 @@ namespace LibApiVideo
             return Current(minValidity) ?? StartGetToken(minValidity, cancellationToken);
         }
 
-        /// <summary>As <see cref="GetTokenAsync(TimeSpan?, CancellationToken)"/>.</summary>
-        /// <param name="cancellationToken">Ends the waiting. The exchange goes on for others.</param>
+        /// <summary>
+        /// Calls <see cref="GetTokenAsync(TimeSpan?, CancellationToken)"/> for any valid token.
+        /// </summary>
+        /// <param name="cancellationToken">
+        /// Ends the waiting. The exchange goes on for others.
+        /// </param>
         public Task<Token> GetTokenAsync(CancellationToken cancellationToken) => GetTokenAsync(null, cancellationToken);
 
         /// <summary>
-        /// Gets a new token with the API key, now. Programs have no need of this: <see cref="GetToken"/> does what is necessary. Calls at the same time
-        /// share one exchange.
+        /// Gets a new token with the API key now. Programs need not call this:
+        /// <see cref="GetToken"/> does what is necessary. Calls at the same time share one
+        /// exchange.
         /// </summary>
+        /// <exception cref="ApiVideoException">The exchange failed.</exception>
+        /// <exception cref="ObjectDisposedException">
+        /// The client is disposed, or was disposed while the call waited.
+        /// </exception>
         public Token Authenticate() => AuthenticateAsync().GetAwaiter().GetResult();
 
-        /// <summary>As <see cref="Authenticate"/>. A thread of its own waits for the exchange.</summary>
+        /// <summary>
+        /// Does what <see cref="Authenticate"/> does, without blocking. No thread waits for it.
+        /// </summary>
         /// <param name="cancellationToken">Ends the waiting. The exchange goes on.</param>
+        /// <exception cref="ObjectDisposedException">
+        /// The client is disposed. The call itself throws this; the task holds all other failures.
+        /// </exception>
         public Task<Token> AuthenticateAsync(CancellationToken cancellationToken = default) =>
-            OnOwnThread(NativeMethods.apivideo_authenticate, cancellationToken);
+            StartOperation(NativeMethods.apivideo_authenticate_start, cancellationToken);
 
         /// <summary>
-        /// Gets a new token with the refresh token, now, and does not fall back on the API key. Programs have no need of this: <see cref="GetToken"/>
-        /// does what is necessary. Calls at the same time share one exchange.
+        /// Gets a new token with the refresh token now, and never uses the API key instead.
+        /// Programs need not call this: <see cref="GetToken"/> does what is necessary. Calls at the
+        /// same time share one exchange.
         /// </summary>
-        /// <exception cref="ApiVideoRefreshRejectedException">The refresh token was refused, or there is none. The access token stays in use.</exception>
+        /// <exception cref="ApiVideoRefreshRejectedException">
+        /// api.video refused the refresh token, or there is none. The access token stays in use.
+        /// </exception>
+        /// <exception cref="ApiVideoException">The exchange failed.</exception>
+        /// <exception cref="ObjectDisposedException">
+        /// The client is disposed, or was disposed while the call waited.
+        /// </exception>
         public Token Refresh() => RefreshAsync().GetAwaiter().GetResult();
 
-        /// <summary>As <see cref="Refresh"/>. A thread of its own waits for the exchange.</summary>
+        /// <summary>
+        /// Does what <see cref="Refresh"/> does, without blocking. No thread waits for it.
+        /// </summary>
         /// <param name="cancellationToken">Ends the waiting. The exchange goes on.</param>
+        /// <exception cref="ObjectDisposedException">
+        /// The client is disposed. The call itself throws this; the task holds all other failures.
+        /// </exception>
         public Task<Token> RefreshAsync(CancellationToken cancellationToken = default) =>
-            OnOwnThread(NativeMethods.apivideo_refresh, cancellationToken);
+            StartOperation(NativeMethods.apivideo_refresh_start, cancellationToken);
 
         /// <summary>
-        /// Tells that the API answered 401 to a request with this token: the next call gets another. Does nothing if the client has a newer one already,
-        /// so every request that got a 401 may report it. Does not block and sends nothing.
+        /// Reports a 401: the API rejected a request with this token. The next call gets another
+        /// token. Every request that got a 401 may report it: this does nothing if the client
+        /// already has a newer token. It does not block and sends nothing.
         /// </summary>
         /// <param name="rejected">The token that the request carried.</param>
-        /// <exception cref="ApiVideoTokenRejectedException">It replaced a rejected one less than a minute ago, and is kept: yet another would not
-        /// help.</exception>
+        /// <exception cref="ApiVideoTokenRejectedException">
+        /// This token replaced a rejected one less than a minute ago. The client keeps it, because
+        /// another one would not help.
+        /// </exception>
+        /// <exception cref="ObjectDisposedException">The client is disposed.</exception>
         public void Invalidate(Token rejected)
         {
             if (rejected is null)
@@ -144,7 +205,8 @@ namespace LibApiVideo
             ApiVideoException.Check(NativeMethods.apivideo_invalidate_token(_handle, rejected.Handle, out ErrorHandle error), error, nameof(rejected));
         }
 
-        /// <summary>What the client has counted, and what goes on.</summary>
+        /// <summary>Takes a snapshot of the client's counters.</summary>
+        /// <exception cref="ObjectDisposedException">The client is disposed.</exception>
         public ApiVideoStatistics GetStatistics()
         {
             ThrowIfDisposed();
@@ -156,8 +218,9 @@ namespace LibApiVideo
         }
 
         /// <summary>
-        /// Ends every waiting call with <see cref="ObjectDisposedException"/>, and waits for nothing. Tokens stay as they are. A call of
-        /// <see cref="ApiVideoClientOptions.Log"/> or <see cref="ApiVideoClientOptions.StateChanged"/> may still be under way when this returns.
+        /// Ends every waiting call with <see cref="ObjectDisposedException"/>, and waits for
+        /// nothing. Tokens stay usable. A call of <see cref="ApiVideoClientOptions.Log"/> or
+        /// <see cref="ApiVideoClientOptions.StateChanged"/> may still be running when this returns.
         /// </summary>
         public void Dispose()
         {
@@ -168,7 +231,10 @@ namespace LibApiVideo
 
         internal static ObjectDisposedException Disposed() => new ObjectDisposedException(nameof(ApiVideoClient));
 
-        /// <summary>The managed token for a native one; the same for all who got the same.</summary>
+        /// <summary>
+        /// Gives the managed token for a native one. All who got the same native token get the same
+        /// object.
+        /// </summary>
         internal Token Adopt(TokenHandle handle)
         {
             ulong id = NativeMethods.apivideo_token_id(handle);
@@ -194,7 +260,9 @@ namespace LibApiVideo
             }
         }
 
-        /// <summary>The latest token, if it is the one to use.</summary>
+        /// <summary>
+        /// The latest token, if the client would give it to this caller at once; otherwise null.
+        /// </summary>
         private Task<Token>? Current(TimeSpan? minValidity)
         {
             ThrowIfDisposed();
@@ -209,43 +277,20 @@ namespace LibApiVideo
             {
                 throw new ArgumentOutOfRangeException(nameof(minValidity), "It must not be negative.");
             }
-            ApiVideoStatus status = NativeMethods.apivideo_get_token_start(_handle, (ulong)ms, out OperationHandle operation, out ErrorHandle error);
-            ApiVideoException.Check(status, error);
-            return PendingToken.Start(this, operation, _closing.Token, cancellation);
+            return StartOperation(
+                (ClientHandle client, out OperationHandle operation, out ErrorHandle error) =>
+                    NativeMethods.apivideo_get_token_start(client, (ulong)ms, out operation, out error), cancellation);
         }
 
-        /// <summary>
-        /// The native library offers these calls in their blocking form only. On a thread of its own such a call holds up neither the caller's
-        /// cancellation nor Dispose, and as a background thread not the end of the process.
-        /// </summary>
-        private Task<Token> OnOwnThread(BlockingCall call, CancellationToken cancellation)
+        private Task<Token> StartOperation(Starter start, CancellationToken cancellation)
         {
             ThrowIfDisposed();
             if (cancellation.IsCancellationRequested)
             {
                 return Task.FromCanceled<Token>(cancellation);
             }
-            var pending = new TaskCompletionSource<Token>(TaskCreationOptions.RunContinuationsAsynchronously);
-            CancellationTokenRegistration cancelling = cancellation.Register(() => pending.TrySetCanceled(cancellation));
-            CancellationTokenRegistration closing = _closing.Token.Register(() => pending.TrySetException(Disposed()));
-            var thread = new Thread(() =>
-            {
-                try
-                {
-                    ApiVideoException.Check(call(_handle, out TokenHandle token, out ErrorHandle error), error);
-                    pending.TrySetResult(Adopt(token));
-                }
-                catch (Exception e)
-                {
-                    pending.TrySetException(e);
-                }
-                cancelling.Dispose();
-                closing.Dispose();
-            });
-            thread.IsBackground = true;
-            thread.Name = "LibApiVideo";
-            thread.Start();
-            return pending.Task;
+            ApiVideoException.Check(start(_handle, out OperationHandle operation, out ErrorHandle error), error);
+            return PendingToken.Start(this, operation, _closing.Token, cancellation);
         }
     }
 }

@@ -5,9 +5,10 @@ using LibApiVideo.Native;
 namespace LibApiVideo
 {
     /// <summary>
-    /// Why there is no token. The message says in one line what happened, why and what to do; no property holds a key or a token.
-    /// <para>There is a subclass for what programs tell apart. The rest (<see cref="ApiVideoStatus.SystemError"/>,
-    /// <see cref="ApiVideoStatus.Internal"/>) is of this class itself.</para>
+    /// Why there is no token. The message says in one line what happened, why and what to do. No
+    /// property holds a key or a token. What programs tell apart has a subclass;
+    /// <see cref="ApiVideoStatus.SystemError"/> and <see cref="ApiVideoStatus.Internal"/> have this
+    /// class itself.
     /// </summary>
     public class ApiVideoException : Exception
     {
@@ -27,28 +28,39 @@ namespace LibApiVideo
         /// <summary>What went wrong.</summary>
         public ApiVideoStatus Status { get; }
 
-        /// <summary>The status of the HTTP reply that led to it; null if there was none.</summary>
+        /// <summary>
+        /// The status of the HTTP reply that led to the error; null if there was none.
+        /// </summary>
         public int? HttpStatus { get; }
 
-        /// <summary>The <c>type</c> of api.video's problem object, a URL; null if there is none.</summary>
+        /// <summary>
+        /// The <c>type</c> of api.video's problem object, a URL; null if there is none.
+        /// </summary>
         public string? ProblemType { get; }
 
-        /// <summary>The <c>title</c> of api.video's problem object, a sentence; null if there is none.</summary>
+        /// <summary>
+        /// The <c>title</c> of api.video's problem object, a sentence; null if there is none.
+        /// </summary>
         public string? Title { get; }
 
-        /// <summary>The <c>name</c> of api.video's problem object: what is at fault; null if there is none.</summary>
+        /// <summary>
+        /// The <c>name</c> of api.video's problem object: the attribute at fault; null if there is
+        /// none.
+        /// </summary>
         public string? Name { get; }
 
-        /// <summary>Whether the same call may succeed later without anything being changed.</summary>
+        /// <summary>Whether the same call may succeed later without any change.</summary>
         public bool IsRetryable { get; }
 
-        /// <summary>When trying again makes sense, counted from the moment of the error; null where that is not known.</summary>
+        /// <summary>
+        /// When to try again, counted from the moment of the error; null if that is not known.
+        /// </summary>
         public TimeSpan? RetryAfter { get; }
 
-        /// <summary>Throws what the status means, unless it is OK, and frees the error.</summary>
+        /// <summary>Throws the exception for a status that is not OK. Frees the error.</summary>
         /// <param name="status">What the call returned.</param>
-        /// <param name="error">What the call gave out.</param>
-        /// <param name="parameter">What is wrong if an argument is.</param>
+        /// <param name="error">The error that the call gave.</param>
+        /// <param name="parameter">The name for an argument that is at fault.</param>
         internal static void Check(ApiVideoStatus status, ErrorHandle error, string? parameter = null)
         {
             if (status != ApiVideoStatus.Ok)
@@ -103,7 +115,10 @@ namespace LibApiVideo
         }
     }
 
-    /// <summary>api.video refused the API key: it is wrong, revoked, of the other environment, or its account is suspended.</summary>
+    /// <summary>
+    /// api.video refused the API key: it is wrong or revoked, it belongs to the other environment,
+    /// or its account is suspended.
+    /// </summary>
     public sealed class ApiVideoKeyRejectedException : ApiVideoException
     {
         internal ApiVideoKeyRejectedException(ApiVideoStatus status, ErrorHandle error) : base(status, error)
@@ -111,7 +126,10 @@ namespace LibApiVideo
         }
     }
 
-    /// <summary><see cref="ApiVideoClient.Refresh"/>: api.video refused the refresh token, or there is none.</summary>
+    /// <summary>
+    /// <see cref="ApiVideoClient.Refresh"/> failed: api.video refused the refresh token, or there
+    /// is none.
+    /// </summary>
     public sealed class ApiVideoRefreshRejectedException : ApiVideoException
     {
         internal ApiVideoRefreshRejectedException(ApiVideoStatus status, ErrorHandle error) : base(status, error)
@@ -120,8 +138,8 @@ namespace LibApiVideo
     }
 
     /// <summary>
-    /// <see cref="ApiVideoClient.Invalidate"/>: the API rejected a token that replaced a rejected one less than a minute ago. Yet another
-    /// would not help: check the key's rights.
+    /// <see cref="ApiVideoClient.Invalidate"/> kept the token: it replaced a rejected one less than
+    /// a minute ago, and another one would not help. Check what the key may do.
     /// </summary>
     public sealed class ApiVideoTokenRejectedException : ApiVideoException
     {
@@ -138,7 +156,9 @@ namespace LibApiVideo
         }
     }
 
-    /// <summary>api.video answered with 5xx or 408, or with something that it does not document.</summary>
+    /// <summary>
+    /// api.video answered with 5xx or 408, or with something that it does not document.
+    /// </summary>
     public sealed class ApiVideoServerException : ApiVideoException
     {
         internal ApiVideoServerException(ApiVideoStatus status, ErrorHandle error) : base(status, error)
@@ -146,7 +166,10 @@ namespace LibApiVideo
         }
     }
 
-    /// <summary>No connection, a lost one, or a TLS handshake that failed: <see cref="ApiVideoException.Status"/> tells.</summary>
+    /// <summary>
+    /// There was no connection, it was lost, or the TLS handshake failed.
+    /// <see cref="ApiVideoException.Status"/> says which.
+    /// </summary>
     public sealed class ApiVideoNetworkException : ApiVideoException
     {
         internal ApiVideoNetworkException(ApiVideoStatus status, ErrorHandle error) : base(status, error)
@@ -154,7 +177,7 @@ namespace LibApiVideo
         }
     }
 
-    /// <summary>No answer in time. The exchange that was waited for goes on.</summary>
+    /// <summary>There was no answer in time. The exchange goes on.</summary>
     public sealed class ApiVideoTimeoutException : ApiVideoException
     {
         internal ApiVideoTimeoutException(ApiVideoStatus status, ErrorHandle error) : base(status, error)

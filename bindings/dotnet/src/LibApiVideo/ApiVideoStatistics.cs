@@ -3,7 +3,9 @@ using LibApiVideo.Native;
 
 namespace LibApiVideo
 {
-    /// <summary>What a client has counted since it was made, and what goes on, at one moment.</summary>
+    /// <summary>
+    /// A snapshot of what a client has counted since it was made. "Now" marks a present value.
+    /// </summary>
     public sealed class ApiVideoStatistics
     {
         internal ApiVideoStatistics(StatisticsHandle handle)
@@ -22,13 +24,13 @@ namespace LibApiVideo
             ExchangesInFlight = Get(handle, Statistic.ExchangesInFlight);
         }
 
-        /// <summary><c>POST /auth/api-key</c> requests made.</summary>
+        /// <summary>Requests to <c>POST /auth/api-key</c>.</summary>
         public long AuthenticateRequests { get; }
 
-        /// <summary><c>POST /auth/refresh</c> requests made.</summary>
+        /// <summary>Requests to <c>POST /auth/refresh</c>.</summary>
         public long RefreshRequests { get; }
 
-        /// <summary>Tokens obtained.</summary>
+        /// <summary>Tokens received.</summary>
         public long TokensGranted { get; }
 
         /// <summary>Refresh tokens that api.video refused.</summary>
@@ -37,25 +39,25 @@ namespace LibApiVideo
         /// <summary>Times that api.video refused the API key.</summary>
         public long KeyRejections { get; }
 
-        /// <summary>Exchanges that failed otherwise.</summary>
+        /// <summary>Exchanges that failed for any other reason.</summary>
         public long Failures { get; }
 
-        /// <summary>Tokens withdrawn because the API rejected them.</summary>
+        /// <summary>Tokens that the client withdrew because the API rejected them.</summary>
         public long Invalidations { get; }
 
-        /// <summary>Callers whose wait ended without an answer.</summary>
+        /// <summary>Callers that stopped waiting before there was an answer.</summary>
         public long Timeouts { get; }
 
-        /// <summary>Now: callers waiting.</summary>
+        /// <summary>Now: callers that wait.</summary>
         public long Waiters { get; }
 
-        /// <summary>Now: failed tries since the last token.</summary>
+        /// <summary>Now: exchanges that have failed since the last token.</summary>
         public long ConsecutiveFailures { get; }
 
-        /// <summary>Now: the time to the next try, while tries fail.</summary>
+        /// <summary>Now: the time until the next try, while exchanges fail; else zero.</summary>
         public TimeSpan RetryIn { get; }
 
-        /// <summary>Now: 1 while an exchange is made, else 0.</summary>
+        /// <summary>Now: 1 while an exchange is under way, else 0.</summary>
         public long ExchangesInFlight { get; }
 
         private static long Get(StatisticsHandle handle, Statistic statistic)

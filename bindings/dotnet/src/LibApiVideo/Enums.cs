@@ -1,30 +1,42 @@
 namespace LibApiVideo
 {
-    /// <summary>What a call ended with. The numbers are those of the native library.</summary>
+    /// <summary>The result of a call. The numbers are those of the native library.</summary>
     public enum ApiVideoStatus
     {
-        /// <summary>It worked.</summary>
+        /// <summary>The call succeeded.</summary>
         Ok = 0,
 
-        /// <summary>An argument or an option is out of its range: an <see cref="System.ArgumentException"/>.</summary>
+        /// <summary>
+        /// An argument or an option is outside its range. You get an
+        /// <see cref="System.ArgumentException"/> instead.
+        /// </summary>
         InvalidArgument = 1,
 
-        /// <summary>An argument is missing: an <see cref="System.ArgumentException"/>.</summary>
+        /// <summary>
+        /// An argument is missing. You get an <see cref="System.ArgumentException"/> instead.
+        /// </summary>
         NullArgument = 2,
 
-        /// <summary>A string is not valid: an <see cref="System.ArgumentException"/>.</summary>
+        /// <summary>
+        /// A string is not valid. You get an <see cref="System.ArgumentException"/> instead.
+        /// </summary>
         InvalidUtf8 = 3,
 
         /// <summary>api.video refused the API key.</summary>
         KeyRejected = 4,
 
-        /// <summary>api.video refused the refresh token. Routine: any authentication with the same key retires it.</summary>
+        /// <summary>
+        /// api.video refused the refresh token. This is routine, since any authentication with the
+        /// same key makes it invalid.
+        /// </summary>
         RefreshRejected = 5,
 
         /// <summary>There is no refresh token to send. Authenticate first.</summary>
         NoRefreshToken = 6,
 
-        /// <summary>The API rejected a token that replaced a rejected one less than a minute ago.</summary>
+        /// <summary>
+        /// The API rejected a token that replaced a rejected one less than a minute ago.
+        /// </summary>
         TokenRejected = 7,
 
         /// <summary>api.video asked to slow down (429).</summary>
@@ -36,28 +48,38 @@ namespace LibApiVideo
         /// <summary>The reply is not one that api.video documents.</summary>
         ProtocolError = 10,
 
-        /// <summary>No connection, or it was lost.</summary>
+        /// <summary>There was no connection, or it was lost.</summary>
         NetworkError = 11,
 
-        /// <summary>The TLS handshake failed: unknown CA, wrong host, expired certificate.</summary>
+        /// <summary>
+        /// The TLS handshake failed: unknown CA, wrong host, expired certificate.
+        /// </summary>
         TlsError = 12,
 
-        /// <summary>No answer in time.</summary>
+        /// <summary>There was no answer in time.</summary>
         Timeout = 13,
 
-        /// <summary>Not complete yet. Never seen outside the package.</summary>
+        /// <summary>The operation is not complete yet. You never see this.</summary>
         Pending = 14,
 
-        /// <summary>Cancelled: an <see cref="System.OperationCanceledException"/>.</summary>
+        /// <summary>
+        /// The call was cancelled. You get an <see cref="System.OperationCanceledException"/>
+        /// instead.
+        /// </summary>
         Cancelled = 15,
 
-        /// <summary>The client was disposed: an <see cref="System.ObjectDisposedException"/>.</summary>
+        /// <summary>
+        /// The client was disposed. You get an <see cref="System.ObjectDisposedException"/>
+        /// instead.
+        /// </summary>
         Closed = 16,
 
         /// <summary>The operating system refused a thread, a file descriptor or memory.</summary>
         SystemError = 17,
 
-        /// <summary>A bug in the native library, which goes on working. Please report it.</summary>
+        /// <summary>
+        /// A bug in the native library. The library goes on working. Please report it.
+        /// </summary>
         Internal = 18,
     }
 
@@ -71,7 +93,9 @@ namespace LibApiVideo
         Sandbox = 1,
     }
 
-    /// <summary>How much of the log is wanted: everything up to and including this level.</summary>
+    /// <summary>
+    /// How much of the log a program wants: everything up to and including this level.
+    /// </summary>
     public enum ApiVideoLogLevel
     {
         /// <summary>Nothing.</summary>
@@ -80,35 +104,35 @@ namespace LibApiVideo
         /// <summary>What needs somebody's attention: the API key is refused.</summary>
         Error = 1,
 
-        /// <summary>What is ridden out: a failed renewal, a rejected token.</summary>
+        /// <summary>What the library rides out: a failed renewal, a rejected token.</summary>
         Warning = 2,
 
         /// <summary>The ordinary life of a token: one line an exchange.</summary>
         Info = 3,
 
-        /// <summary>What helps to understand decisions.</summary>
+        /// <summary>What helps to understand the library's decisions.</summary>
         Debug = 4,
     }
 
-    /// <summary>What a client can give, now.</summary>
+    /// <summary>What a client can give now.</summary>
     public enum TokenState
     {
         /// <summary>There has been no token yet.</summary>
         None = 0,
 
-        /// <summary>A valid token is at hand.</summary>
+        /// <summary>The client has a valid token.</summary>
         Valid = 1,
 
-        /// <summary>A valid token is at hand, but renewing it fails.</summary>
+        /// <summary>The client has a valid token, but renewing it fails.</summary>
         RenewalFailing = 2,
 
-        /// <summary>The last token has expired; the next call gets another.</summary>
+        /// <summary>The last token has expired. The next call gets another.</summary>
         Expired = 3,
 
-        /// <summary>The API rejected the token; the next call gets another.</summary>
+        /// <summary>The API rejected the token. The next call gets another.</summary>
         Rejected = 4,
 
-        /// <summary>No valid token, and getting one fails.</summary>
+        /// <summary>The client has no valid token, and getting one fails.</summary>
         Unavailable = 5,
     }
 }

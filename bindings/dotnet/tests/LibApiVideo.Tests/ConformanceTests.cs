@@ -14,7 +14,9 @@ using System.Threading.Tasks;
 
 namespace LibApiVideo.Tests
 {
-    /// <summary>Plays bindings/conformance/unauthorized.json; the README beside it says how.</summary>
+    /// <summary>
+    /// Plays bindings/conformance/unauthorized.json; the README beside it says how.
+    /// </summary>
     public class ConformanceTests
     {
         private static readonly string s_table = Library.Source("bindings/conformance/unauthorized.json");

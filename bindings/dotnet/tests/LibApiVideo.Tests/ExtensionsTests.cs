@@ -96,7 +96,8 @@ namespace LibApiVideo.Tests
         [Test]
         public void TheLogIsTheApplicationsAndHoldsNoSecret()
         {
-            // The factory writes the headers of requests at the level Trace. Some loggers format a line when it is written, others later.
+            // The factory writes the headers of requests at the level Trace. Some loggers format a
+            // line when it is written, others later.
             foreach (bool late in new[] { false, true })
             {
                 var lines = new ConcurrentQueue<Func<string>>();

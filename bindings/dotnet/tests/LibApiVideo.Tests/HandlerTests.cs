@@ -13,7 +13,10 @@ namespace LibApiVideo.Tests
 {
     public class HandlerTests
     {
-        /// <summary>Answers 401 to the first requests, keeps what each carried, and knows which of its replies were disposed.</summary>
+        /// <summary>
+        /// Answers 401 to the first requests, keeps what each carried, and knows which of its
+        /// replies were disposed.
+        /// </summary>
         private sealed class Server : HttpMessageHandler
         {
             private int _rejections;

@@ -11,6 +11,24 @@ namespace LibApiVideo.Tests
     /// <summary>Cancelling, disposing, forgetting.</summary>
     public class LifetimeTests
     {
+        [Test]
+        public void AWaitingCallHoldsNoThread()
+        {
+            Sandbox.Hang();
+            using (ApiVideoClient client = Sandbox.Client())
+            {
+                int Threads() => Process.GetCurrentProcess().Threads.Count;
+                int before = Threads();
+                for (int i = 0; i < 100; i++)
+                {
+                    _ = client.GetTokenAsync();
+                    _ = client.AuthenticateAsync();
+                }
+                Assert.Equal(200L, client.GetStatistics().Waiters, "calls that wait");
+                Assert.True(Threads() < before + 50, $"there are hardly more threads than before: {Threads()} and {before}");
+            }
+        }
+
         private static readonly TimeSpan s_minute = TimeSpan.FromMinutes(1);
 
         private static ApiVideoClient Patient(Action<ApiVideoClientOptions>? configure = null) => Sandbox.Client(o =>

@@ -10,7 +10,10 @@ using System.Threading.Tasks;
 
 namespace LibApiVideo.Tests
 {
-    /// <summary>The package in a load context of its own, as hosts of plugins have it. Only reflection reaches it there.</summary>
+    /// <summary>
+    /// The package in a load context of its own, as hosts of plugins have it. Only reflection
+    /// reaches it there.
+    /// </summary>
     internal static class Plugin
     {
         /// <summary>A plugin in its own folder, with a package's folders beside it.</summary>
@@ -25,7 +28,9 @@ namespace LibApiVideo.Tests
             return 0;
         }
 
-        /// <summary>The context is unloaded while an exchange of a disposed client is under way.</summary>
+        /// <summary>
+        /// The context is unloaded while an exchange of a disposed client is under way.
+        /// </summary>
         internal static int Unload()
         {
             WeakReference context = UseAndUnload();

@@ -5,7 +5,9 @@ using System.Reflection;
 
 namespace LibApiVideo.Tests
 {
-    /// <summary>What shows only from outside: finding the library, and the end of a process.</summary>
+    /// <summary>
+    /// What shows only from outside: finding the library, and the end of a process.
+    /// </summary>
     public class ProcessTests
     {
         [Test]
@@ -98,7 +100,9 @@ namespace LibApiVideo.Tests
             }
         }
 
-        /// <summary>The package's name for this platform, with this list of what is mapped into the process.</summary>
+        /// <summary>
+        /// The package's name for this platform, with this list of what is mapped into the process.
+        /// </summary>
         private static string PackageFolder(string? maps) =>
             (string)typeof(ApiVideoClient).Assembly.GetType("LibApiVideo.Native.NativeLoader")!
                 .GetMethod("Platform", BindingFlags.Static | BindingFlags.NonPublic)!.Invoke(null, new object[] { maps ?? "/proc/self/maps" })!;

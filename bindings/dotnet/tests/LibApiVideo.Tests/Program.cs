@@ -13,7 +13,10 @@ namespace LibApiVideo.Tests
     {
     }
 
-    /// <summary>Runs every test, or those whose name contains an argument; or, as a child of one, what the test wants seen.</summary>
+    /// <summary>
+    /// Runs every test, or those whose name contains an argument; or, as a child of one, what the
+    /// test wants seen.
+    /// </summary>
     internal static class Program
     {
         private static readonly TimeSpan s_longest = TimeSpan.FromSeconds(90);
@@ -39,7 +42,8 @@ namespace LibApiVideo.Tests
         {
             var watch = Stopwatch.StartNew();
             Exception? failure = null;
-            // A thread of its own: a test that hangs must not keep the others from being told about.
+            // A thread of its own: a test that hangs must not keep the others from being told
+            // about.
             var thread = new Thread(() =>
             {
                 try

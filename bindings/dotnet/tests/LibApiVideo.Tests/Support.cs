@@ -71,7 +71,10 @@ namespace LibApiVideo.Tests
 
         internal static T Throws<T>(Task task) where T : Exception => Throws<T>(() => task.GetAwaiter().GetResult());
 
-        /// <summary>Waits for what must come; how long that takes is not the point, so the limit is far away.</summary>
+        /// <summary>
+        /// Waits for what must come; how long that takes is not the point, so the limit is far
+        /// away.
+        /// </summary>
         internal static void Eventually(Func<bool> condition, string what)
         {
             var watch = Stopwatch.StartNew();
@@ -117,7 +120,9 @@ namespace LibApiVideo.Tests
 
         internal static string Log() => Control(HttpMethod.Get, "log");
 
-        /// <summary>Nothing that asks for a token is answered, until the connection is closed.</summary>
+        /// <summary>
+        /// Nothing that asks for a token is answered, until the connection is closed.
+        /// </summary>
         internal static void Hang() => Fault("{\"on\":\"auth\",\"times\":0,\"fault\":{\"kind\":\"hang\",\"handled\":false}}");
 
         internal static ApiVideoClient Client(Action<ApiVideoClientOptions>? configure = null, string key = Key)
@@ -147,7 +152,9 @@ namespace LibApiVideo.Tests
 
     internal static class Many
     {
-        /// <summary>Runs it on so many threads that begin together, and gives what each got or threw.</summary>
+        /// <summary>
+        /// Runs it on so many threads that begin together, and gives what each got or threw.
+        /// </summary>
         internal static List<object> Threads(int count, Func<object> act, Action? meanwhile = null)
         {
             var outcomes = new object[count];

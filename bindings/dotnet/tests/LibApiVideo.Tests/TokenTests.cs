@@ -56,7 +56,10 @@ namespace LibApiVideo.Tests
             Assert.Lacks(token.GetRefreshToken(), token.ToString(), "ToString()");
         }
 
-        /// <summary>A token that is still valid, but less than a fresh one of ten seconds: not for eight seconds, with a margin of one.</summary>
+        /// <summary>
+        /// A token that is still valid, but less than a fresh one of ten seconds: not for eight
+        /// seconds, with a margin of one.
+        /// </summary>
         private static Token GetUsed(ApiVideoClient client)
         {
             Sandbox.Settings("{\"expires_in\":10}");

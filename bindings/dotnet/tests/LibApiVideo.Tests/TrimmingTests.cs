@@ -9,8 +9,9 @@ using Microsoft.Extensions.DependencyInjection;
 namespace LibApiVideo.Tests
 {
     /// <summary>
-    /// A trimmer takes away what nothing names. What is found by reflection alone is gone then, so the
-    /// packages use none. The assembly for .NET Standard must, but no program that is trimmed has it.
+    /// A trimmer takes away what nothing names. What is found by reflection alone is gone then, so
+    /// the packages use none. The assembly for .NET Standard must, but no program that is trimmed
+    /// has it.
     /// </summary>
     public class TrimmingTests
     {

@@ -4,9 +4,9 @@ using System.Runtime.InteropServices;
 namespace LibApiVideo.Native
 {
     /// <summary>
-    /// A client's log and state callbacks. The client holds this object. Native code reaches it by a
-    /// weak reference only, so that a callback which uses its client does not keep a forgotten client
-    /// alive.
+    /// A client's log and state callbacks. The client holds this object. Native code reaches it by
+    /// a weak reference only, so that a callback which uses its client does not keep a forgotten
+    /// client alive.
     /// </summary>
     internal sealed class Callbacks
     {
@@ -35,8 +35,8 @@ namespace LibApiVideo.Native
         private static Callbacks? Find(IntPtr userData) => (GCHandle.FromIntPtr(userData).Target as Registration)?.Callbacks;
 
         /// <summary>
-        /// What native code holds, by a strong handle, until it says that it is done. So this assembly
-        /// stays loaded as long as native code may call.
+        /// What native code holds, by a strong handle, until it says that it is done. So this
+        /// assembly stays loaded as long as native code may call.
         /// </summary>
         private sealed class Registration
         {

@@ -4,8 +4,8 @@ using System.Runtime.InteropServices;
 namespace LibApiVideo.Native
 {
     /// <summary>
-    /// A native object: freed once, by Dispose or the finalizer, and never while a call uses it. That is what the header asks
-    /// of every _free.
+    /// A native object. Dispose or the finalizer frees it once, and never while a call uses it, as
+    /// the header asks of every _free.
     /// </summary>
     internal abstract class NativeHandle : SafeHandle
     {

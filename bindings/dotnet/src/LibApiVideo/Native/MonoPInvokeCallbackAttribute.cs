@@ -2,7 +2,10 @@ using System;
 
 namespace LibApiVideo.Native
 {
-    /// <summary>Marks what native code calls, for runtimes that compile ahead of time; they know it by its name.</summary>
+    /// <summary>
+    /// Marks the methods that native code calls. Runtimes that compile ahead of time know the
+    /// attribute by its name.
+    /// </summary>
     [AttributeUsage(AttributeTargets.Method)]
     internal sealed class MonoPInvokeCallbackAttribute : Attribute
     {

@@ -9,8 +9,8 @@ using System.Runtime.InteropServices;
 namespace LibApiVideo.Native
 {
     /// <summary>
-    /// Makes sure that the native library is there and fits, before anything else is called. If not, it
-    /// says in words what is wrong.
+    /// Makes sure that the native library is there and fits, before anything else is called. If
+    /// not, it says in words what is wrong.
     /// </summary>
     internal static class NativeLoader
     {
@@ -46,7 +46,9 @@ namespace LibApiVideo.Native
             }
         }
 
-        /// <param name="file">The file that was chosen; null if that was left to the runtime.</param>
+        /// <param name="file">
+        /// The file that was chosen; null if that was left to the runtime.
+        /// </param>
         private static void CheckAbi(string? file)
         {
             uint abi;
@@ -87,9 +89,9 @@ namespace LibApiVideo.Native
         }
 
         /// <summary>
-        /// The file beside this assembly or the program, or in a package's folder there. A program that
-        /// loads this assembly as a plugin knows nothing of either. If there is none, the runtime looks
-        /// in its own places.
+        /// The file beside this assembly or the program, or in a package's folder there. A program
+        /// that loads this assembly as a plugin knows nothing of either. If there is none, the
+        /// runtime looks in its own places.
         /// </summary>
         private static string? FindBesideAssembly()
         {
@@ -125,8 +127,8 @@ namespace LibApiVideo.Native
             : "linux-") + RuntimeInformation.ProcessArchitecture.ToString().ToLowerInvariant();
 
         /// <summary>
-        /// Tells whether this process runs on musl, as on Alpine Linux. A library for glibc does not
-        /// load there. That musl is installed says nothing: a glibc system may have it too.
+        /// Tells whether this process runs on musl, as on Alpine Linux. A library for glibc does
+        /// not load there. That musl is installed says nothing: a glibc system may have it too.
         /// </summary>
         private static bool UsesMusl(string maps)
         {
@@ -189,8 +191,9 @@ namespace LibApiVideo.Native
         }
 
         /// <summary>
-        /// .NET Core 3.0 and newer: NativeLibrary.Load and NativeLibrary.SetDllImportResolver. A program
-        /// that is trimmed has the assembly for .NET 8, which calls them without reflection.
+        /// .NET Core 3.0 and newer: NativeLibrary.Load and NativeLibrary.SetDllImportResolver. A
+        /// program that is trimmed has the assembly for .NET 8, which calls them without
+        /// reflection.
         /// </summary>
         private static void LoadOnCore(Type nativeLibrary, string file)
         {
@@ -213,7 +216,10 @@ namespace LibApiVideo.Native
             }
         }
 
-        /// <summary>.NET Framework: Windows gives a module that is loaded already to whoever asks for its name.</summary>
+        /// <summary>
+        /// .NET Framework: Windows gives a module that is loaded already to whoever asks for its
+        /// name.
+        /// </summary>
         private static void LoadOnFramework(string file)
         {
             const uint searchBesideIt = 0x8;
@@ -227,7 +233,9 @@ namespace LibApiVideo.Native
         [DefaultDllImportSearchPaths(DllImportSearchPath.System32)]
         private static extern IntPtr LoadLibraryExW(string path, IntPtr reserved, uint flags);
 
-        /// <summary>Mono: an entry of its map of library names, as a configuration file would make it.</summary>
+        /// <summary>
+        /// Mono: an entry of its map of library names, as a configuration file would make it.
+        /// </summary>
         [DllImport("__Internal", CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         private static extern void mono_dllmap_insert(IntPtr assembly, byte[] library, byte[]? function, byte[] targetLibrary, byte[]? targetFunction);
 #endif

@@ -1,15 +1,19 @@
 using System;
 using System.Runtime.InteropServices;
 
-// Beside this assembly, beside the program, in the system's own folders; not in the working directory.
+// Beside this assembly, beside the program, in the system's own folders; not in the working
+// directory.
 [assembly: DefaultDllImportSearchPaths(DllImportSearchPath.AssemblyDirectory | DllImportSearchPath.SafeDirectories)]
 
 namespace LibApiVideo.Native
 {
-    /// <summary>The C functions that the package uses, as include/apivideo.h declares them. A test compares the two.</summary>
+    /// <summary>
+    /// The C functions that the package uses, declared as in include/apivideo.h. A test compares
+    /// the two.
+    /// </summary>
     internal static class NativeMethods
     {
-        /// <summary>Each system's prefix and suffix are added when it is looked for.</summary>
+        /// <summary>The library's name, without the prefix and suffix of each system.</summary>
         internal const string Library = "apivideo";
 
         /// <summary>APIVIDEO_ABI_VERSION of the header that these declarations follow.</summary>
@@ -46,12 +50,6 @@ namespace LibApiVideo.Native
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern ApiVideoStatus apivideo_get_token_start(ClientHandle client, ulong minValidityMs, out OperationHandle operation, out ErrorHandle error);
-
-        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-        internal static extern ApiVideoStatus apivideo_authenticate(ClientHandle client, out TokenHandle token, out ErrorHandle error);
-
-        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
-        internal static extern ApiVideoStatus apivideo_refresh(ClientHandle client, out TokenHandle token, out ErrorHandle error);
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern ApiVideoStatus apivideo_authenticate_start(ClientHandle client, out OperationHandle operation, out ErrorHandle error);

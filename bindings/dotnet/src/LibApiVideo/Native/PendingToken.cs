@@ -6,15 +6,18 @@ using System.Threading.Tasks;
 namespace LibApiVideo.Native
 {
     /// <summary>
-    /// A caller that waits for a token, without a thread. It ends, once, when the native operation is complete, when its caller cancels it or
-    /// when the client is disposed; the native waiter is freed in each case.
+    /// A caller that waits for a token, without a thread. It ends once: when the native operation
+    /// is complete, when its caller cancels it, or when the client is disposed. The native waiter
+    /// is freed in each case.
     /// </summary>
     internal sealed class PendingToken : TaskCompletionSource<Token>
     {
         // Native code keeps a pointer to it: it lives as long as the program.
         private static readonly NativeMethods.apivideo_completion_callback s_completed = OnCompleted;
 
-        /// <summary>Not to be collected, and so closed, while somebody waits.</summary>
+        /// <summary>
+        /// Kept so that the client is not collected, and closed, while somebody waits.
+        /// </summary>
         private readonly ApiVideoClient _client;
         private readonly OperationHandle _operation;
         private CancellationTokenRegistration _cancellation;
@@ -43,7 +46,8 @@ namespace LibApiVideo.Native
             var pending = new PendingToken(client, operation);
             pending._cancellation = cancellation.Register(() => pending.Abandon(() => pending.TrySetCanceled(cancellation)));
             pending._closing = closing.Register(() => pending.Abandon(() => pending.TrySetException(ApiVideoClient.Disposed())));
-            // Freed by the callback, which comes exactly once: now, if the operation is complete by now.
+            // Freed by the callback, which comes exactly once: now, if the operation is complete by
+            // now.
             GCHandle self = GCHandle.Alloc(pending);
             ApiVideoStatus status = NativeMethods.apivideo_operation_on_complete(operation, s_completed, GCHandle.ToIntPtr(self), out ErrorHandle error);
             if (status != ApiVideoStatus.Ok)
@@ -55,7 +59,9 @@ namespace LibApiVideo.Native
             return pending.Task;
         }
 
-        /// <summary>Answers the caller; then the operation, so that its callback frees it.</summary>
+        /// <summary>
+        /// Answers the caller. Then cancels the operation, so that its callback frees it.
+        /// </summary>
         private void Abandon(Action answer)
         {
             answer();
@@ -109,7 +115,8 @@ namespace LibApiVideo.Native
 
         private void Finish()
         {
-            // From within the operation's own calls this only marks it; it is freed when they return.
+            // From within the operation's own calls this only marks it; it is freed when they
+            // return.
             _operation.Dispose();
             _cancellation.Dispose();
             _closing.Dispose();

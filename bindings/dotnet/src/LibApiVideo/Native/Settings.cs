@@ -2,7 +2,10 @@ using System;
 
 namespace LibApiVideo.Native
 {
-    /// <summary>Options as the native library takes them. It checks each of them, and the exception names the bad one.</summary>
+    /// <summary>
+    /// Passes the options to the native library. That checks each of them, and the exception names
+    /// the one that is not valid.
+    /// </summary>
     internal static class Settings
     {
         private delegate ApiVideoStatus Setter<T>(ConfigHandle config, T value, out ErrorHandle error);

@@ -8,7 +8,10 @@ namespace LibApiVideo.Native
     {
         private static readonly UTF8Encoding s_strict = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
-        /// <summary>The text as UTF-8 with a NUL at its end. The exception names the parameter, and does not repeat the text.</summary>
+        /// <summary>
+        /// Encodes the text as UTF-8 with a NUL at its end. The exception names the parameter and
+        /// does not repeat the text.
+        /// </summary>
         internal static byte[] Encode(string text, string parameter)
         {
             if (text.IndexOf('\0') >= 0)
@@ -27,7 +30,7 @@ namespace LibApiVideo.Native
             }
         }
 
-        /// <summary>A copy of a NUL-terminated string. The native side never gives NULL.</summary>
+        /// <summary>Copies a NUL-terminated string. The native side never gives NULL.</summary>
         internal static unsafe string Decode(IntPtr text)
         {
             var start = (byte*)text;
