@@ -214,6 +214,11 @@ def library_path() -> str:
     return os.path.abspath(os.path.join(chosen, FILE_NAME) if os.path.isdir(chosen) else chosen)
 
 
+def for_freezers() -> None:
+    """Never called. Nuitka and its like read it, and take the file along as the extension module that it is not."""
+    from . import libapivideo as libapivideo  # type: ignore[attr-defined] # pyright: ignore
+
+
 class Library:
     """The C functions, without `apivideo_` before their names."""
 

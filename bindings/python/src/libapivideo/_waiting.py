@@ -1,6 +1,6 @@
 """How a caller waits: on its thread, or so that gevent's, eventlet's, asyncio's or trio's other work goes on meanwhile.
 
-None of them is imported here: whoever waits in one has done that.
+None of them is imported here: whoever waits in one has done that, and a frozen program takes along only what it uses.
 """
 
 from __future__ import annotations
@@ -67,15 +67,13 @@ def _gevent_hub() -> Any:
 
 
 def _wait_in_gevent(call: Waitable, hub: Any) -> None:
-    from gevent.event import Event  # type: ignore[import-untyped,import-not-found,unused-ignore]
-
-    complete: Any = Event()
+    waiter = sys.modules["gevent.hub"].Waiter(hub)
     # The one thing of a hub that another thread may touch.
     watcher = hub.loop.async_()
-    watcher.start(complete.set)
+    watcher.start(waiter.switch, None)
     try:
         call.on_complete(watcher.send)
-        complete.wait()
+        waiter.get()
     finally:
         watcher.stop()
         watcher.close()
