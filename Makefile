@@ -39,7 +39,7 @@ native = -lutil -lrt -lpthread -lm -ldl -lc
 strip_shared = --strip-unneeded
 strip_static = --strip-debug
 # Without the bitcode of Rust's std, which is of no use in one object, and which LLVM's tools refuse there.
-one_object   = $(LD) -r --whole-archive $(1) -o $(2) && \
+one_object   = $(LD) -r --force-group-allocation --whole-archive $(1) -o $(2) && \
 	$(OBJCOPY) --wildcard --keep-global-symbol='apivideo_*' --remove-section=.llvmbc --remove-section=.llvmcmd $(2)
 by_nobody = --sort=name --owner=0 --group=0 --numeric-owner
 endif

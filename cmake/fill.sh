@@ -4,7 +4,7 @@ set -eu
 
 # The way from libdir up to PREFIX; PREFIX itself if libdir is not below it.
 case $libdir in
-    "$PREFIX"/*) root='${here}'/$(echo "${libdir#"$PREFIX"/}" | sed 's|[^/][^/]*|..|g') ;;
+    "$PREFIX"/*) root='${here}/'$(echo "${libdir#"$PREFIX"/}" | sed 's|[^/][^/]*|..|g') ;;
     *) root=$PREFIX ;;
 esac
 
@@ -15,5 +15,12 @@ below_prefix() {
     esac
 }
 
+# pkg-config wants a backslash before a blank; sed takes two for one.
+case $1 in
+    *.pc.in) path() { echo "$1" | sed 's/ /\\\\ /g'; } ;;
+    *) path() { echo "$1"; } ;;
+esac
+
 sed -e "s|@VERSION@|$VERSION|" -e "s|@SOVERSION@|$SOVERSION|" -e "s|@REAL@|$REAL|" -e "s|@SONAME@|$SONAME|" -e "s|@NATIVE@|$NATIVE|" \
-    -e "s|@ROOT@|$root|" -e "s|@LIBDIR@|$(below_prefix "$libdir")|" -e "s|@INCLUDEDIR@|$(below_prefix "$includedir")|" "$1"
+    -e "s|@ROOT@|$(path "$root")|" -e "s|@LIBDIR@|$(path "$(below_prefix "$libdir")")|" \
+    -e "s|@INCLUDEDIR@|$(path "$(below_prefix "$includedir")")|" "$1"

@@ -144,8 +144,8 @@ install_packages() {
     [ -n "$debian" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || return 0
     echo "Installing: $debian"
     mkdir -p target/tests
-    DEBIAN_FRONTEND=noninteractive sh -c "$apt_install $debian" >target/tests/install.log 2>&1 ||
-        { tail -n 5 target/tests/install.log; echo "error: they could not be installed; what needs them is skipped" >&2; }
+    DEBIAN_FRONTEND=noninteractive sh -c "$apt_install $debian" >target/tests/packages.log 2>&1 ||
+        { tail -n 5 target/tests/packages.log; echo "error: they could not be installed; what needs them is skipped" >&2; }
 }
 
 # doctor PART…: the table, and what to do. $lacking is what is missing.
