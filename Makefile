@@ -188,9 +188,10 @@ dist    = $(CARGO_TARGET_DIR)/dist
 dist: all licenses ## An archive that works wherever it is unpacked, in target/dist
 	rm -rf '$(dist)'
 	$(MAKE) --no-print-directory install DESTDIR='$(dist)/$(package)' PREFIX= libdir=/lib includedir=/include
-	mkdir '$(dist)/$(package)/examples'
+	mkdir '$(dist)/$(package)/examples' '$(dist)/$(package)/docs'
 	cp $(wildcard examples/*.c examples/*.cpp examples/README.md) '$(dist)/$(package)/examples'
 	cp LICENSE '$(CARGO_TARGET_DIR)/THIRD-PARTY-LICENSES.txt' $(wildcard README.md CHANGELOG.md) '$(dist)/$(package)'
+	cp -R $(wildcard docs/*.md) docs/guides docs/pictures '$(dist)/$(package)/docs'
 	tar -C '$(dist)' $(by_nobody) -cf - $(package) | gzip -9n > '$(dist)/$(package).tar.gz'
 	rm -r '$(dist)/$(package)'
 

@@ -11,11 +11,13 @@ import json
 import os
 import platform
 import re
+import ssl
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -217,7 +219,10 @@ def first_tokens(folder: Path) -> None:
     process, url = start_sandbox(folder, "--tls", "--ca-file", str(ca))
     bundle = folder / "bundle.pem"
     bundle.write_text((SYSTEM_ROOTS / "ca-certificates.crt").read_text() + ca.read_text())
-    programs = {"ours": [WORK / "first_token", url], "curl": [WORK / "first_token_curl", url, bundle]}
+
+    def programs(refreshes: int) -> dict[str, list[object]]:
+        return {"ours": [WORK / "first_token", url, refreshes], "curl": [WORK / "first_token_curl", url, refreshes, bundle]}
+
     # Without these, the platform's verifier takes the bundle and the folder too.
     environment = {"SSL_CERT_FILE": str(bundle), "SSL_CERT_DIR": str(SYSTEM_ROOTS), "no_proxy": "*"}
 
@@ -225,32 +230,59 @@ def first_tokens(folder: Path) -> None:
     wall: dict[str, Rounds] = {"ours": [], "curl": []}
     inside: dict[str, list[list[float]]] = {"ours": [], "curl": []}
     for _ in range(25):
-        for who, command in programs.items():
+        for who, command in programs(1).items():
             began = time.perf_counter()
             inside[who].append(numbers(*command, **environment))
             wall[who].append((time.perf_counter() - began) * 1e3)
 
-    def row(work: str, values: dict[str, Rounds], unit: str) -> None:
-        rows.append(Row(work, values["ours"], unit, "libcurl, OpenSSL", values["curl"]))
+    def row(work: str, values: dict[str, Rounds], unit: str, **target: float) -> None:
+        rows.append(Row(work, values["ours"], unit, "libcurl, OpenSSL", values["curl"], **target))
 
     def column(index: int) -> dict[str, Rounds]:
         return {who: [line[index] for line in lines] for who, lines in inside.items()}
 
+    def system_calls(refreshes: int) -> dict[str, float]:
+        calls = {}
+        for who, command in programs(refreshes).items():
+            summary = folder / "strace"
+            subprocess.run(
+                ["strace", "-f", "-c", "-o", summary, *map(str, command)],
+                env={**os.environ, **environment},
+                stdout=subprocess.DEVNULL,
+                check=True,
+            )
+            heading, *_, total = (line.split() for line in summary.read_text().splitlines())
+            calls[who] = float(total[heading.index("calls") - 1])  # "% time" is one column.
+        return calls
+
     row("from main() to the first token over TLS", column(0), "ms")
-    row("a refresh after it (a new connection here, an open one there)", column(1), "ms")
+    row("a refresh after it (a new connection here, an open one there)", column(1), "ms", limit=1.5, limits_ratio=True)
     row("the whole process: start, token, refresh, end", wall, "ms")
     row("peak RSS of that process", column(2), "MiB")
+    few, many = system_calls(1), system_calls(11)
+    row("system calls of that process", {who: [count] for who, count in few.items()}, "calls")
+    row("system calls of one more refresh", {who: [(many[who] - few[who]) / 10] for who in few}, "calls", limit=300)
 
-    calls: dict[str, Rounds] = {}
-    for who, command in programs.items():
-        summary = folder / "strace"
-        subprocess.run(
-            ["strace", "-f", "-c", "-o", summary, *map(str, command)], env={**os.environ, **environment}, stdout=subprocess.DEVNULL, check=True
-        )
-        heading, *_, total = (line.split() for line in summary.read_text().splitlines())
-        calls[who] = [float(total[heading.index("calls") - 1])]  # "% time" is one column.
-    row("system calls of that process", calls, "calls")
+    progress("1,000 clients in an outage, over TLS")
+    outage = {"on": "any", "times": 0, "fault": {"kind": "reply", "status": 503, "headers": {}, "body": "{}"}}
+    order = urllib.request.Request(f"{url}/_sandbox/faults", data=json.dumps(outage).encode())
+    opener = urllib.request.build_opener(
+        urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=str(ca)))
+    )
+    opener.open(order, timeout=10).close()
+    each = []
+    for _ in range(3):
+        ms, tries, failures = numbers(WORK / "clients", url, 1_000, 10, **environment)
+        assert failures >= 1_000, "each client tried, and failed"
+        each.append(ms)
+    rows.append(Row("CPU of one try, 1,000 clients in an outage, over TLS", each, "ms", limit=5, tolerance=0.5))
     process.kill()
+
+
+def clients() -> None:
+    progress("making and freeing clients")
+    made = by_turns(9, ours=lambda: numbers(WORK / "clients")[0])
+    rows.append(Row("apivideo_client_new and apivideo_client_free", made["ours"], "µs", limit=20))
 
 
 # --- Renewals, herds, outages ---
@@ -399,7 +431,7 @@ def main() -> None:
         process, url = start_sandbox(folder / "plain")
         os.environ["APIVIDEO_TEST_URL"] = url
         sandbox = Sandbox(url)
-        for measure in (reads, lambda: python_headers(sandbox), sandbox.reset, lambda: first_tokens(folder / "tls"), renewals, herds, outages, size):
+        for measure in (reads, lambda: python_headers(sandbox), sandbox.reset, lambda: first_tokens(folder / "tls"), clients, renewals, herds, outages, size):
             measure()
         process.kill()
     text = f"{machine()}.\n\n{table()}\n\nFloors, and what else there is: {'; '.join(floors)}."

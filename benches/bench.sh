@@ -25,7 +25,7 @@ make --silent CARGOFLAGS='--locked --quiet'
 cargo build --quiet --locked --release --package apivideo-sandbox
 library='-Ltarget/stage/lib -lapivideo -Wl,-rpath,$ORIGIN/../stage/lib -lpthread -ldl'
 compile() { cc -std=c11 -D_GNU_SOURCE -O2 -Wall -Wextra -Werror -Iinclude -Itests/c "benches/$1.c" -o "$work/$1" $2; }
-for program in read renewal herd first_token; do compile $program "$library"; done
+for program in read renewal herd clients first_token; do compile $program "$library"; done
 compile first_token_curl -lcurl
 compile load -ldl
 go build -o "$work/read_go" benches/read.go

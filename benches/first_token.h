@@ -27,6 +27,6 @@ static inline double peak_rss_mib(void) {
     return kib / 1024;
 }
 
-static inline void report(double first_ms, double second_ms) {
-    printf("%.3f %.3f %.2f\n", first_ms, second_ms, peak_rss_mib());
+static inline void report(double first_ms, double refresh_ms) {
+    printf("%.3f %.3f %.2f\n", first_ms, refresh_ms, peak_rss_mib());
 }

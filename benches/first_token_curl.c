@@ -1,5 +1,5 @@
 /*
- * The same two requests with libcurl as its documentation advises: one handle for both, so that the second finds the connection open.
+ * The same requests with libcurl as its documentation advises: one handle for all, so that each but the first finds the connection open.
  * The reply's fields are found by a search for their names, which costs less than the JSON parser that a program would use.
  */
 #include <curl/curl.h>
@@ -52,25 +52,30 @@ static void post(CURL *curl, const char *base, const char *path, const char *bod
 
 int main(int argc, char **argv) {
     static struct reply reply;
-    double began = ms_now(), first, second;
+    double began = ms_now(), first, refreshed;
     char *access, *refresh, body[2048];
     CURL *curl;
-    must(argc == 3, "first_token_curl URL CA_BUNDLE");
+    int refreshes, i;
+    must(argc == 4 && (refreshes = atoi(argv[2])) > 0, "first_token_curl URL REFRESHES CA_BUNDLE");
     curl_global_init(CURL_GLOBAL_DEFAULT);
     curl = curl_easy_init();
     must(curl != NULL, "the handle");
-    curl_easy_setopt(curl, CURLOPT_CAINFO, argv[2]);
+    curl_easy_setopt(curl, CURLOPT_CAINFO, argv[3]);
     post(curl, argv[1], "/auth/api-key", "{\"apiKey\":\"sandbox-key\"}", &reply);
     access = field(reply.text, "\"access_token\"");
     refresh = field(reply.text, "\"refresh_token\"");
     first = ms_now();
     free(access);
-    snprintf(body, sizeof body, "{\"refreshToken\":\"%s\"}", refresh);
+    for (i = 0; i < refreshes; i++) {
+        snprintf(body, sizeof body, "{\"refreshToken\":\"%s\"}", refresh);
+        free(refresh);
+        post(curl, argv[1], "/auth/refresh", body, &reply);
+        free(field(reply.text, "\"access_token\""));
+        refresh = field(reply.text, "\"refresh_token\"");
+    }
+    refreshed = ms_now();
     free(refresh);
-    post(curl, argv[1], "/auth/refresh", body, &reply);
-    free(field(reply.text, "\"access_token\""));
-    second = ms_now();
-    report(first - began, second - first);
+    report(first - began, (refreshed - first) / refreshes);
     curl_easy_cleanup(curl);
     curl_global_cleanup();
     return 0;

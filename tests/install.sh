@@ -311,7 +311,7 @@ archive=$(echo "${CARGO_TARGET_DIR:-target}/dist/libapivideo-$version-"*.tar.gz)
 mkdir "$work/unpacked"
 check 'the archive unpacks' tar -C "$work/unpacked" -xzf "$archive"
 unpacked=$(echo "$work/unpacked/libapivideo-$version-"*)
-for file in LICENSE README.md CHANGELOG.md examples/first_token.c include/apivideo.h include/apivideo.hpp; do
+for file in LICENSE README.md CHANGELOG.md docs/guarantees.md docs/pictures/life.svg examples/first_token.c include/apivideo.h include/apivideo.hpp; do
     check "the archive has $file" cmp "$file" "$unpacked/$file"
 done
 consumers 'archive' "$unpacked"

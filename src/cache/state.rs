@@ -364,7 +364,8 @@ impl<T> State<T> {
         self.settle(now);
     }
 
-    /// Answers the waiters that what is known now has an answer for, and flies on for the others.
+    /// Answers the waiters that what is known now has an answer for, and starts a flight for the
+    /// others.
     fn settle(&mut self, now: Now) {
         let known = &self.known;
         let answers = self
