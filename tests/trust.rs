@@ -56,6 +56,8 @@ impl Server {
                 let _ = stream.write_all((head + body).as_bytes());
                 stream.conn.send_close_notify();
                 let _ = stream.flush();
+                // To close with something unread would reset the connection, and lose the reply.
+                while matches!(stream.read(&mut request), Ok(1..)) {}
             }
         });
         Server { url, seen }
