@@ -26,7 +26,7 @@ async def until(condition: object) -> None:
 
 
 def test_tokens_for_a_thousand_tasks_without_a_thread_of_python(sandbox: Sandbox) -> None:
-    sandbox.fault("delay", ms=3_000)
+    sandbox.fault("delay", ms=8_000)  # Time for a busy machine to start a thousand tasks.
 
     async def main() -> None:
         async with libapivideo.AsyncClient(KEY, base_url=sandbox.url) as client:
