@@ -249,7 +249,7 @@ def fact(file: str, pattern: str) -> str:
 
 def badges() -> dict[str, str]:
     """Each says what one file decides."""
-    standard = fact("bindings/dotnet/src/LibApiVideo/LibApiVideo.csproj", r"<TargetFramework>netstandard(.*)</TargetFramework>")
+    standard = fact("bindings/dotnet/src/LibApiVideo/LibApiVideo.csproj", r"<TargetFrameworks>netstandard(.*)</TargetFrameworks>")
     facts = {
         "version": ("version", fact("Cargo.toml", r'^version = "(.*)"')),
         "licence": ("licence", fact("Cargo.toml", r'^license = "(.*)"')),
