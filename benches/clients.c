@@ -22,7 +22,7 @@ static double cpu_ms(void) {
 
 static long statistic(const apivideo_client *client, int which) {
     apivideo_statistics *statistics;
-    int64_t value;
+    uint64_t value;
     REQUIRE(apivideo_client_get_statistics(client, &statistics, NULL) == APIVIDEO_STATUS_OK);
     REQUIRE(apivideo_statistics_get(statistics, which, &value, NULL) == APIVIDEO_STATUS_OK);
     apivideo_statistics_free(statistics);
@@ -54,7 +54,7 @@ static int in_an_outage(const char *url, int count, int seconds) {
     REQUIRE(apivideo_config_set_wait_for_recovery(config, true, NULL) == APIVIDEO_STATUS_OK);
     for (i = 0; i < count; i++) clients[i] = make(config);
     began = cpu_ms();
-    for (i = 0; i < count; i++) REQUIRE(apivideo_get_token_start(clients[i], &operations[i], NULL) == APIVIDEO_STATUS_OK);
+    for (i = 0; i < count; i++) REQUIRE(apivideo_get_token_start(clients[i], 0, &operations[i], NULL) == APIVIDEO_STATUS_OK);
     sleep_ms(1000 * seconds);
     for (i = 0; i < count; i++) {
         tries += statistic(clients[i], APIVIDEO_STATISTIC_AUTHENTICATE_REQUESTS);
