@@ -131,20 +131,44 @@ assert longest_pause() < 0.4, longest_pause()
     runs(program, sandbox)
 
 
-def test_a_log_in_the_middle_of_renewals(sandbox: Sandbox) -> None:
-    """The library's threads log, with the locks that gevent has made."""
-    sandbox.settings(expires_in=1)
-    program = GEVENT + PROGRAM.format(patched=True) + """
-import logging
-stream = open("/dev/null", "w")
-logging.basicConfig(level=logging.DEBUG, stream=stream)
-states = []
-client = libapivideo.Client(sys.argv[1], base_url=sys.argv[2], keep_fresh=True, on_state=states.append)
-while client.stats().tokens_granted < 3:
-    logging.info(client.authorization()[:6])
+@pytest.mark.parametrize("kind", [GEVENT, EVENTLET])
+def test_a_thread_never_waits_for_a_patched_lock(sandbox: Sandbox, kind: str) -> None:
+    """The library's threads log while a greenlet holds the lock of logging: with such a lock, a thread might wait for ever."""
+    program = kind + PROGRAM.format(patched=True) + """
+import _thread, logging
+class Handler(logging.Handler):
+    def emit(self, record):
+        said.append(record.getMessage())
+        threads.add(threading.get_native_id())
+said, states, threads = [], [], set()
+handler = Handler()
+libapivideo._core.logger.addHandler(handler)
+libapivideo._core.logger.setLevel(logging.DEBUG)
+def on_state(state):
+    states.append(state.name)
+    threads.add(threading.get_native_id())
+    raise RuntimeError("which a callback should not")
+errors = []
+def excepthook(kind, error, trace):
+    errors.append(str(error)) if kind is RuntimeError else sys.__excepthook__(kind, error, trace)
+sys.excepthook = excepthook
+client = libapivideo.Client(sys.argv[1], base_url=sys.argv[2], on_state=on_state)
+with handler.lock:
+    waiting = spawn(client.get_token)
+    granted = time.monotonic() + 20
+    while not client.stats().tokens_granted:
+        assert time.monotonic() < granted
+        sleep(0.01)
+assert result(waiting).token_type == "Bearer"
+until = time.monotonic() + 20
+while not (states and "token" in "".join(said)):
+    assert time.monotonic() < until, (said, states)
     sleep(0.01)
+    client.get_token()
+assert states == ["VALID"], states
+assert errors == ["which a callback should not"], errors
+assert threads == {threading.get_native_id()}, "a greenlet of this thread calls"
 assert longest_pause() < 0.5, longest_pause()
-assert states
 """
     runs(program, sandbox)
 

@@ -93,7 +93,8 @@ class _Base:
         ca_file: certificates in PEM, of CAs or a server's own, trusted besides the system's, and read again when the file has
             changed. The system's are where SSL_CERT_FILE and SSL_CERT_DIR say, if they are set. TLS verification cannot be
             turned off.
-        on_state: called with a TokenState when that has changed, from any thread. It must be quick, and should not raise.
+        on_state: called with a TokenState when that has changed, from any thread. It must be quick, and should not raise. Where gevent
+            has patched Python's locks, it and the log are called in a greenlet; where eventlet has, at the next call that waits.
 
         Timeouts are seconds, as a number or a `datetime.timedelta`.
 

@@ -40,7 +40,7 @@ from ._abi import (
 )
 from ._errors import ApiVideoError, ClosedError, InvalidArgumentError, InvalidUTF8Error, check, exception
 from ._token import NO_TOKEN, Token
-from ._waiting import wait, wait_async
+from ._waiting import adopt_greenlets, run_callback, wait, wait_async
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -96,14 +96,16 @@ def _callback(kind: Any) -> Callable[[Callable[..., None]], Any]:
 
 @_callback(LogCallback)
 def _on_log(level: int, message: bytes, _: None) -> None:
-    logger.log(_LEVELS.get(level, logging.DEBUG), "%s", message.decode("utf-8", "replace"))
+    text = message.decode("utf-8", "replace")
+    run_callback(lambda: logger.log(_LEVELS.get(level, logging.DEBUG), "%s", text))
 
 
 @_callback(StateCallback)
 def _on_state(state: int, number: int) -> None:
     core = _cores.get(number)
-    if core is not None and core.on_state is not None:
-        core.on_state(TokenState(state))
+    on_state = core and core.on_state
+    if on_state is not None:
+        run_callback(lambda: on_state(TokenState(state)))
 
 
 @_callback(CompletionCallback)
@@ -214,6 +216,7 @@ class Core:
         self.base_url = base_url
         self.on_state = on_state
         self.calls: set[Call] = set()
+        adopt_greenlets()
         self.pointer: ClientPointer | None = ClientPointer()
         """None once closed. The library's client is freed when the last call that uses it lets go of this."""
         error = ErrorPointer()

@@ -1,4 +1,5 @@
-"""How a caller waits: on its thread, or so that gevent's, eventlet's, asyncio's or trio's other work goes on meanwhile.
+"""How a caller waits: on its thread, or so that gevent's, eventlet's, asyncio's or trio's other work goes on meanwhile. And where
+callbacks run: on the library's thread, or in a greenlet.
 
 None of them is imported here: whoever waits in one has done that, and a frozen program takes along only what it uses.
 """
@@ -6,6 +7,7 @@ None of them is imported here: whoever waits in one has done that, and a frozen 
 from __future__ import annotations
 
 import sys
+from collections import deque
 from functools import partial
 
 TYPE_CHECKING = False
@@ -33,6 +35,7 @@ LONGEST_PAUSE = 0.05
 def wait(call: Waitable) -> Token:
     """The call's answer. Other greenlets of this thread run until it is there."""
     token = call.wait(0)
+    run_callbacks()
     if token is None:
         hub = _gevent_hub()
         if hub is not None:
@@ -92,6 +95,7 @@ def _wait_in_eventlet(call: Waitable) -> Token:
     while True:
         eventlet.sleep(pause)
         token = call.wait(0)
+        run_callbacks()
         if token is not None:
             return token
         pause = min(2 * pause, LONGEST_PAUSE)
@@ -99,6 +103,54 @@ def _wait_in_eventlet(call: Waitable) -> Token:
 
 def _is_current(greenlet: Any) -> bool:
     return bool(greenlet is sys.modules["greenlet"].getcurrent())
+
+
+# --- Callbacks where Python's locks are patched: a thread that is none of theirs must not wait for one, since gevent now and then
+# loses the wake-up between two threads, and eventlet knows nothing of threads. So a greenlet waits instead ---
+
+_waiting_callbacks: deque[Callable[[], object]] = deque()
+_running_callbacks = False
+_wake_greenlet: Callable[[], object] | None = None
+
+
+def adopt_greenlets() -> None:
+    """Callbacks run in greenlets of this thread from now on, if gevent or eventlet has patched Python's locks."""
+    global _wake_greenlet
+    gevent: Any = sys.modules.get("gevent.monkey")
+    eventlet: Any = sys.modules.get("eventlet.patcher")
+    if gevent is not None and gevent.is_module_patched("threading"):
+        loop = sys.modules["gevent"].get_hub().loop
+        spawn = sys.modules["gevent"].spawn
+        _wake_greenlet = lambda: loop.run_callback_threadsafe(spawn, run_callbacks)
+    elif eventlet is not None and eventlet.is_monkey_patched("thread"):
+        # No other thread can wake it: they run at the next call.
+        _wake_greenlet = lambda: None
+
+
+def run_callback(callback: Callable[[], object]) -> None:
+    """Runs it at once, unless a greenlet has to."""
+    if _wake_greenlet is None:
+        callback()
+    else:
+        _waiting_callbacks.append(callback)
+        _wake_greenlet()
+
+
+def run_callbacks() -> None:
+    """Runs those that wait for a greenlet, in order, one at a time."""
+    global _running_callbacks
+    if _running_callbacks:
+        return
+    _running_callbacks = True
+    try:
+        while _waiting_callbacks:
+            try:
+                _waiting_callbacks.popleft()()
+            except Exception:
+                # As a thread's would be, and none of whoever happens to run this.
+                sys.excepthook(*sys.exc_info())
+    finally:
+        _running_callbacks = False
 
 
 # --- trio and asyncio: what wakes a task, from any thread, and what the task waits by ---
