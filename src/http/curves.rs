@@ -7,19 +7,24 @@ use std::fmt;
 
 use p521::ecdsa::signature::hazmat::PrehashVerifier;
 use ring::digest;
-use rustls::SignatureScheme;
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
 use rustls::pki_types::{
     AlgorithmIdentifier, InvalidSignature, SignatureVerificationAlgorithm, alg_id,
 };
+use rustls::{CipherSuite, SignatureScheme};
 use webpki::ring as by_ring;
 
 /// `ring`'s cryptography, and these signatures.
 pub(crate) fn provider() -> CryptoProvider {
-    CryptoProvider {
-        signature_verification_algorithms: ALGORITHMS,
-        ..rustls::crypto::ring::default_provider()
-    }
+    let mut provider = rustls::crypto::ring::default_provider();
+    provider.signature_verification_algorithms = ALGORITHMS;
+    // Processors have instructions for SHA-256, few for SHA-384, and a short exchange is mostly
+    // that: as browsers do, this one first.
+    let first = CipherSuite::TLS13_AES_128_GCM_SHA256;
+    provider
+        .cipher_suites
+        .sort_by_key(|suite| suite.suite() != first);
+    provider
 }
 
 type Algorithm = &'static dyn SignatureVerificationAlgorithm;

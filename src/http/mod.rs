@@ -214,8 +214,7 @@ fn config() -> Config {
         .http_status_as_error(false)
         .max_idle_connections(0)
         .max_response_header_size(LARGEST_BODY as usize)
-        // A head that is larger than allowed must fit, to be seen to be.
-        .input_buffer_size(LARGEST_BODY as usize + SMALL_BUFFER)
+        .input_buffer_size(SMALL_BUFFER)
         .output_buffer_size(SMALL_BUFFER)
         .user_agent(concat!("libapivideo/", env!("CARGO_PKG_VERSION")))
         .accept("application/json, application/problem+json")
@@ -265,6 +264,7 @@ impl Connector<()> for Connect {
             stream,
             is_tls: self.network.target.tls,
             buffers: LazyBuffers::new(config.input_buffer_size(), config.output_buffer_size()),
+            unsent: Vec::new(),
             head_pending: true,
             sent: Arc::clone(&self.sent),
         }))
@@ -277,6 +277,9 @@ struct Connection {
     stream: Box<dyn Stream>,
     is_tls: bool,
     buffers: LazyBuffers,
+    /// Of the request, what waits to be sent: all at once, since a server that answers a head
+    /// alone and closes would reset the connection, and its answer would be lost.
+    unsent: Vec<u8>,
     /// Of the reply's head nothing has come yet.
     head_pending: bool,
     /// Bytes of the request were sent: what was never sent was never acted on.
@@ -292,6 +295,9 @@ impl Connection {
             let count = self.stream.read(&mut chunk)?;
             raw.extend(&chunk[..count]);
             if let Some((head, length)) = head::plain_head(&raw) {
+                // The request is sent. Most heads are small, and what is made is wiped.
+                let room = head.len() + raw.len() - length + SMALL_BUFFER;
+                self.buffers = LazyBuffers::new(room, 1);
                 self.hand_on(&head);
                 self.hand_on(&raw[length..]);
                 return Ok(count > 0);
@@ -308,7 +314,7 @@ impl Connection {
         }
     }
 
-    /// The buffer has room for the largest head and what was read with it.
+    /// There is room for the head and what was read with it.
     fn hand_on(&mut self, bytes: &[u8]) {
         let room = self.buffers.input_append_buf();
         let count = bytes.len().min(room.len());
@@ -323,12 +329,17 @@ impl Transport for Connection {
     }
 
     fn transmit_output(&mut self, amount: usize, _timeout: NextTimeout) -> Result<(), ureq::Error> {
-        self.sent.store(true, Ordering::Relaxed);
-        self.stream.write_all(&self.buffers.output()[..amount])?;
-        Ok(self.stream.flush()?)
+        self.unsent
+            .extend_from_slice(&self.buffers.output()[..amount]);
+        Ok(())
     }
 
     fn await_input(&mut self, _timeout: NextTimeout) -> Result<bool, ureq::Error> {
+        if !self.unsent.is_empty() {
+            self.sent.store(true, Ordering::Relaxed);
+            self.stream.write_all(&std::mem::take(&mut self.unsent))?;
+            self.stream.flush()?;
+        }
         if std::mem::take(&mut self.head_pending) {
             return self.read_head();
         }
