@@ -20,6 +20,8 @@ pub(crate) struct Failing {
     calm_retry_at: i64,
     /// When to try again while none is.
     urgent_retry_at: i64,
+    /// No thread was to be had for it.
+    lacked_a_thread: bool,
 }
 
 impl Backoff {
@@ -81,11 +83,25 @@ impl Backoff {
         self.fail(error, [failures, key_rejections], [delay, delay], at.now);
     }
 
-    /// No exchange could be started. Without a valid token the next caller may try at once.
+    /// No exchange could be started. It says nothing about api.video, so the delay does not grow.
     pub(crate) fn flight_failed(&mut self, error: Error, at: Context) {
-        let (failures, key_rejections) = self.counts();
-        let calm = policy::backoff(1, policy::CALM_CAP, at.random);
-        self.fail(error, [failures, key_rejections], [calm, 0], at.now);
+        let counts = self.counts().into();
+        let delay = |cap| policy::backoff(1, cap, at.random);
+        let delays = [delay(policy::CALM_CAP), delay(policy::URGENT_CAP)];
+        self.fail(error, counts, delays, at.now);
+        if let Backoff::Failing(failing) = self {
+            failing.lacked_a_thread = true;
+        }
+    }
+
+    /// A caller is there that can make the exchange itself: if only a thread was lacking, that need
+    /// not be waited for.
+    pub(crate) fn has_a_worker(&mut self) {
+        if let Backoff::Failing(failing) = self
+            && failing.lacked_a_thread
+        {
+            failing.urgent_retry_at = i64::MIN;
+        }
     }
 
     fn fail(
@@ -101,6 +117,7 @@ impl Backoff {
             error,
             calm_retry_at: now.mono_ms.saturating_add(calm),
             urgent_retry_at: now.mono_ms.saturating_add(urgent),
+            lacked_a_thread: false,
         });
     }
 
@@ -187,11 +204,22 @@ mod tests {
     }
 
     #[test]
-    fn a_flight_that_could_not_start_may_be_tried_at_once_without_a_token() {
+    fn a_flight_that_lacked_a_thread_waits_a_moment_but_not_for_a_caller_that_can_make_it() {
         let mut backoff = after_failures(3);
         backoff.flight_failed(error(Status::SystemError), AT);
-        assert_eq!(backoff.retry_at(false), 1_000);
+        assert_eq!(backoff.retry_at(false), 1_000 + 100);
         assert_eq!(backoff.retry_at(true), 1_000 + 100);
         assert_eq!(backoff.consecutive_failures(), 3);
+        backoff.has_a_worker();
+        assert!(backoff.retry_at(false) < AT.now.mono_ms);
+        assert_eq!(backoff.retry_at(true), 1_000 + 100, "a token is at hand");
+    }
+
+    #[test]
+    fn a_caller_that_can_make_an_exchange_does_not_cut_other_delays_short() {
+        let mut backoff = after_failures(1);
+        let retry_at = backoff.retry_at(false);
+        backoff.has_a_worker();
+        assert_eq!(backoff.retry_at(false), retry_at);
     }
 }

@@ -134,11 +134,23 @@ struct Queue {
     events: VecDeque<Event>,
     /// A thread is reporting; it goes on to the end.
     being_reported: bool,
+    /// Nobody wants to know any more.
+    is_closed: bool,
 }
 
 impl PendingEvents {
     pub(crate) fn extend(&self, events: impl IntoIterator<Item = Event>) {
-        self.lock().events.extend(events);
+        let mut queue = self.lock();
+        if !queue.is_closed {
+            queue.events.extend(events);
+        }
+    }
+
+    /// Reports nothing more. What is being reported now is not waited for.
+    pub(crate) fn close(&self) {
+        let mut queue = self.lock();
+        queue.is_closed = true;
+        queue.events.clear();
     }
 
     /// Reports all to `observer`, unless another thread is at it: then that one goes on with these.

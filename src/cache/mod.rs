@@ -34,6 +34,7 @@ use crate::error::{Error, Status};
 use crate::ffi::sys::CancelPutOff;
 use crate::process::fork::PerProcess;
 use crate::process::sync::{Mutex, MutexGuard};
+use crate::process::timer::Wake;
 use crate::token::{Token, TokenSet};
 use completion::Completion;
 use events::{Event, Observer, PendingEvents};
@@ -59,7 +60,7 @@ pub(crate) struct Dependencies {
     pub(crate) observer: Box<dyn Observer>,
     /// Starts a thread, or says why it cannot.
     pub(crate) spawn: fn(Work) -> Result<(), Error>,
-    /// Calls [`TokenCache::wake`] at a time of the monotonic clock, or not any more.
+    /// Calls [`Wake::wake`] at a time of the monotonic clock, or not any more.
     pub(crate) alarm: fn(&Arc<TokenCache>, Option<i64>),
 }
 
@@ -95,8 +96,19 @@ enum Caller {
     Waits { until_ms: i64 },
     /// Must not be held up.
     MustNotWait,
-    /// Is making exchanges anyway.
-    RunsFlight,
+    /// Is making exchanges anyway, until this time if it is a caller that waits.
+    RunsFlight { until_ms: Option<i64> },
+}
+
+impl Caller {
+    /// Whether it may make exchanges itself, and until when.
+    fn works_until(self) -> Option<Option<i64>> {
+        match self {
+            Caller::Waits { until_ms } => Some(Some(until_ms)),
+            Caller::RunsFlight { until_ms } => Some(until_ms),
+            Caller::MustNotWait => None,
+        }
+    }
 }
 
 impl TokenCache {
@@ -261,15 +273,11 @@ impl TokenCache {
         self.change(Caller::MustNotWait, |state, now| state.statistics(now))
     }
 
-    /// An alarm rang: see to what is due.
-    pub(crate) fn wake(&self) {
-        self.change(Caller::MustNotWait, |state, now| state.wake(now));
-    }
-
-    /// No more exchanges; whoever waits gets an error. Does not wait for an exchange under way: its
-    /// reply is dropped.
+    /// No more exchanges, no more events; whoever waits gets an error. Does not wait for an exchange
+    /// under way: its reply is dropped.
     pub(crate) fn close(&self) {
         self.change(Caller::MustNotWait, |state, _| state.close());
+        self.process_state().pending_events.close();
         if let Some(me) = self.me.upgrade() {
             (self.dependencies.alarm)(&me, None);
         }
@@ -308,6 +316,9 @@ impl TokenCache {
         let process_state = self.process_state();
         let mut state = lock(&process_state.state);
         let now = self.now();
+        if caller.works_until().is_some() {
+            state.has_a_worker();
+        }
         let result = act(&mut state, now);
         self.carry_out(process_state, state, now, caller);
         result
@@ -360,26 +371,31 @@ impl TokenCache {
             return;
         };
         process_state.pending_events.extend([Event::NoThread]);
-        match caller {
-            Caller::Waits { until_ms } => self.run_flight(Some(until_ms)),
-            Caller::RunsFlight => self.run_flight(None),
-            Caller::MustNotWait => self.fail_flight(error),
+        match caller.works_until() {
+            Some(Some(until_ms)) if until_ms <= self.now().mono_ms => {
+                self.fail_flight(error, Caller::MustNotWait);
+            }
+            Some(until_ms) => self.run_flight(until_ms),
+            None => self.fail_flight(error, Caller::MustNotWait),
         }
     }
 
     /// Makes the exchanges of one flight, until `until_ms` at most.
     fn run_flight(&self, until_ms: Option<i64>) {
+        let caller = Caller::RunsFlight { until_ms };
         if catch_unwind(AssertUnwindSafe(|| self.make_exchanges(until_ms))).is_err() {
-            self.fail_flight(Error::new(
+            let error = Error::new(
                 Status::Internal,
                 "A bug in libapivideo was caught while it renewed the token. Please report it.",
-            ));
+            );
+            self.fail_flight(error, caller);
         }
         self.report(self.process_state());
     }
 
     fn make_exchanges(&self, until_ms: Option<i64>) {
-        let mut next = self.change(Caller::RunsFlight, |state, now| state.next_request(now));
+        let caller = Caller::RunsFlight { until_ms };
+        let mut next = self.change(caller, |state, now| state.next_request(now));
         while let Some(request) = next {
             let sent = self.now();
             let limit = until_ms.map(|until| {
@@ -387,17 +403,24 @@ impl TokenCache {
             });
             let outcome = self.dependencies.endpoint.send(&request, limit);
             let random = (self.dependencies.random)();
-            next = self.change(Caller::RunsFlight, |state, now| {
+            next = self.change(caller, |state, now| {
                 state.on_response(&request, outcome, sent, Context { now, random })
             });
         }
     }
 
-    fn fail_flight(&self, error: Error) {
+    fn fail_flight(&self, error: Error, caller: Caller) {
         let random = (self.dependencies.random)();
-        self.change(Caller::RunsFlight, |state, now| {
+        self.change(caller, |state, now| {
             state.flight_failed(error, Context { now, random });
         });
+    }
+}
+
+impl Wake for TokenCache {
+    /// An alarm rang: see to what is due.
+    fn wake(&self) {
+        self.change(Caller::MustNotWait, |state, now| state.wake(now));
     }
 }
 

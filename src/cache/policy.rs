@@ -22,6 +22,9 @@ pub(crate) const CONTENTION_REJECTIONS: u32 = 2;
 /// A replacement of a rejected token that is rejected this early is not replaced again.
 pub(crate) const REPLACEMENT_TRIAL: i64 = MINUTE;
 
+/// How often an exchange is made once more at once, if its token seems to have expired on its way.
+pub(crate) const MOST_REPEATS: u8 = 2;
+
 /// While a valid token is at hand, a failed renewal is tried again within this time.
 pub(crate) const CALM_CAP: i64 = 30 * SECOND;
 /// Once no valid token is at hand, within this time.

@@ -63,8 +63,8 @@ enum Held {
 #[derive(Clone, Copy)]
 struct Flight {
     purpose: Purpose,
-    /// A clock was set while a reply was on its way, and the exchange is made once more.
-    is_repeated: bool,
+    /// How often an exchange was made once more, since its token seemed to have expired on its way.
+    repeats: u8,
 }
 
 /// What is known about the token.
@@ -140,6 +140,11 @@ impl<T> State<T> {
         let id = self.waiters.add(request, completion);
         self.launch_if_wanted(now);
         id
+    }
+
+    /// Whoever changes something next can make exchanges itself.
+    pub(crate) fn has_a_worker(&mut self) {
+        self.known.backoff.has_a_worker();
     }
 
     /// A caller's time is up, unless it has its answer already.
@@ -254,7 +259,7 @@ impl<T> State<T> {
         if self.known.flight.is_none() && !self.known.held.is_closed() {
             self.known.flight = Some(Flight {
                 purpose,
-                is_repeated: false,
+                repeats: 0,
             });
             self.effects.launch = true;
         }
@@ -322,7 +327,7 @@ impl<T> State<T> {
                     refresh_token.as_ref().map(|r| r.as_str()),
                     policy::validity(lifetime_ms, sent, at),
                 );
-                self.granted(Arc::new(set), request, flight, sent, at)
+                self.granted(Arc::new(set), request, flight, at)
             }
             Outcome::Rejected(error) => self.rejected(error, request, flight.purpose, at),
             Outcome::Failed { error, spent } => {
@@ -382,14 +387,11 @@ impl<T> State<T> {
         set: Arc<TokenSet>,
         request: &Request,
         flight: Flight,
-        sent: Now,
         at: Context,
     ) -> Next {
-        let elapsed = at.now.mono_ms.saturating_sub(sent.mono_ms);
         if !set.is_usable(at.now) {
-            let a_clock_was_set = elapsed < set.validity().usable_until.mono_ms - sent.mono_ms;
-            if a_clock_was_set && !flight.is_repeated {
-                return self.repeat(set, flight.purpose, at.now);
+            if flight.repeats < policy::MOST_REPEATS {
+                return self.repeat(set, flight, at.now);
             }
             return Next::Finish(Err(self.exchange_failed(
                 expired_on_arrival(),
@@ -407,23 +409,25 @@ impl<T> State<T> {
         Next::Finish(Ok(set))
     }
 
-    /// A clock was set while the reply was on its way, so nobody knows how old the token is:
-    /// another exchange is made at once, and nobody is told.
-    fn repeat(&mut self, set: Arc<TokenSet>, purpose: Purpose, now: Now) -> Next {
+    /// A clock was set, or the machine slept, while the reply was on its way: another exchange is
+    /// made at once, and no caller sees an error.
+    fn repeat(&mut self, set: Arc<TokenSet>, flight: Flight, now: Now) -> Next {
         self.known.flight = Some(Flight {
-            purpose,
-            is_repeated: true,
+            repeats: flight.repeats + 1,
+            ..flight
         });
         let withdrawn = matches!(self.known.held, Held::Withdrawn { .. });
         if !withdrawn && self.known.held.usable(now).is_none() {
             self.effects.publish = Some(None);
             self.known.held = Held::Current {
-                set,
+                set: Arc::clone(&set),
                 refresh_unspent: true,
             };
         }
-        match self.known.request_for(purpose, now) {
+        match self.known.request_for(flight.purpose, now) {
             Some(request) => Next::Send(request),
+            // What is held has none left, but what just came does.
+            None if set.refresh_token().is_some() => Next::Send(Request::Refresh(set)),
             None => Next::Finish(Err(no_refresh_token())),
         }
     }

@@ -6,7 +6,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError, Weak};
 use std::time::Duration;
 
-use crate::cache::TokenCache;
 use crate::clock::{Clock, SystemClock};
 use crate::ffi::sys;
 use crate::process::fork::PerProcess;
@@ -16,8 +15,13 @@ use crate::process::sync::{Condvar, Mutex, MutexGuard};
 /// this.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
-/// One alarm a cache, by the cache's address: the earliest that it asked for.
-type Alarms = BTreeMap<usize, (i64, Weak<TokenCache>)>;
+/// What has alarms.
+pub(crate) trait Wake: Send + Sync {
+    fn wake(&self);
+}
+
+/// One alarm for each, by its address: the earliest that it asked for.
+type Alarms = BTreeMap<usize, (i64, Weak<dyn Wake>)>;
 
 #[derive(Default)]
 struct Timer {
@@ -34,24 +38,25 @@ struct Schedule {
 
 static TIMER: PerProcess<Arc<Timer>> = PerProcess::new();
 
-/// Wakes `cache` at `at_ms` of the monotonic clock, or before; `None`: not any more.
+/// Wakes `sleeper` at `at_ms` of the monotonic clock, or before; `None`: not any more.
 ///
 /// Without a thread there is no alarm; the next one that is set tries again.
-pub(crate) fn alarm(cache: &Arc<TokenCache>, at_ms: Option<i64>) {
+pub(crate) fn alarm<T: Wake + 'static>(sleeper: &Arc<T>, at_ms: Option<i64>) {
+    let name = Arc::as_ptr(sleeper) as usize;
     match (at_ms, TIMER.made()) {
-        (Some(at_ms), _) => set(TIMER.get(Arc::default), cache, at_ms),
-        (None, Some(timer)) => unset(timer, cache),
+        (Some(at_ms), _) => {
+            let sleeper: Weak<T> = Arc::downgrade(sleeper);
+            set(TIMER.get(Arc::default), name, sleeper, at_ms);
+        }
+        (None, Some(timer)) => unset(timer, name),
         (None, None) => {}
     }
 }
 
-fn set(timer: &Arc<Timer>, cache: &Arc<TokenCache>, at_ms: i64) {
+fn set(timer: &Arc<Timer>, name: usize, sleeper: Weak<dyn Wake>, at_ms: i64) {
     let mut schedule = timer.lock();
     let first = schedule.first().unwrap_or(i64::MAX);
-    let alarm = schedule
-        .alarms
-        .entry(name(cache))
-        .or_insert_with(|| (at_ms, Arc::downgrade(cache)));
+    let alarm = schedule.alarms.entry(name).or_insert((at_ms, sleeper));
     alarm.0 = alarm.0.min(at_ms);
     if !schedule.running {
         let runner = Arc::clone(timer);
@@ -61,13 +66,9 @@ fn set(timer: &Arc<Timer>, cache: &Arc<TokenCache>, at_ms: i64) {
     }
 }
 
-fn unset(timer: &Timer, cache: &Arc<TokenCache>) {
-    timer.lock().alarms.remove(&name(cache));
+fn unset(timer: &Timer, name: usize) {
+    timer.lock().alarms.remove(&name);
     timer.changed.notify_one();
-}
-
-fn name(cache: &Arc<TokenCache>) -> usize {
-    Arc::as_ptr(cache) as usize
 }
 
 impl Timer {
@@ -91,9 +92,9 @@ impl Timer {
             // one did not.
             let due = schedule.take_due(wait > LONGEST_WAIT);
             drop(schedule);
-            for cache in due {
+            for sleeper in due {
                 // A bug in one client's renewal must not end the alarms of all.
-                let _ = catch_unwind(AssertUnwindSafe(|| cache.wake()));
+                let _ = catch_unwind(AssertUnwindSafe(|| sleeper.wake()));
             }
             schedule = self.lock();
         }
@@ -106,21 +107,22 @@ impl Schedule {
         self.alarms.values().map(|(at, _)| *at).min()
     }
 
-    /// How long until the next alarm of a cache that still lives.
+    /// How long until the next alarm of one that still lives.
     fn until_next(&mut self) -> Option<Duration> {
-        self.alarms.retain(|_, (_, cache)| cache.strong_count() > 0);
+        self.alarms
+            .retain(|_, (_, sleeper)| sleeper.strong_count() > 0);
         let left = self.first()?.saturating_sub(SystemClock.now().mono_ms);
         Some(Duration::from_millis(left.max(0).unsigned_abs()))
     }
 
-    fn take_due(&mut self, everybody: bool) -> Vec<Arc<TokenCache>> {
+    fn take_due(&mut self, everybody: bool) -> Vec<Arc<dyn Wake>> {
         let now = SystemClock.now().mono_ms;
         let (due, later): (Alarms, Alarms) = std::mem::take(&mut self.alarms)
             .into_iter()
             .partition(|(_, (at, _))| everybody || *at <= now);
         self.alarms = later;
         due.into_values()
-            .filter_map(|(_, cache)| cache.upgrade())
+            .filter_map(|(_, sleeper)| sleeper.upgrade())
             .collect()
     }
 }

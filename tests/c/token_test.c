@@ -441,6 +441,42 @@ static void freeing_a_client_ends_the_waits_at_once(void) {
     CHECK(now_ms() - start < 5000);
 }
 
+static int lines_logged;
+
+static void count_line(int32_t level, const char *line, void *unused) {
+    (void)level;
+    (void)line;
+    (void)unused;
+    __atomic_fetch_add(&lines_logged, 1, __ATOMIC_SEQ_CST);
+}
+
+static int released;
+
+static void note_release(void *unused) {
+    (void)unused;
+    __atomic_store_n(&released, 1, __ATOMIC_SEQ_CST);
+}
+
+/* The exchange goes on, and fails, when its client is long gone. */
+static void nothing_is_logged_of_a_client_that_was_freed(void) {
+    apivideo_config *config = test_config();
+    apivideo_client *client;
+    apivideo_operation *operation;
+    int64_t start = now_ms();
+    int before;
+    REQUIRE(apivideo_config_set_attempt_timeout_ms(config, 1000, NULL) == APIVIDEO_STATUS_OK);
+    REQUIRE(apivideo_config_set_log(config, APIVIDEO_LOG_LEVEL_DEBUG, count_line, NULL, note_release, NULL) == APIVIDEO_STATUS_OK);
+    client = client_with(config);
+    sandbox_fault("{\"on\": \"api-key\", \"fault\": {\"kind\": \"hang\"}}");
+    REQUIRE(apivideo_get_token_start(client, 0, &operation, NULL) == APIVIDEO_STATUS_OK);
+    await_request("api_key");
+    apivideo_operation_free(operation);
+    apivideo_client_free(client);
+    before = __atomic_load_n(&lines_logged, __ATOMIC_SEQ_CST);
+    while (!__atomic_load_n(&released, __ATOMIC_SEQ_CST)) REQUIRE(now_ms() - start < 20000);
+    CHECK(__atomic_load_n(&lines_logged, __ATOMIC_SEQ_CST) == before);
+}
+
 /* --- Callbacks that use the client, and free it. --- */
 
 /* NULL before the client is there and when it is about to be freed: the lock keeps it from that during a callback. */
@@ -559,6 +595,7 @@ int main(void) {
     RUN(an_operation_ends_at_its_deadline_without_anybody_waiting);
     RUN(callbacks_tell_no_secret_and_are_released_once);
     RUN(freeing_a_client_ends_the_waits_at_once);
+    RUN(nothing_is_logged_of_a_client_that_was_freed);
     RUN(a_callback_may_ask_for_a_token);
     RUN(a_client_may_be_freed_while_a_call_is_in_a_callback);
     RUN(a_client_may_be_freed_by_its_own_callback);

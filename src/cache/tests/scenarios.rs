@@ -41,9 +41,10 @@ fn a_token_that_arrives_expired_is_an_error_and_not_a_hot_loop() {
     sim.server.lifetime_ms = SECOND;
     sim.server.latency_ms = 2 * SECOND;
     let completion = sim.get(0).completion();
-    sim.pass(2 * SECOND);
+    sim.pass(6 * SECOND);
     let error = sim.answer(0, completion).unwrap().unwrap_err();
     assert_eq!(error.status, Status::ProtocolError);
+    assert_eq!(sim.requests(), 3, "a clock might have been set");
     assert_eq!(
         sim.get(0).error().status,
         Status::ProtocolError,
@@ -71,14 +72,45 @@ fn a_clock_that_is_set_during_an_exchange_costs_another_exchange_and_no_error() 
 fn a_clock_that_is_set_again_and_again_makes_no_hot_loop() {
     let mut sim = Simulator::new(1, 1, false);
     let completion = sim.get(0).completion();
-    for _ in 0..2 {
+    for _ in 0..3 {
         sim.pass(10);
         sim.set_wall(DAY);
         sim.pass(40);
     }
     let error = sim.answer(0, completion).unwrap().unwrap_err();
     assert_eq!(error.status, Status::ProtocolError);
+    assert_eq!(sim.requests(), 3);
+}
+
+#[test]
+fn a_machine_that_sleeps_during_an_exchange_makes_another_and_no_error() {
+    let mut sim = Simulator::new(1, 1, false);
+    let patient = TokenRequest {
+        deadline_ms: sim.now.mono_ms + DAY,
+        ..sim.token_request(Purpose::Token)
+    };
+    let completion = sim.ask(0, patient).completion();
+    sim.pass(10);
+    sim.suspend(2 * HOUR);
+    sim.pass(SECOND);
+    assert!(sim.answer(0, completion).unwrap().is_ok());
     assert_eq!(sim.requests(), 2);
+    assert_eq!(sim.clients[0].state.statistics(sim.now).failures, 0);
+}
+
+#[test]
+fn a_refresh_whose_token_has_expired_on_its_way_is_made_again_with_the_refresh_token_that_came() {
+    let mut sim = Simulator::new(1, 1, false);
+    sim.token(0);
+    sim.server.lifetime_ms = SECOND;
+    sim.server.latency_ms = 2 * SECOND;
+    let refresh = sim.token_request(Purpose::Refresh);
+    let completion = sim.ask(0, refresh).completion();
+    sim.pass(SECOND);
+    sim.server.latency_ms = 10;
+    sim.pass(2 * SECOND);
+    assert!(sim.answer(0, completion).unwrap().is_ok());
+    assert_eq!(sim.refreshes(), 2);
 }
 
 #[test]

@@ -15,6 +15,7 @@ use crate::cache::{Dependencies, POLL_INTERVAL, TokenCache};
 use crate::clock::{Clock, Now};
 use crate::error::{Error, Status};
 use crate::ffi::secret::Secret;
+use crate::process::timer::Wake;
 use crate::token::Token;
 
 const HOUR: i64 = 3_600_000;
@@ -300,6 +301,33 @@ fn where_there_is_no_thread_a_caller_that_does_not_wait_is_told() {
 }
 
 #[test]
+fn where_there_is_no_thread_only_a_caller_that_waits_makes_the_exchange() {
+    let exchanges: Arc<AtomicUsize> = Arc::default();
+    let made = Arc::clone(&exchanges);
+    let dependencies = Dependencies {
+        spawn: |_| Err(Error::new(Status::SystemError, "no thread")),
+        endpoint: Box::new(Granting(move || {
+            made.fetch_add(1, Ordering::SeqCst);
+        })),
+        ..dependencies(&Arc::default())
+    };
+    let cache = TokenCache::new(dependencies, false);
+    let patient = TokenRequest {
+        wait_for_recovery: true,
+        needs_timer: true,
+        ..token_request(&cache)
+    };
+    let completion = Arc::new(Completion::new());
+    cache.start(patient, &completion);
+    cache.wake();
+    assert!(completion.wait(Duration::ZERO).is_none(), "it still waits");
+    assert_eq!(exchanges.load(Ordering::SeqCst), 0);
+    get(&cache).unwrap();
+    completion.wait(Duration::ZERO).unwrap().unwrap();
+    assert_eq!(exchanges.load(Ordering::SeqCst), 1);
+}
+
+#[test]
 fn a_bug_in_an_exchange_is_an_error_of_its_callers() {
     let cache = cache_that(|| panic!("a bug"));
     assert_eq!(get(&cache).unwrap_err().status, Status::Internal);
@@ -319,6 +347,26 @@ fn nothing_is_told_while_an_exchange_is_made() {
         ..dependencies(&Arc::default())
     };
     get(&TokenCache::new(dependencies, false)).unwrap();
+}
+
+#[test]
+fn nothing_is_told_once_the_client_is_closed() {
+    let observer: Arc<Inquisitive> = Arc::default();
+    let to_close: Arc<Mutex<Option<Arc<TokenCache>>>> = Arc::default();
+    let closing = Arc::clone(&to_close);
+    let dependencies = Dependencies {
+        endpoint: Box::new(Granting(move || {
+            closing.lock().unwrap().take().unwrap().close();
+        })),
+        observer: Box::new(Arc::clone(&observer)),
+        spawn: |_| Err(Error::new(Status::SystemError, "no thread")),
+        ..dependencies(&Arc::default())
+    };
+    let cache = TokenCache::new(dependencies, false);
+    *to_close.lock().unwrap() = Some(Arc::clone(&cache));
+    assert_eq!(get(&cache).unwrap_err().status, Status::Closed);
+    assert_eq!(observer.lines.load(Ordering::SeqCst), 0);
+    assert!(observer.states.lock().unwrap().is_empty());
 }
 
 #[test]
