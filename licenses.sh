@@ -1,6 +1,8 @@
 #!/bin/sh
 # The licences of all that is linked into the library: whoever hands a binary on must hand these on too. `sh licenses.sh [TARGET]`
 # prints them for the crate in the working directory; TARGET is a platform, this one by default, or `all`.
+#
+# cargo-about and cargo-deny do this too, but would have to be compiled first wherever a package is made.
 set -eu
 target=${1:-$(rustc -vV | sed -n 's/^host: //p')}
 work=$(mktemp -d)

@@ -110,3 +110,52 @@ impl<T> Waiters<T> {
         self.by_id.len()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(purpose: Purpose, deadline_ms: i64, needs_timer: bool) -> TokenRequest {
+        TokenRequest {
+            purpose,
+            min_validity_ms: 0,
+            deadline_ms,
+            wait_for_recovery: false,
+            needs_timer,
+        }
+    }
+
+    #[test]
+    fn only_those_that_need_a_timer_are_late_and_the_first_of_them_first() {
+        let mut waiters = Waiters::new();
+        for (deadline_ms, needs_timer) in [(30, true), (10, false), (20, true), (40, true)] {
+            waiters.add(
+                request(Purpose::Token, deadline_ms, needs_timer),
+                deadline_ms,
+            );
+        }
+        assert_eq!(waiters.first_deadline(), Some(20));
+        let late: Vec<i64> = waiters
+            .take_late(30)
+            .into_iter()
+            .map(|(name, _)| name)
+            .collect();
+        assert_eq!(late, [20, 30]);
+        assert_eq!((waiters.first_deadline(), waiters.len()), (Some(40), 2));
+    }
+
+    #[test]
+    fn each_purpose_has_waiters_until_the_last_is_answered_or_gone() {
+        let mut waiters = Waiters::new();
+        waiters.add(request(Purpose::Token, 0, false), "token");
+        let gone = waiters.add(request(Purpose::Refresh, 0, true), "refresh");
+        assert!(waiters.any(Purpose::Token) && waiters.any(Purpose::Refresh));
+        assert!(!waiters.any(Purpose::Authenticate));
+        let answered =
+            waiters.answer(|request| (request.purpose == Purpose::Token).then_some("yes"));
+        assert_eq!(answered, [("token", "yes")]);
+        assert!(waiters.remove(gone).is_some() && waiters.remove(gone).is_none());
+        assert!(!waiters.any(Purpose::Token) && !waiters.any(Purpose::Refresh));
+        assert_eq!((waiters.first_deadline(), waiters.len()), (None, 0));
+    }
+}
