@@ -332,7 +332,7 @@ def class_reference(
 
 def cpp_reference() -> str:
     header = ROOT / "include" / "apivideo.hpp"
-    compounds = doxygen("cpp", [header], "EXCLUDE_SYMBOLS=apivideo::detail apivideo::detail::*")
+    compounds = doxygen("cpp", [header], "EXCLUDE_SYMBOLS=apivideo::detail apivideo::detail::*\nPREDEFINED=__cpp_exceptions")
     intro = (
         "What [include/apivideo.hpp](../../include/apivideo.hpp) says: `apivideo.h` with owners, exceptions and `std::future`, for C++17 and "
         "later. Every call that throws has a `try_` form beside it that does not.\n\n"

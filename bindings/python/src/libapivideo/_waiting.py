@@ -146,9 +146,9 @@ def run_callbacks() -> None:
         while _waiting_callbacks:
             try:
                 _waiting_callbacks.popleft()()
-            except Exception:
+            except Exception as error:
                 # As a thread's would be, and none of whoever happens to run this.
-                sys.excepthook(*sys.exc_info())
+                sys.excepthook(type(error), error, error.__traceback__)
     finally:
         _running_callbacks = False
 
