@@ -328,6 +328,73 @@ impl Silent {
 }
 
 #[test]
+fn addresses_that_take_connections_and_no_more_are_tried_once_each() {
+    let sandbox = tls_sandbox_with(Options {
+        tls_names: vec![names::THIRD.to_owned()],
+        ..Options::default()
+    });
+    let port = sandbox.address().port();
+    let dialled: Arc<Mutex<Vec<String>>> = Arc::default();
+    for (address, hangs) in [("127.0.2.1", false), ("127.0.2.2", true)] {
+        let listener = TcpListener::bind((address, port)).unwrap();
+        let seen = Arc::clone(&dialled);
+        thread::spawn(move || {
+            let mut kept = Vec::new();
+            for stream in listener.incoming().flatten() {
+                seen.lock().push(address.to_owned());
+                if hangs {
+                    kept.push(stream);
+                }
+            }
+        });
+    }
+    let mut config = config_for(&format!("https://{}:{port}", names::THIRD), &sandbox);
+    config.set_proxy("").unwrap();
+    config.set_attempt_timeout_ms(700).unwrap();
+    config.set_wait_for_recovery(true);
+    let client = client_with(&config);
+    client.get_token().unwrap();
+    client.authenticate().unwrap();
+    assert_eq!(*dialled.lock(), ["127.0.2.1", "127.0.2.2"]);
+}
+
+#[test]
+fn a_socks_proxy_is_asked_for_each_address_until_one_can_be_reached() {
+    let sandbox = tls_sandbox_with(Options {
+        tls_names: vec![names::THIRD.to_owned()],
+        ..Options::default()
+    });
+    let target = sandbox.address();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let asked: Arc<Mutex<Vec<IpAddr>>> = Arc::default();
+    let seen = Arc::clone(&asked);
+    thread::spawn(move || {
+        for mut client in listener.incoming().flatten() {
+            let mut request = [0; 9];
+            // VN, CD, port, address, and an empty user.
+            client.read_exact(&mut request).unwrap();
+            let wanted = Ipv4Addr::from([request[4], request[5], request[6], request[7]]);
+            seen.lock().push(wanted.into());
+            let granted = wanted == Ipv4Addr::LOCALHOST;
+            let reply = [0, if granted { 90 } else { 91 }, 0, 0, 0, 0, 0, 0];
+            client.write_all(&reply).unwrap();
+            if granted {
+                thread::spawn(move || pass(&client, &TcpStream::connect(target)?, u64::MAX));
+            }
+        }
+    });
+    let mut config = config_for(&format!("https://{}", names::THIRD), &sandbox);
+    config.set_proxy(&format!("socks4://{address}")).unwrap();
+    let client = client_with(&config);
+    client.authenticate().unwrap();
+    client.authenticate().unwrap();
+    let expected = ["127.0.2.1", "127.0.2.2", "127.0.0.1", "127.0.0.1"];
+    let expected: Vec<IpAddr> = expected.iter().map(|a| a.parse().unwrap()).collect();
+    assert_eq!(*asked.lock(), expected);
+}
+
+#[test]
 fn without_tls_localhost_is_dialled_only_where_it_is_this_machine() {
     let sandbox = Sandbox::start(Options::default()).unwrap();
     let port = sandbox.address().port();

@@ -1,12 +1,13 @@
 //! HTTP: one POST with deadlines and limits. Nothing else in the library knows `ureq`, sockets or
 //! TLS.
 //!
-//! An exchange is made of: `proxy`, the way it takes; `lookup` and `dial`, names to addresses to a
-//! connection; `tunnel`, through a proxy; `tls` and `roots`, whom to trust; `stream`, the deadline
+//! An exchange is made of: `proxy`, through whom it goes, if anybody; `lookup`, `experience` and
+//! `dial`, from a name to its addresses, in a good order, to a connection; `tunnel`, through a proxy; `tls` and `roots`, whom to trust; `stream`, the deadline
 //! of it all; `head`, a reply's head; and `ureq`, which speaks HTTP over that.
 
 mod curves;
 mod dial;
+mod experience;
 mod head;
 mod lookup;
 mod network;
@@ -18,8 +19,9 @@ mod tunnel;
 
 use std::fmt;
 use std::io::{self, Read};
-use std::sync::Arc;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 
 use ureq::Agent;
@@ -129,17 +131,24 @@ impl Http {
         limit: Option<Duration>,
     ) -> Result<Reply, Box<Failure>> {
         let timeout = limit.unwrap_or(Duration::MAX).min(self.attempt_timeout);
-        let sent = Arc::new(AtomicBool::new(false));
+        let progress: Arc<Progress> = Arc::default();
         let connector = Connect {
             network: Arc::clone(&self.network),
             until: Instant::now() + timeout,
-            sent: Arc::clone(&sent),
+            progress: Arc::clone(&progress),
         };
         let agent = Agent::with_parts(self.config.clone(), connector, Unresolved);
-        self.exchange(&agent, path, json).map_err(|error| {
+        let result = self.exchange(&agent, path, json);
+        let experience = &self.network.experience;
+        match (&result, progress.dialled.get()) {
+            (Ok(_), Some(address)) => experience.worked(*address),
+            (Err(_), Some(address)) => experience.failed(*address),
+            (_, None) => {}
+        }
+        result.map_err(|error| {
             Box::new(Failure {
                 error: self.explain(error),
-                sent: sent.load(Ordering::Relaxed),
+                sent: progress.sent.load(Ordering::Relaxed),
             })
         })
     }
@@ -236,11 +245,20 @@ impl Resolver for Unresolved {
     }
 }
 
+/// How far one exchange has come.
+#[derive(Debug, Default)]
+struct Progress {
+    /// There is a connection to this address.
+    dialled: OnceLock<IpAddr>,
+    /// Bytes of the request were sent: what was never sent was never acted on.
+    sent: AtomicBool,
+}
+
 /// Makes one exchange's connection.
 struct Connect {
     network: Arc<Network>,
     until: Instant,
-    sent: Arc<AtomicBool>,
+    progress: Arc<Progress>,
 }
 
 impl fmt::Debug for Connect {
@@ -257,7 +275,7 @@ impl Connector<()> for Connect {
         details: &ConnectionDetails,
         _chained: Option<()>,
     ) -> Result<Option<Connection>, ureq::Error> {
-        let stream = self.network.connect(self.until);
+        let stream = self.network.connect(self.until, &self.progress.dialled);
         let stream = stream.map_err(|why| ureq::Error::Other(Box::new(why)))?;
         let config = details.config;
         Ok(Some(Connection {
@@ -266,7 +284,7 @@ impl Connector<()> for Connect {
             buffers: LazyBuffers::new(config.input_buffer_size(), config.output_buffer_size()),
             unsent: Vec::new(),
             head_pending: true,
-            sent: Arc::clone(&self.sent),
+            progress: Arc::clone(&self.progress),
         }))
     }
 }
@@ -282,8 +300,7 @@ struct Connection {
     unsent: Vec<u8>,
     /// Of the reply's head nothing has come yet.
     head_pending: bool,
-    /// Bytes of the request were sent: what was never sent was never acted on.
-    sent: Arc<AtomicBool>,
+    progress: Arc<Progress>,
 }
 
 impl Connection {
@@ -336,7 +353,7 @@ impl Transport for Connection {
 
     fn await_input(&mut self, _timeout: NextTimeout) -> Result<bool, ureq::Error> {
         if !self.unsent.is_empty() {
-            self.sent.store(true, Ordering::Relaxed);
+            self.progress.sent.store(true, Ordering::Relaxed);
             self.stream.write_all(&std::mem::take(&mut self.unsent))?;
             self.stream.flush()?;
         }

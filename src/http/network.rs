@@ -3,12 +3,12 @@
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwapOption;
 use rustls::ClientConfig;
 
+use super::experience::Experience;
 use super::lookup::{self, Refusal};
 use super::proxy::{Kind, Proxy, Route};
 use super::stream::{Socket, Stream, is_overdue};
@@ -27,8 +27,10 @@ pub(crate) struct Network {
     pub(crate) route: Route,
     pub(crate) connect_timeout: Duration,
     pub(crate) tls: Tls,
-    /// The address that connected last.
-    worked: ArcSwapOption<IpAddr>,
+    /// With the addresses of whom we connect to: the server, or the proxy before it.
+    pub(crate) experience: Experience,
+    /// With the server's addresses that a proxy was asked for.
+    behind_proxy: Experience,
 }
 
 /// The time for a part of an exchange.
@@ -67,12 +69,18 @@ impl Network {
             route,
             connect_timeout,
             tls,
-            worked: ArcSwapOption::empty(),
+            experience: Experience::default(),
+            behind_proxy: Experience::default(),
         }
     }
 
-    /// A connection to the server, ready for a request. Its waits end at `until` as well.
-    pub(crate) fn connect(&self, until: Instant) -> Result<Box<dyn Stream>, Error> {
+    /// A connection to the server, ready for a request. Its waits end at `until` as well. `dialled`
+    /// receives the address that it leads to, even if what follows fails.
+    pub(crate) fn connect(
+        &self,
+        until: Instant,
+        dialled: &OnceLock<IpAddr>,
+    ) -> Result<Box<dyn Stream>, Error> {
         let Target { host, port, .. } = &self.target;
         let server = Peer {
             what: "",
@@ -85,8 +93,10 @@ impl Network {
             false => None,
         };
         let (mut stream, limit) = match &self.route {
-            Route::Direct => self.dial(&server, until)?,
-            Route::Through(proxy) => self.tunnel(proxy, &server, tls.as_ref(), until)?,
+            Route::Direct => self.dial(&server, until, dialled)?,
+            Route::Through(proxy) => {
+                self.tunnel_to_any(proxy, &server, tls.as_ref(), until, dialled)?
+            }
             Route::Unusable(name) => {
                 return Err(Error::new(
                     Status::NetworkError,
@@ -118,33 +128,59 @@ impl Network {
         }
     }
 
-    fn tunnel(
+    /// Through the proxy. SOCKS4 and 5 want an address, and SOCKS4 one of IPv4: each is asked for
+    /// until one can be reached.
+    fn tunnel_to_any(
         &self,
         proxy: &Proxy,
         server: &Peer,
         tls: Option<&Arc<ClientConfig>>,
         until: Instant,
+        dialled: &OnceLock<IpAddr>,
     ) -> Result<(Box<dyn Stream>, Limit), Error> {
-        // SOCKS4 and 5 want an address, and SOCKS4 one of IPv4.
-        let address = match proxy.kind {
-            Kind::Socks4 | Kind::Socks5 => {
-                let found = self.addresses(server, until)?;
-                let wanted = |a: &&IpAddr| a.is_ipv4() || proxy.kind == Kind::Socks5;
-                let address = found.iter().find(wanted).or(found.first());
-                address.map(IpAddr::to_string)
+        if !matches!(proxy.kind, Kind::Socks4 | Kind::Socks5) {
+            return self.tunnel(proxy, server, server.host, tls, until, dialled);
+        }
+        let mut found = self.addresses(server, until)?;
+        if proxy.kind == Kind::Socks4 {
+            found.retain(IpAddr::is_ipv4);
+        }
+        let mut result = Err(Error::new(
+            Status::NetworkError,
+            format!("{server} has no IPv4 address, and SOCKS4 knows no other."),
+        ));
+        for address in self.behind_proxy.order(&found) {
+            let host = address.to_string();
+            result = self.tunnel(proxy, server, &host, tls, until, dialled);
+            match &result {
+                Ok(_) => self.behind_proxy.worked(address),
+                Err(_) => self.behind_proxy.failed(address),
             }
-            _ => None,
-        };
+            if result.is_ok() || Instant::now() >= until {
+                break;
+            }
+        }
+        result
+    }
+
+    fn tunnel(
+        &self,
+        proxy: &Proxy,
+        server: &Peer,
+        host: &str,
+        tls: Option<&Arc<ClientConfig>>,
+        until: Instant,
+        dialled: &OnceLock<IpAddr>,
+    ) -> Result<(Box<dyn Stream>, Limit), Error> {
         let peer = Peer {
             what: "the proxy ",
             host: &proxy.host,
             port: proxy.port,
         };
-        let (mut stream, limit) = self.dial(&peer, until)?;
+        let (mut stream, limit) = self.dial(&peer, until, dialled)?;
         if let (Kind::Https, Some(config)) = (proxy.kind, tls) {
             stream = secure(stream, Arc::clone(config), &peer, limit)?;
         }
-        let host = address.as_deref().unwrap_or(server.host);
         tunnel::open(&mut stream, proxy, host, server.port).map_err(|refusal| match refusal {
             tunnel::Refusal::Io(why) if is_overdue(&why) => Error::new(
                 Status::Timeout,
@@ -164,17 +200,23 @@ impl Network {
 
     /// TCP to a name's or an address's host, and the limit for what else it takes until the
     /// connection is there.
-    fn dial(&self, peer: &Peer, until: Instant) -> Result<(Box<dyn Stream>, Limit), Error> {
+    fn dial(
+        &self,
+        peer: &Peer,
+        until: Instant,
+        dialled: &OnceLock<IpAddr>,
+    ) -> Result<(Box<dyn Stream>, Limit), Error> {
         let found = self.addresses(peer, until)?;
-        let worked = self.worked.load().as_deref().copied();
-        let addresses: Vec<_> = dial::in_order(&found, worked)
+        let addresses: Vec<_> = self
+            .experience
+            .order(&found)
             .into_iter()
             .map(|address| SocketAddr::new(address, peer.port))
             .collect();
         let limit = self.limit(until);
         let tcp = dial::dial(&addresses, limit.until).map_err(|why| failed(peer, limit, &why))?;
         if let Ok(address) = tcp.peer_addr() {
-            self.worked.store(Some(Arc::new(address.ip())));
+            let _ = dialled.set(address.ip());
         }
         Ok((Box::new(Socket::new(tcp, limit.until)), limit))
     }

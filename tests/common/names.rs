@@ -45,6 +45,10 @@ pub const NINTH_AND_THE_REST: &[&str] = &[
     "127.0.0.1",
 ];
 
+/// Two other addresses of this machine's before the one that the servers listen at.
+pub const THIRD: &str = "third.test.invalid";
+pub const THIRD_AND_THE_REST: &[&str] = &["127.0.2.1", "127.0.2.2", "127.0.0.1"];
+
 /// How often [`LATE`] was looked up.
 pub static LATE_LOOKUPS: AtomicU32 = AtomicU32::new(0);
 
@@ -60,6 +64,7 @@ fn look_up(name: &str) -> Lookup {
         LATE => Lookup::FindsLate(&["127.0.0.1"]),
         FOREIGN_LOCALHOST => Lookup::Finds(&["192.0.2.1"]),
         NINTH => Lookup::Finds(NINTH_AND_THE_REST),
+        THIRD => Lookup::Finds(THIRD_AND_THE_REST),
         _ => Lookup::Finds(&[]),
     }
 }
