@@ -235,8 +235,8 @@ impl Config {
         })
     }
 
-    /// What HTTP needs. Reads the environment: nothing else does, and this for the last time for
-    /// its client.
+    /// What HTTP needs. Here, and only here, the library reads the environment. The C library does
+    /// so in a name lookup.
     pub(crate) fn http(&self) -> Http {
         let client = concat!("libapivideo:", env!("CARGO_PKG_VERSION")).to_owned();
         let origins = [

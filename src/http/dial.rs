@@ -93,7 +93,7 @@ impl<I: Iterator<Item = SocketAddr> + ExactSizeIterator> Dial<I> {
                 None => return Ok(Some(socket.into())),
                 Some(why) => {
                     self.last_error = why;
-                    // Its time need not be waited for.
+                    // The next one need not wait for what this one had left.
                     self.next_at = Instant::now();
                 }
             }

@@ -40,7 +40,7 @@ struct Limit {
     name: &'static str,
 }
 
-/// Whom an error speaks of.
+/// The server or the proxy, as an error names it.
 struct Peer<'a> {
     what: &'static str,
     host: &'a str,

@@ -2,7 +2,7 @@
 //! say.
 
 use std::ffi::OsString;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr};
 
 use percent_encoding::percent_decode_str;
 use rustls::pki_types::ServerName;
@@ -34,7 +34,8 @@ pub(crate) struct Proxy {
 }
 
 /// Bytes: a percent-encoded password need not be UTF-8.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
+#[cfg_attr(test, derive(Debug))]
 pub(crate) struct Login {
     pub(crate) user: Vec<u8>,
     pub(crate) password: Vec<u8>,
@@ -45,17 +46,15 @@ impl Proxy {
     pub(crate) const FORM: &'static str =
         "[http|https|socks4|socks4a|socks5|socks5h]://[user:password@]host[:port], percent-encoded";
 
-    /// `[scheme://][user[:password]@]host[:port][/]`. As curl does, it takes `http` where no scheme
-    /// is given.
+    /// `[scheme://][user[:password]@]host[:port]`, and whatever follows that. As curl does, it takes
+    /// `http` where no scheme is given.
     pub(crate) fn parse(url: &str) -> Option<Proxy> {
-        // A `#`, `?` or `/` in a password would leave half of it as the host.
-        if !url.bytes().all(|b| b.is_ascii_graphic()) || url.contains(['#', '?']) {
-            return None;
-        }
         let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
         let kind = Kind::of_scheme(scheme)?;
-        let authority = rest.strip_suffix('/').unwrap_or(rest);
-        if authority.contains('/') {
+        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let (authority, ignored) = rest.split_at(end);
+        // One of these in a password would leave half of it as the host.
+        if ignored.contains('@') || url.contains(|c: char| c.is_whitespace() || c.is_control()) {
             return None;
         }
         let (login, address) = match authority.rsplit_once('@') {
@@ -182,28 +181,38 @@ impl Environment {
 }
 
 /// Whether NO_PROXY names the host, by curl's rules: `*` alone for all; names, which cover what is
-/// below them, with or without a dot at either end; addresses; and blocks of IPv4 addresses as
-/// `10.0.0.0/8`; with commas or blanks between.
+/// below them, with or without a dot at either end; addresses; and blocks of addresses as `10.0.0.0/8`
+/// and `fd00::/8`; with commas or blanks between.
 fn is_excepted(host: &str, exceptions: &str) -> bool {
     let host = host.strip_suffix('.').unwrap_or(host);
     exceptions == "*"
         || exceptions
             .split([',', ' ', '\t'])
             .filter(|exception| !exception.is_empty())
-            .any(|exception| match host.parse::<Ipv4Addr>() {
+            .any(|exception| match host.parse::<IpAddr>() {
                 Ok(address) => block_holds(exception, address),
                 Err(_) => name_covers(exception, host),
             })
 }
 
-fn block_holds(block: &str, address: Ipv4Addr) -> bool {
-    let (base, bits) = block.split_once('/').unwrap_or((block, "32"));
-    let (Ok(base), Ok(bits @ 0..=32)) = (base.parse::<Ipv4Addr>(), bits.parse::<u32>()) else {
-        return false;
+fn block_holds(block: &str, address: IpAddr) -> bool {
+    let (base, bits) = block
+        .split_once('/')
+        .map_or((block, None), |(base, bits)| (base, Some(bits)));
+    let (different, width) = match (base.parse(), address) {
+        (Ok(IpAddr::V4(base)), IpAddr::V4(address)) => {
+            (u128::from(base.to_bits() ^ address.to_bits()), 32)
+        }
+        (Ok(IpAddr::V6(base)), IpAddr::V6(address)) => (base.to_bits() ^ address.to_bits(), 128),
+        _ => return false,
     };
-    // Not every address is meant by /0: curl takes it for no block at all.
-    let different = base.to_bits() ^ address.to_bits();
-    different == 0 || (bits > 0 && different.leading_zeros() >= bits)
+    match bits.map(str::parse::<u32>) {
+        None => different == 0,
+        // Not every address is meant by /0: curl takes it for no block at all.
+        Some(Ok(0)) => different == 0,
+        Some(Ok(bits)) if bits <= width => different.leading_zeros() >= 128 - width + bits,
+        Some(_) => false,
+    }
 }
 
 fn name_covers(name: &str, host: &str) -> bool {
@@ -220,6 +229,7 @@ fn name_covers(name: &str, host: &str) -> bool {
 
 /// The host is this machine's own.
 pub(crate) fn is_loopback(host: &str) -> bool {
+    let host = host.strip_suffix('.').unwrap_or(host);
     host.eq_ignore_ascii_case("localhost")
         || host
             .parse::<IpAddr>()
@@ -243,6 +253,9 @@ mod tests {
             ("http://proxy:3128", Kind::Http, "proxy", 3128),
             ("proxy:3128", Kind::Http, "proxy", 3128),
             ("HTTP://proxy:3128/", Kind::Http, "proxy", 3128),
+            ("http://proxy:3128/path", Kind::Http, "proxy", 3128),
+            ("http://proxy/?q", Kind::Http, "proxy", 1080),
+            ("http://proxy:8#b", Kind::Http, "proxy", 8),
             ("proxy", Kind::Http, "proxy", 1080),
             ("https://proxy", Kind::Https, "proxy", 443),
             ("http://[::1]:8", Kind::Http, "::1", 8),
@@ -271,9 +284,6 @@ mod tests {
             "\"http://a\"",
             "http://a b",
             "http://a\n",
-            "http://a/path",
-            "http://a/?q",
-            "http://a#b",
             "http://u:p#w@a",
             "http://u:p?w@a",
             "http://u:p/w@a",
@@ -302,6 +312,10 @@ mod tests {
             ("http://CORP\\me:pw@a", login(b"CORP\\me", b"pw")),
             ("http://me:p%40%25%23%2f@a", login(b"me", b"p@%#/")),
             ("http://me:%E9@a", login(b"me", b"\xe9")),
+            (
+                "http://m\u{e9}:\u{6f22}@a",
+                login("m\u{e9}".as_bytes(), "\u{6f22}".as_bytes()),
+            ),
         ] {
             assert_eq!(Proxy::parse(url).expect(url).login, expected, "{url}");
         }
@@ -394,7 +408,15 @@ mod tests {
             ("10.1.2.3", "10.1.2.3:443", false),
             ("fd00::7", "fd00::7", true),
             ("fd00::7", "FD00::7", true),
+            ("fd00::7", "fd00:0::7", true),
             ("fd00::7", "fd00::8", false),
+            ("fd00::7", "fc00::/7", true),
+            ("fd00::7", "fd00::/8, x", true),
+            ("fd00::7", "fd00::7/128", true),
+            ("fd00::7", "fe00::/8", false),
+            ("fd00::7", "fd00::/129", false),
+            ("fd00::7", "10.0.0.0/8", false),
+            ("10.1.2.3", "fd00::/8", false),
         ] {
             let environment = environment([("HTTPS_PROXY", "a"), ("NO_PROXY", no_proxy)]);
             let expected = if excepted { "direct" } else { "a" };
@@ -418,7 +440,14 @@ mod tests {
 
     #[test]
     fn loopback_is_told_from_its_lookalikes() {
-        for host in ["localhost", "LOCALHOST", "127.0.0.1", "127.9.9.9", "::1"] {
+        for host in [
+            "localhost",
+            "LOCALHOST",
+            "localhost.",
+            "127.0.0.1",
+            "127.9.9.9",
+            "::1",
+        ] {
             assert!(is_loopback(host), "{host}");
         }
         for host in [

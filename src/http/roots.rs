@@ -1,6 +1,7 @@
-//! Whom to trust: certificates in files, the system's and the program's, read again when the files
-//! have changed.
+//! Whom to trust: the trust anchors in the system's and the program's files of certificates, which
+//! are read again when they have changed.
 
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -57,10 +58,13 @@ impl Sources {
 
     fn from(file: Option<OsString>, folders: Option<OsString>) -> Sources {
         let folders = folders.unwrap_or_default();
+        // The program may change its folder before the first exchange. No path but "" has no
+        // absolute one.
+        let absolute = |path: PathBuf| std::path::absolute(path).ok();
         Sources {
-            file: file.filter(|file| !file.is_empty()).map(PathBuf::from),
+            file: file.map(PathBuf::from).and_then(absolute),
             folders: std::env::split_paths(&folders)
-                .filter(|folder| !folder.as_os_str().is_empty())
+                .filter_map(absolute)
                 .collect(),
         }
     }
@@ -141,7 +145,7 @@ impl Seen {
 /// others.
 pub(crate) fn certificates(text: &[u8]) -> Vec<CertificateDer<'static>> {
     const LABELS: [&str; 3] = ["CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE"];
-    let text = String::from_utf8_lossy(text);
+    let text = decoded(text);
     let sections = text.split("-----BEGIN ").skip(1).filter_map(|section| {
         let (label, rest) = section.split_once("-----")?;
         let (body, _) = rest.split_once("-----END")?;
@@ -157,6 +161,19 @@ pub(crate) fn certificates(text: &[u8]) -> Vec<CertificateDer<'static>> {
         // OpenSSL's TRUSTED CERTIFICATE has something of OpenSSL's own after it.
         .filter_map(|der| Some(CertificateDer::from(first_element(&der)?.to_vec())))
         .collect()
+}
+
+/// A text in UTF-8, or in UTF-16 if it begins with that one's byte order mark, as PowerShell writes.
+fn decoded(text: &[u8]) -> Cow<'_, str> {
+    let utf16 = |bytes: &[u8], unit: fn([u8; 2]) -> u16| {
+        let units: Vec<u16> = bytes.as_chunks().0.iter().map(|pair| unit(*pair)).collect();
+        Cow::from(String::from_utf16_lossy(&units))
+    };
+    match text {
+        [0xff, 0xfe, rest @ ..] => utf16(rest, u16::from_le_bytes),
+        [0xfe, 0xff, rest @ ..] => utf16(rest, u16::from_be_bytes),
+        _ => String::from_utf8_lossy(text),
+    }
 }
 
 /// The first element of a text in DER, which for a certificate has a length of two bytes or more.
@@ -186,7 +203,7 @@ fn verifier(
     Some(verifier.ok()?)
 }
 
-/// Apple's own.
+/// The verifier of Apple's systems.
 #[cfg(target_vendor = "apple")]
 fn keychains(provider: &Arc<CryptoProvider>) -> Option<Arc<dyn ServerCertVerifier>> {
     let verifier = rustls_platform_verifier::Verifier::new(Arc::clone(provider)).ok()?;
@@ -304,10 +321,7 @@ impl CaFile {
         let text = seen.read().map_err(cannot)?;
         let certificates = certificates(&text);
         if store(&certificates).is_empty() {
-            return Err(match text.starts_with(&[0x30, 0x82]) {
-                true => "is in DER: convert it with `openssl x509 -inform der`".to_owned(),
-                false => "holds no certificate in PEM, or only broken ones".to_owned(),
-            });
+            return Err(instead_of_pem(&text).to_owned());
         }
         Ok(CaFile { seen, certificates })
     }
@@ -326,6 +340,26 @@ impl CaFile {
                 looked_at_ms: now_ms,
             },
         }
+    }
+}
+
+/// What a file holds that holds no certificate in PEM, and what to do.
+fn instead_of_pem(text: &[u8]) -> &'static str {
+    // The object identifier of signed data, and the version of PKCS #12, where DER has them.
+    const SIGNED_DATA: &[u8] = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02";
+    const VERSION_3: &[u8] = b"\x02\x01\x03";
+    let is_der = text.starts_with(b"\x30\x82");
+    let content = text.get(4..).unwrap_or_default();
+    if is_der && content.starts_with(VERSION_3) {
+        "is in PKCS #12: convert it with `openssl pkcs12 -nokeys`"
+    } else if is_der && content.starts_with(SIGNED_DATA) {
+        "is in PKCS #7: convert it with `openssl pkcs7 -inform der -print_certs`"
+    } else if is_der {
+        "is in DER: convert it with `openssl x509 -inform der`"
+    } else if text.windows(11).any(|part| part == b"BEGIN PKCS7") {
+        "is in PKCS #7: convert it with `openssl pkcs7 -print_certs`"
+    } else {
+        "holds no certificate in PEM, or only broken ones"
     }
 }
 
@@ -393,6 +427,40 @@ mod tests {
     }
 
     #[test]
+    fn what_powershell_writes_is_read_too() {
+        let units = || pem().encode_utf16().collect::<Vec<u16>>().into_iter();
+        let little: Vec<u8> = units().flat_map(u16::to_le_bytes).collect();
+        let big: Vec<u8> = units().flat_map(u16::to_be_bytes).collect();
+        assert_eq!(certificates(&[b"\xff\xfe", &little[..]].concat()).len(), 1);
+        assert_eq!(certificates(&[b"\xfe\xff", &big[..]].concat()).len(), 1);
+        assert_eq!(
+            certificates(&[b"\xff\xfe", &little[..99]].concat()).len(),
+            0
+        );
+    }
+
+    #[test]
+    fn what_is_no_pem_is_named_with_what_to_do() {
+        for (text, words) in [
+            (&b"\x30\x82\x09\xa1\x02\x01\x03\x30"[..], "openssl pkcs12"),
+            (
+                b"\x30\x82\x05\xba\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02\xa0",
+                "openssl pkcs7 -inform der",
+            ),
+            (b"\x30\x82\x03\x05\x30\x82", "openssl x509 -inform der"),
+            (b"\x30\x82", "openssl x509 -inform der"),
+            (b"-----BEGIN PKCS7-----\n", "openssl pkcs7 -print"),
+            (b"hello", "no certificate"),
+            (b"", "no certificate"),
+        ] {
+            let path = temporary("no-pem", "");
+            fs::write(&path, text).unwrap();
+            let why = CaFile::read(&path).unwrap_err();
+            assert!(why.contains(words), "{why}");
+        }
+    }
+
+    #[test]
     fn what_openssl_adds_to_a_certificate_is_left_out() {
         let certificate = certificates(pem().as_bytes()).remove(0);
         let with_more = [certificate.as_ref(), b"\x30\x03\x02\x01\x01"].concat();
@@ -410,6 +478,11 @@ mod tests {
         let sources = Sources::from(os("/a.pem"), os("/b:/c::"));
         assert_eq!(sources.file, Some("/a.pem".into()));
         assert_eq!(sources.folders, [PathBuf::from("/b"), "/c".into()]);
+        // Wherever the program goes later.
+        let here = std::env::current_dir().unwrap();
+        let sources = Sources::from(os("a.pem"), os("b"));
+        assert_eq!(sources.file, Some(here.join("a.pem")));
+        assert_eq!(sources.folders, [here.join("b")]);
     }
 
     #[test]

@@ -29,8 +29,8 @@ const SESSIONS: usize = 16;
 pub(crate) struct Tls {
     sources: Sources,
     ca_file: Option<CaFile>,
-    /// Of each process its own: a session must not be resumed by two, and a child would wait for
-    /// locks that nobody opens.
+    /// Of each process its own: a session must not be resumed by two, and a lock that another
+    /// thread had at the fork stays closed in the child.
     state: PerProcess<Mutex<Option<State>>>,
 }
 
@@ -255,11 +255,7 @@ impl fmt::Display for InWords<'_> {
                 f.write_str("the server offers only TLS versions or ciphers that are out of date")
             }
             E::AlertReceived(alert) => match alert.as_str() {
-                Some(name) => write!(
-                    f,
-                    "the server broke it off ({})",
-                    name.replace('_', " ").to_lowercase()
-                ),
+                Some(name) => write!(f, "the server broke it off ({})", words_of(name)),
                 None => f.write_str("the server broke it off"),
             },
             E::FailedToGetRandomBytes => f.write_str("the system gave no random numbers"),
@@ -267,6 +263,18 @@ impl fmt::Display for InWords<'_> {
             _ => f.write_str("the server does not keep to the protocol"),
         }
     }
+}
+
+/// `HandshakeFailure` as "handshake failure".
+fn words_of(name: &str) -> String {
+    let mut words = String::new();
+    for letter in name.chars() {
+        if letter.is_uppercase() && !words.is_empty() {
+            words.push(' ');
+        }
+        words.extend(letter.to_lowercase());
+    }
+    words
 }
 
 fn certificate_in_words(why: &CertificateError) -> &'static str {
@@ -296,6 +304,49 @@ fn certificate_in_words(why: &CertificateError) -> &'static str {
         why if is_cas(why) => {
             "its certificate is a CA's: name that very certificate in `ca_file` to trust it"
         }
+        E::Other(why) => match why.0.downcast_ref() {
+            Some(webpki::Error::UnsupportedCertVersion) => {
+                "its certificate is of version 1, which no server may have: make it anew, with a subjectAltName"
+            }
+            Some(webpki::Error::UnsupportedCriticalExtension) => {
+                "its certificate has a critical extension that is not known here"
+            }
+            _ => "its certificate cannot be used",
+        },
         _ => "its certificate cannot be used",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustls::AlertDescription;
+
+    #[test]
+    fn what_rustls_says_is_put_into_words() {
+        let unusable = |why| {
+            let why = rustls::OtherError(Arc::new(why));
+            rustls::Error::InvalidCertificate(CertificateError::Other(why))
+        };
+        for (error, words) in [
+            (
+                rustls::Error::AlertReceived(AlertDescription::HandshakeFailure),
+                "the server broke it off (handshake failure)",
+            ),
+            (
+                rustls::Error::AlertReceived(AlertDescription::Unknown(200)),
+                "the server broke it off",
+            ),
+            (
+                unusable(webpki::Error::UnsupportedCertVersion),
+                "its certificate is of version 1, which no server may have: make it anew, with a subjectAltName",
+            ),
+            (
+                unusable(webpki::Error::BadDer),
+                "its certificate cannot be used",
+            ),
+        ] {
+            assert_eq!(InWords(&error).to_string(), words);
+        }
     }
 }
