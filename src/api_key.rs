@@ -1,13 +1,19 @@
 //! The API key as a program gives it: out of an environment file, a secret's file or a clipboard.
 //!
-//! What came along with it is named here and now. Sent to api.video it would only be a wrong key.
+//! Whatever else came along is named at once. Sent to api.video, it would only be a wrong key.
 
 use crate::error::Error;
 use crate::text::is_format;
 
 const LONGEST_KEY: usize = 4_096;
-const QUOTES: [char; 12] = ['"', '\'', '`', '´', '‘', '’', '‚', '“', '”', '„', '«', '»'];
+const QUOTES: [char; 14] = [
+    '"', '\'', '`', '´', '‘', '’', '‚', '“', '”', '„', '«', '»', '‹', '›',
+];
 const SCHEMES: [&str; 3] = ["bearer", "basic", "apikey"];
+/// How languages write that there is nothing.
+const NOTHING: [&str; 4] = ["null", "none", "nil", "undefined"];
+/// The shortest name that a key alone is not taken for.
+const SHORTEST_NAME: usize = 3;
 
 /// The API key as given, or why it cannot be one. No message repeats any of it.
 pub(crate) fn checked_api_key(key: &str) -> Result<&str, Error> {
@@ -35,7 +41,9 @@ fn problem(key: &str) -> Option<&'static str> {
     } else if is_placeholder(key) {
         "is or has a placeholder in it, such as ${NAME}, that nothing replaced with its value"
     } else if has_name(key) {
-        "has a name and `=` before it; give what follows alone"
+        "has a name and `=` or `:` before it; give what follows alone"
+    } else if is_any_of(key, &NOTHING) {
+        "is a word for nothing, such as `null`; the setting that it comes from is empty"
     } else if has_scheme(key) {
         "has a word such as `Bearer` before it; give the key alone"
     } else {
@@ -54,14 +62,33 @@ fn is_placeholder(key: &str) -> bool {
         || between("<", ">")
 }
 
-/// `NAME=…`, and `export NAME=…`. At the end of a key, `=` fills up its Base64.
+/// `NAME=…`, `export NAME=…`, `NAME=` with nothing behind it, and `name: …`, as in a header or in
+/// YAML. At the end of a key, `=` fills up its Base64.
 fn has_name(key: &str) -> bool {
-    key.trim_end_matches('=').contains('=')
+    let (name, value) = key.split_at(key.find('=').unwrap_or(key.len()));
+    let is_empty = value == "=" && name.contains('_') && !name.contains(char::is_lowercase);
+    is_empty || key.trim_end_matches('=').contains('=') || has_header(key)
+}
+
+/// A name, a colon, and a blank behind it or a scheme's word before it.
+fn has_header(key: &str) -> bool {
+    key.split_once(':').is_some_and(|(name, value)| {
+        let name = name.trim_end();
+        let is_name = name.len() >= SHORTEST_NAME
+            && name
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
+        is_name && (value.starts_with(char::is_whitespace) || is_any_of(name, &SCHEMES))
+    })
 }
 
 fn has_scheme(key: &str) -> bool {
-    key.split_once(char::is_whitespace)
-        .is_some_and(|(word, _)| SCHEMES.iter().any(|s| word.eq_ignore_ascii_case(s)))
+    let word = key.split(char::is_whitespace).next().unwrap_or_default();
+    is_any_of(word, &SCHEMES)
+}
+
+fn is_any_of(word: &str, words: &[&str]) -> bool {
+    words.iter().any(|each| word.eq_ignore_ascii_case(each))
 }
 
 #[cfg(test)]
@@ -90,6 +117,10 @@ mod tests {
             "k\"e'y",
             "a$b%c<d>",
             "two words",
+            "key:with:colons",
+            "a: b",
+            "nullable",
+            "QUJD=",
             "clé-鍵-🔑",
             longest.as_str(),
         ] {
@@ -126,10 +157,24 @@ mod tests {
             (around("bearer ", ""), "`Bearer`"),
             (around("Basic ", ""), "`Bearer`"),
             (around("apiKey ", ""), "`Bearer`"),
-            (around("APIVIDEO_API_KEY=", ""), "a name and `=`"),
-            (around("APIVIDEO_API_KEY = ", ""), "a name and `=`"),
-            (around("export KEY=", "=="), "a name and `=`"),
+            (around("APIVIDEO_API_KEY=", ""), "a name and `=` or `:`"),
+            (around("APIVIDEO_API_KEY = ", ""), "a name and `=` or `:`"),
+            (around("export KEY=", "=="), "a name and `=` or `:`"),
             (around("K=", "\""), "a quote"),
+            (around("‹", "›"), "a quote"),
+            (
+                around("Authorization: Bearer ", ""),
+                "a name and `=` or `:`",
+            ),
+            (around("apiKey: ", ""), "a name and `=` or `:`"),
+            (around("x-api-key: ", ""), "a name and `=` or `:`"),
+            (around("APIVIDEO_API_KEY : ", ""), "a name and `=` or `:`"),
+            (around("Bearer:", ""), "a name and `=` or `:`"),
+            ("APIVIDEO_API_KEY=".to_owned(), "a name and `=` or `:`"),
+            ("Bearer".to_owned(), "`Bearer`"),
+            ("null".to_owned(), "a word for nothing"),
+            ("None".to_owned(), "a word for nothing"),
+            ("undefined".to_owned(), "a word for nothing"),
         ] {
             is_refused(&key, reason);
         }

@@ -3,6 +3,7 @@
 //! The facts are those of api.video's API reference for `POST /auth/api-key` and `POST
 //! /auth/refresh`.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize};
@@ -18,7 +19,11 @@ use crate::text::one_line;
 const LONGEST_TEXT: usize = 300;
 /// A longer word in such a text may be a key or a token that we no longer know.
 const LONGEST_WORD: usize = 40;
+/// So much of a secret is not passed on either.
+const PART: usize = 16;
 const REDACTED: &str = "[redacted]";
+const SITE: &str = "api.video";
+const BELOW_SITE: &str = ".api.video";
 
 /// The endpoints, for one API key.
 pub(crate) struct Auth {
@@ -83,7 +88,7 @@ impl Endpoint for Auth {
 /// token but 429, which says that the request was not dealt with.
 pub(crate) fn read(request: &Request, reply: &Reply, secrets: &[&str]) -> Outcome {
     let passing = |status| Outcome::Failed {
-        error: refusal(status, reply, request, secrets),
+        error: failure_of(status, reply, request, secrets),
         spent: status != Status::RateLimited,
     };
     match reply.status {
@@ -93,7 +98,7 @@ pub(crate) fn read(request: &Request, reply: &Reply, secrets: &[&str]) -> Outcom
                 Request::ApiKey { .. } => Status::KeyRejected,
                 Request::Refresh(_) => Status::RefreshRejected,
             };
-            Outcome::Rejected(refusal(status, reply, request, secrets))
+            Outcome::Rejected(failure_of(status, reply, request, secrets))
         }
         429 => passing(Status::RateLimited),
         408 | 500..=599 => passing(Status::ServerError),
@@ -105,16 +110,33 @@ pub(crate) fn read(request: &Request, reply: &Reply, secrets: &[&str]) -> Outcom
     }
 }
 
-/// A problem object says so by its `type` or its `title`, of which the standard asks for neither:
-/// an empty object is one too. Members of other names are those of somebody else.
+/// Whether the body is a problem object as api.video sends them, of whose members the standard asks
+/// for none: it has a title, a type of api.video's, a status with a name or a detail, or a list of
+/// problems. A type that is another site's URL tells whose it is.
 fn is_api_videos(reply: &Reply) -> bool {
-    match json(reply) {
-        serde_json::Value::Object(members) => {
-            let says = |name: &str| members.get(name).is_some_and(serde_json::Value::is_string);
-            members.is_empty() || says("type") || says("title")
-        }
-        _ => false,
+    let serde_json::Value::Object(members) = json(reply) else {
+        return false;
+    };
+    let text = |name: &str| members.get(name).and_then(serde_json::Value::as_str);
+    let has = |name: &str, is: fn(&serde_json::Value) -> bool| members.get(name).is_some_and(is);
+    let site = text("type").and_then(site_of);
+    let api_videos = site.is_some_and(|site| site == SITE || site.ends_with(BELOW_SITE));
+    if site.is_some() && !api_videos {
+        return false;
     }
+    members.is_empty()
+        || api_videos
+        || text("title").is_some()
+        || has("problems", serde_json::Value::is_array)
+        || (has("status", serde_json::Value::is_number)
+            && (text("name").is_some() || text("detail").is_some()))
+}
+
+/// The host of a URL that names one of the internet's.
+fn site_of(url: &str) -> Option<&str> {
+    let (_, rest) = url.split_once("://")?;
+    let host = rest.split(['/', '?', '#', ':']).next()?;
+    host.contains('.').then_some(host)
 }
 
 /// The JSON of the body; `null` if it is none, or is not complete.
@@ -132,7 +154,10 @@ fn granted(reply: &Reply) -> Outcome {
     match &reply.body {
         Ok(body) => grant(body).unwrap_or_else(|why| broken(reply, why)),
         Err(why) => Outcome::Failed {
-            error: why.clone(),
+            error: Error {
+                http_status: Some(reply.status),
+                ..why.clone()
+            },
             spent: true,
         },
     }
@@ -222,7 +247,7 @@ fn broken(reply: &Reply, why: &str) -> Outcome {
     Outcome::Failed { error, spent: true }
 }
 
-fn refusal(status: Status, reply: &Reply, request: &Request, secrets: &[&str]) -> Error {
+fn failure_of(status: Status, reply: &Reply, request: &Request, secrets: &[&str]) -> Error {
     let problem = problem(reply, secrets);
     let (http, path) = (reply.status, request.path());
     let what = match (status, http) {
@@ -256,7 +281,7 @@ fn refusal(status: Status, reply: &Reply, request: &Request, secrets: &[&str]) -
 /// its count of requests begins anew: that is an order to wait only beside a 429.
 fn retry_after_ms(reply: &Reply) -> Option<u64> {
     match reply.status {
-        429 => reply.waits.rate_limit_ms.or(reply.waits.retry_after_ms),
+        429 => reply.waits.rate_limit_ms.max(reply.waits.retry_after_ms),
         503 => reply.waits.retry_after_ms,
         _ => None,
     }
@@ -273,14 +298,15 @@ fn problem(reply: &Reply, secrets: &[&str]) -> Problem {
     }
 }
 
-/// A server's text as one short line without secrets: those that are known, and any word that is as
-/// long as one.
+/// A server's text as one short line without secrets: those that are known, parts of them, and any
+/// word that is as long as one.
 fn presentable(text: &str, secrets: &[&str]) -> String {
     // First of all: what cannot be seen must not hide a secret.
     let mut text = one_line(text);
     for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
         text = text.replace(secret, REDACTED);
     }
+    let text = without_parts(&text, secrets);
     let words: Vec<&str> = text
         .split_inclusive(|c: char| c.is_whitespace() || c == '/')
         .map(|word| {
@@ -292,6 +318,33 @@ fn presentable(text: &str, secrets: &[&str]) -> String {
         })
         .collect();
     words.concat().chars().take(LONGEST_TEXT).collect()
+}
+
+/// The text without what it has in common with a secret, from [`PART`] characters on: a server may
+/// have cut a secret off, or broken it in two.
+fn without_parts(text: &str, secrets: &[&str]) -> String {
+    let secrets: Vec<Vec<char>> = secrets.iter().map(|s| s.chars().collect()).collect();
+    let parts: HashSet<&[char]> = secrets.iter().flat_map(|s| s.windows(PART)).collect();
+    let text: Vec<char> = text.chars().collect();
+    let mut kept = String::new();
+    let mut at = 0;
+    let mut secret_until = 0;
+    while at < text.len() {
+        if text
+            .get(at..at + PART)
+            .is_some_and(|part| parts.contains(part))
+        {
+            if secret_until <= at {
+                kept.push_str(REDACTED);
+            }
+            secret_until = at + PART;
+        }
+        if at >= secret_until {
+            kept.push(text[at]);
+        }
+        at += 1;
+    }
+    kept
 }
 
 #[cfg(test)]
@@ -510,6 +563,11 @@ mod tests {
         for problem in [
             PROBLEM,
             r#"{"type":"https://docs.api.video/reference/x","title":null,"name":"apiKey"}"#,
+            r#"{"type":"https://docs.api.video/reference/x"}"#,
+            r#"{"type":"about:blank","title":"A title."}"#,
+            r#"{"status":400,"name":"apiKey"}"#,
+            r#"{"status":400,"name":null,"detail":"No such key."}"#,
+            r#"{"problems":[{"title":"A title."}]}"#,
             "\r\n {} ",
         ] {
             assert!(refused(problem), "{problem}");
@@ -524,6 +582,13 @@ mod tests {
             r#"{"title":"half"#,
             r#"{"message":"Forbidden"}"#,
             r#"{"title":1,"type":null}"#,
+            r#"{"type":"error","code":403}"#,
+            r#"{"type":"https://developers.cloudflare.com/1020","title":"Error 1020","status":403}"#,
+            r#"{"type":"https://api.video.example.com/x","title":"A title."}"#,
+            r#"{"type":"https://notapi.video/x","title":"A title."}"#,
+            r#"{"code":403,"message":"Forbidden"}"#,
+            r#"{"status":403,"message":"Forbidden"}"#,
+            r#"{"error":"Forbidden","name":"x","problems":"none"}"#,
             r#"{"status":403,"error":"Forbidden","path":"/auth/api-key"}"#,
         ] {
             assert!(!refused(other), "{other}");
@@ -548,6 +613,7 @@ mod tests {
         assert!(error.message.ends_with(told), "{error}");
         let (error, spent) = failure(&refresh_request(), &half_a_reply(200));
         assert_eq!((error.status, spent), (Status::Timeout, Some(true)));
+        assert_eq!(error.http_status, Some(200));
     }
 
     #[test]
@@ -568,7 +634,7 @@ mod tests {
             ),
             (Status::ProtocolError, 407, "into the proxy's URL"),
         ] {
-            let error = refusal(status, &reply(http, "{}"), &key_request(), &[]);
+            let error = failure_of(status, &reply(http, "{}"), &key_request(), &[]);
             assert!(error.message.contains(says), "{error}");
         }
     }
@@ -584,6 +650,25 @@ mod tests {
         assert_eq!(error.problem.title, "No  key [redacted] here");
         assert_eq!(error.problem.name, "");
         assert!(!format!("{error:?}").contains("s3cret"));
+    }
+
+    #[test]
+    fn a_part_of_a_secret_is_not_passed_on() {
+        let secret = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
+        for (text, shown) in [
+            (
+                format!("key {}... is bad", &secret[..35]),
+                "key [redacted]... is bad",
+            ),
+            (
+                format!("{} {}", &secret[..20], &secret[20..]),
+                "[redacted] [redacted]",
+            ),
+            (format!("é{}é", &secret[10..26]), "é[redacted]é"),
+            (format!("é{}é", &secret[10..25]), "éklmnopqrstuvwxyé"),
+        ] {
+            assert_eq!(presentable(&text, &[secret, "short"]), shown);
+        }
     }
 
     #[test]
@@ -612,7 +697,8 @@ mod tests {
             };
             failure(&key_request(), &reply).0.retry_after_ms
         };
-        assert_eq!(wait(429, Some(4_000), Some(9_000)), Some(4_000));
+        assert_eq!(wait(429, Some(4_000), Some(9_000)), Some(9_000));
+        assert_eq!(wait(429, Some(4_000), Some(0)), Some(4_000));
         assert_eq!(wait(429, None, Some(9_000)), Some(9_000));
         assert_eq!(wait(429, None, None), None);
         assert_eq!(wait(503, Some(4_000), Some(9_000)), Some(9_000));

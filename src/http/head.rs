@@ -1,9 +1,4 @@
-//! A reply's head as others send it, made into one that `ureq` understands, and what it asks us to
-//! wait.
-
-use std::time::{Duration, SystemTime};
-
-use ureq::http::HeaderMap;
+//! A reply's head as others send it, made into one that `ureq` understands.
 
 /// What is read of a head. `ureq` takes 128 headers, none of them folded or with a blank before its
 /// colon.
@@ -22,6 +17,10 @@ const KEPT: [&str; 6] = [
 /// What comes before it (1xx) is left out. What is no head at all is passed on as it is.
 pub(crate) fn plain_head(mut raw: &[u8]) -> Option<(Vec<u8>, usize)> {
     let whole = raw.len();
+    // An empty line before it may be what was left of the reply before.
+    while let Some(rest) = raw.strip_prefix(b"\n").or(raw.strip_prefix(b"\r\n")) {
+        raw = rest;
+    }
     loop {
         if !b"HTTP/1.".starts_with(&raw[..raw.len().min(7)]) {
             return Some((Vec::new(), whole - raw.len()));
@@ -68,7 +67,7 @@ fn unfolded(head: &[u8]) -> Vec<Vec<u8>> {
     lines
 }
 
-/// The status line and the headers that matter, each once where it says the same again.
+/// The status line and the headers that matter. Of those that are equal, one.
 fn kept(lines: &[Vec<u8>]) -> Vec<u8> {
     let mut plain: Vec<Vec<u8>> = lines.iter().take(1).cloned().collect();
     for line in lines.iter().skip(1) {
@@ -87,42 +86,6 @@ fn kept(lines: &[Vec<u8>]) -> Vec<u8> {
     head
 }
 
-/// What the server asks to wait, by api.video's own header and by the standard one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Waits {
-    pub(crate) rate_limit_ms: Option<u64>,
-    pub(crate) retry_after_ms: Option<u64>,
-}
-
-impl Waits {
-    pub(crate) fn of(headers: &HeaderMap, now: SystemTime) -> Waits {
-        let text = |name: &str| Some(headers.get(name)?.to_str().ok()?.trim());
-        // Both are the server's: its clock may be minutes from ours.
-        let date = text("date").and_then(|date| httpdate::parse_http_date(date).ok());
-        let wait = |name| parse_retry_after(text(name)?, date.unwrap_or(now));
-        Waits {
-            rate_limit_ms: wait("x-ratelimit-retry-after"),
-            retry_after_ms: wait("retry-after"),
-        }
-    }
-}
-
-/// Seconds, or a date.
-pub(crate) fn parse_retry_after(value: &str, now: SystemTime) -> Option<u64> {
-    if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) {
-        return Some(
-            value
-                .parse::<u64>()
-                .unwrap_or(u64::MAX)
-                .saturating_mul(1000),
-        );
-    }
-    let date = httpdate::parse_http_date(value).ok()?;
-    // A date that is past asks for nothing more.
-    let wait: Duration = date.duration_since(now).unwrap_or_default();
-    Some(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -136,6 +99,7 @@ mod tests {
     fn a_head_is_waited_for_to_its_end() {
         for raw in [
             "",
+            "\r\n",
             "HTT",
             "HTTP/1.1 200 OK\r\nDate: x\r\n",
             "HTTP/1.1 200 OK\r\n\r",
@@ -181,6 +145,10 @@ mod tests {
                 "HTTP/1.1 200 X\r\n\r\n",
             ),
             (
+                "\r\n\nHTTP/1.1 200 X\r\nDate: a\r\n b\r\n\r\n",
+                "HTTP/1.1 200 X\r\ndate: a b\r\n\r\n",
+            ),
+            (
                 "HTTP/1.1 100 Continue\r\nA: b\r\n\r\nHTTP/1.1 103 X\r\n\r\nHTTP/1.1 200 X\r\n\r\n",
                 "HTTP/1.1 200 X\r\n\r\n",
             ),
@@ -193,43 +161,5 @@ mod tests {
             let with_body = format!("{raw}body");
             assert_eq!(plain(&with_body), Some((head.to_owned(), "body")), "{raw}");
         }
-    }
-
-    #[test]
-    fn retry_after_in_every_form() {
-        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
-        let of = |value: &str| parse_retry_after(value, now);
-        assert_eq!(of("0"), Some(0));
-        assert_eq!(of("120"), Some(120_000));
-        assert_eq!(of("99999999999999999999999"), Some(u64::MAX));
-        assert_eq!(of("Sun, 06 Nov 1994 08:50:37 GMT"), Some(60_000));
-        assert_eq!(of("Sun, 06 Nov 1994 08:49:37 GMT"), Some(0));
-        assert_eq!(of("Sat, 05 Nov 1994 08:49:37 GMT"), Some(0), "past");
-        for garbage in ["", "-1", "soon", "1.5", "1e3", "+3", "0x10"] {
-            assert_eq!(of(garbage), None, "{garbage}");
-        }
-    }
-
-    #[test]
-    fn each_header_has_its_own_wait_and_dates_are_the_server_s() {
-        let mut headers = HeaderMap::new();
-        let waits = |headers: &HeaderMap| Waits::of(headers, SystemTime::now());
-        assert_eq!(waits(&headers), Waits::default());
-        headers.insert(
-            "retry-after",
-            "Sun, 06 Nov 1994 08:50:37 GMT".parse().unwrap(),
-        );
-        headers.insert("x-ratelimit-retry-after", "4".parse().unwrap());
-        let mut expected = Waits {
-            rate_limit_ms: Some(4_000),
-            retry_after_ms: Some(0),
-        };
-        assert_eq!(waits(&headers), expected, "long past by our clock");
-        headers.insert("date", "Sun, 06 Nov 1994 08:49:37 GMT".parse().unwrap());
-        expected.retry_after_ms = Some(60_000);
-        assert_eq!(waits(&headers), expected);
-        headers.insert("x-ratelimit-retry-after", "?".parse().unwrap());
-        expected.rate_limit_ms = None;
-        assert_eq!(waits(&headers), expected);
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! An exchange is made of: `proxy`, through whom it goes, if anybody; `lookup`, `experience` and
 //! `dial`, from a name to its addresses, in a good order, to a connection; `tunnel`, through a proxy; `tls` and `roots`, whom to trust; `stream`, the deadline
-//! of it all; `head`, a reply's head; and `ureq`, which speaks HTTP over that.
+//! of it all; `head` and `retry_after`, a reply's head; and `ureq`, which speaks HTTP over that.
 
 mod curves;
 mod dial;
@@ -12,6 +12,7 @@ mod head;
 mod lookup;
 mod network;
 mod proxy;
+mod retry_after;
 mod roots;
 mod stream;
 mod tls;
@@ -38,10 +39,10 @@ use network::{Network, io_failed};
 use stream::{Stream, is_overdue};
 use tls::Tls;
 
-pub(crate) use head::Waits;
-#[cfg(fuzzing)]
-pub(crate) use head::parse_retry_after;
 pub(crate) use proxy::{Environment, Proxy, Route, host_and_port, is_loopback};
+pub(crate) use retry_after::Waits;
+#[cfg(fuzzing)]
+pub(crate) use retry_after::parse_retry_after;
 pub(crate) use roots::{CaFile, Sources};
 
 /// No reply of the auth endpoints is larger.

@@ -1,0 +1,123 @@
+//! What a reply asks us to wait.
+
+use std::time::{Duration, SystemTime};
+
+use ureq::http::HeaderMap;
+
+/// By api.video's own header and by the standard one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Waits {
+    pub(crate) rate_limit_ms: Option<u64>,
+    pub(crate) retry_after_ms: Option<u64>,
+}
+
+impl Waits {
+    pub(crate) fn of(headers: &HeaderMap, now: SystemTime) -> Waits {
+        let texts = |name: &str| headers.get_all(name).into_iter();
+        let texts = |name| texts(name).filter_map(|value| Some(value.to_str().ok()?.trim()));
+        // Both are the server's: its clock may be minutes from ours.
+        let now = texts("date").find_map(date).unwrap_or(now);
+        let wait = |name| texts(name).find_map(|value| parse_retry_after(value, now));
+        Waits {
+            rate_limit_ms: wait("x-ratelimit-retry-after"),
+            retry_after_ms: wait("retry-after"),
+        }
+    }
+}
+
+/// Seconds, which some servers write as `1.5`, `+3` or `30s`, or a date.
+pub(crate) fn parse_retry_after(value: &str, now: SystemTime) -> Option<u64> {
+    let number = value.strip_suffix('s').unwrap_or(value);
+    let number = number.strip_prefix('+').unwrap_or(number);
+    let is_decimal = number.starts_with(|c: char| c.is_ascii_digit())
+        && number.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    if is_decimal {
+        // A cast of a float that is too large gives the largest integer.
+        return Some((number.parse::<f64>().ok()? * 1000.0).ceil() as u64);
+    }
+    // A date that is past asks for nothing more.
+    let wait: Duration = date(value)?.duration_since(now).unwrap_or_default();
+    Some(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// A date of HTTP's, even with the wrong day of the week, or in UTC by that name.
+fn date(value: &str) -> Option<SystemTime> {
+    let value = match value.strip_suffix("UTC") {
+        Some(start) => format!("{start}GMT"),
+        None => value.to_owned(),
+    };
+    let exact = httpdate::parse_http_date(&value).ok();
+    exact.or_else(|| {
+        let (_, day) = value.split_once(", ")?;
+        ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
+            .iter()
+            .find_map(|name| httpdate::parse_http_date(&format!("{name}, {day}")).ok())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_after_in_every_form() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
+        let of = |value: &str| parse_retry_after(value, now);
+        assert_eq!(of("0"), Some(0));
+        assert_eq!(of("120"), Some(120_000));
+        assert_eq!(of("99999999999999999999999"), Some(u64::MAX));
+        assert_eq!(of("Sun, 06 Nov 1994 08:50:37 GMT"), Some(60_000));
+        assert_eq!(of("Sun, 06 Nov 1994 08:49:37 GMT"), Some(0));
+        assert_eq!(of("Sat, 05 Nov 1994 08:49:37 GMT"), Some(0), "past");
+        assert_eq!(of("30.5"), Some(30_500));
+        assert_eq!(of("12.0001"), Some(12_001));
+        assert_eq!(of("+3"), Some(3_000));
+        assert_eq!(of("30s"), Some(30_000));
+        assert_eq!(of("Sun, 06 Nov 1994 08:50:37 UTC"), Some(60_000));
+        assert_eq!(of("Tue, 06 Nov 1994 08:50:37 GMT"), Some(60_000));
+        for garbage in [
+            "",
+            "-1",
+            "soon",
+            "1.5.2",
+            ".",
+            ".5",
+            "1e3",
+            "0x10",
+            "s",
+            "+",
+            "inf",
+            "3 s",
+            "Sun, soon",
+        ] {
+            assert_eq!(of(garbage), None, "{garbage}");
+        }
+    }
+
+    #[test]
+    fn each_header_has_its_own_wait_and_dates_are_the_server_s() {
+        let mut headers = HeaderMap::new();
+        let waits = |headers: &HeaderMap| Waits::of(headers, SystemTime::now());
+        assert_eq!(waits(&headers), Waits::default());
+        headers.insert(
+            "retry-after",
+            "Sun, 06 Nov 1994 08:50:37 GMT".parse().unwrap(),
+        );
+        headers.insert("x-ratelimit-retry-after", "4".parse().unwrap());
+        let mut expected = Waits {
+            rate_limit_ms: Some(4_000),
+            retry_after_ms: Some(0),
+        };
+        assert_eq!(waits(&headers), expected, "long past by our clock");
+        headers.insert("date", "Sun, 06 Nov 1994 08:49:37 GMT".parse().unwrap());
+        expected.retry_after_ms = Some(60_000);
+        assert_eq!(waits(&headers), expected);
+        headers.insert("x-ratelimit-retry-after", "?".parse().unwrap());
+        expected.rate_limit_ms = None;
+        assert_eq!(waits(&headers), expected);
+        headers.append("x-ratelimit-retry-after", "9".parse().unwrap());
+        headers.append("x-ratelimit-retry-after", "5".parse().unwrap());
+        expected.rate_limit_ms = Some(9_000);
+        assert_eq!(waits(&headers), expected, "the first that can be read");
+    }
+}
