@@ -144,9 +144,13 @@ class _Base:
         return Stats(retry_in=values.pop("retry_in_ms") / 1000, **values)
 
     def close(self) -> None:
-        """Closes the client: calls that wait end with ClosedError, and so does every later one. Tokens stay as they are.
+        """Closes the client. Calls that wait end with ClosedError, and so does every later one. Tokens stay usable.
 
         Any thread may close it, at any time and as often as it likes. Does not wait for an exchange under way.
+
+        When this has returned and no other thread is within a call, no new call of `on_state` or of the log begins. One that
+        has begun may still be running, and one that waits for a greenlet of gevent or eventlet is still made. A call that
+        waits for a token does not count.
         """
         self._core.close()
 

@@ -252,6 +252,7 @@ class Core:
         pointer, call = self.open(), Call()
         try:
             self.begin(call, start, pointer, *arguments)
+            del pointer  # So that close() frees the client although this call waits.
             return self.keep(wait(call))
         except ApiVideoError as error:
             raise self.why(error) from None
@@ -262,6 +263,7 @@ class Core:
         pointer, call = self.open(), Call()
         try:
             self.begin(call, start, pointer, *arguments)
+            del pointer  # So that close() frees the client although this call waits.
             return self.keep(await wait_async(call))
         except ApiVideoError as error:
             raise self.why(error) from None
