@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 
 from .._client import AsyncClient, Client
+from .._token import Token
 from ._rule import Rule, rewound, start_of
 
 
@@ -30,30 +31,44 @@ class HttpxAuth(httpx.Auth):
         if not self._rule.covers(request.url):
             yield request
             return
-        start = start_of(_file(request))
-        token = self._client.get_token()
-        request.headers["Authorization"] = token.authorization
-        response = yield request
-        # After a redirect, only what was asked last is asked again: the first request has been answered.
-        again = response.request
-        if self._rule.rejects(token, response) and _rewound(again, start):
-            token = self._client.get_token()
-            again.headers["Authorization"] = token.authorization
-            self._rule.rejects(token, (yield again))
+        sending = _Sending(self._rule, request)
+        while sending.goes_on:
+            sending.answered((yield sending.carrying(self._client.get_token())))
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
         if not self._rule.covers(request.url):
             yield request
             return
-        start = start_of(_file(request))
-        token = await self._async_client.get_token()
-        request.headers["Authorization"] = token.authorization
-        response = yield request
-        again = response.request
-        if self._rule.rejects(token, response) and _rewound(again, start):
-            token = await self._async_client.get_token()
-            again.headers["Authorization"] = token.authorization
-            self._rule.rejects(token, (yield again))
+        sending = _Sending(self._rule, request)
+        while sending.goes_on:
+            sending.answered((yield sending.carrying(await self._async_client.get_token())))
+
+
+class _Sending:
+    """A request for the API: it is sent, and after a 401 to its token once more."""
+
+    goes_on = True
+    _may_repeat = True
+    _token: Token
+
+    def __init__(self, rule: Rule, request: httpx.Request) -> None:
+        self._rule = rule
+        self._request = request
+        self._start = start_of(_file(request))
+
+    def carrying(self, token: Token) -> httpx.Request:
+        """The request to send now, with this token."""
+        self._token = token
+        self._request.headers["Authorization"] = token.authorization
+        return self._request
+
+    def answered(self, response: httpx.Response) -> None:
+        """Decides whether to go on."""
+        # After a redirect, only the last request is repeated: the first one has been answered.
+        self._request = response.request
+        rejected = self._rule.rejects(self._token, response)
+        self.goes_on = rejected and self._may_repeat and _rewound(self._request, self._start)
+        self._may_repeat = False
 
 
 def _file(request: httpx.Request) -> Any:
