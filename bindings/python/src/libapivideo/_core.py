@@ -103,7 +103,7 @@ def _on_log(level: int, message: bytes, _: None) -> None:
 @_callback(StateCallback)
 def _on_state(state: int, number: int) -> None:
     core = _cores.get(number)
-    on_state = core and core.on_state
+    on_state = None if core is None else core.on_state
     if on_state is not None:
         run_callback(lambda: on_state(TokenState(state)))
 
