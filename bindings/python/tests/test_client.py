@@ -351,7 +351,9 @@ def test_a_call_that_waits_does_not_keep_the_librarys_client_from_being_freed(sa
 
 
 def test_closing_at_any_moment_is_safe(sandbox: Sandbox) -> None:
-    """Threads use clients in every way while others close them; nothing crashes, and nothing but ClosedError comes."""
+    """Threads use clients in every way while others close them; nothing crashes, and nothing but
+    ClosedError comes.
+    """
     rounds, threads = 40, 6
 
     def use(client: libapivideo.Client, barrier: threading.Barrier, number: int) -> None:

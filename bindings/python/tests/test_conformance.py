@@ -1,4 +1,6 @@
-"""The 401 rule, as `bindings/conformance` has it for every binding: with requests, httpx and httpx's AsyncClient."""
+"""The 401 rule, as `bindings/conformance` has it for every binding: with requests, httpx and
+httpx's AsyncClient.
+"""
 
 from __future__ import annotations
 

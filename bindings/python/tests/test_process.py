@@ -91,7 +91,8 @@ def test_a_fork_while_calls_wait(sandbox: Sandbox) -> None:
 
 @contextmanager
 def renewing(sandbox: Sandbox, expires_in: int) -> Iterator[libapivideo.Client]:
-    """A client with 8 threads that read and one that renews, so that there is nearly always an exchange in flight.
+    """A client with 8 threads that read and one that renews, so that there is nearly always an
+    exchange in flight.
 
     Afterwards: no refresh token came twice, and none came from another process.
     """
@@ -109,7 +110,8 @@ def renewing(sandbox: Sandbox, expires_in: int) -> Iterator[libapivideo.Client]:
             try:
                 client.refresh()
             except (libapivideo.RefreshRejectedError, libapivideo.NoRefreshTokenError):
-                client.authenticate()  # A child has authenticated, which retires this process's refresh token.
+                # A child has authenticated, which retires this process's refresh token.
+                client.authenticate()
 
     interval = sys.getswitchinterval()
     sys.setswitchinterval(interval / 50)  # Else whoever forks waits for nine other threads' turns.
@@ -286,7 +288,7 @@ print("exit", flush=True)
 def test_a_connection_lost_while_the_interpreter_ends_is_nobodys_business(
     wait_timeout: int, call: str, then: str
 ) -> None:
-    """An exchange hangs, its client is gone, and the server hangs up when Python can be called no more."""
+    """An exchange hangs, its client is gone, and the server hangs up while Python finalizes."""
     program = f"""{SETUP}, wait_timeout={wait_timeout})
 import os
 def give_up():
@@ -333,7 +335,7 @@ def hang_up(connection: socket.socket) -> None:
 
 
 def test_exit_in_the_middle_of_renewals(sandbox: Sandbox) -> None:
-    """Exits at every moment of renewals that log and tell their state: never a crash, never a word."""
+    """Exits at every moment of renewals that log and report states: no crash, not a word."""
     sandbox.settings(expires_in=1)
     program = f"""{SETUP}, keep_fresh=True, on_state=lambda state: None)
 import logging, random

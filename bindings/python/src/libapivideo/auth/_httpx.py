@@ -1,4 +1,4 @@
-"""httpx."""
+"""Authentication for httpx."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from ._rule import Rule, rewound, start_of
 
 
 class HttpxAuth(httpx.Auth):
-    """Authenticates httpx's requests, of its `Client` and its `AsyncClient`: `httpx.Client(auth=HttpxAuth(client))`.
+    """Authenticates requests of httpx: `httpx.Client(auth=HttpxAuth(client))`.
 
-    `client` may be a `libapivideo.Client` or `libapivideo.AsyncClient`; either serves both kinds of httpx client. Any number of
-    threads, tasks and httpx clients may share one.
+    `client` is a `libapivideo.Client` or a `libapivideo.AsyncClient`. Either serves both of httpx's
+    classes, `Client` and `AsyncClient`. Any number of threads, tasks and httpx clients may share
+    one object.
 
-    api_origin: the URL of the server that gets the token; only its scheme, host and port count. By default that is the
-        client's own server. Name another if your requests go to a proxy that passes them on to api.video.
+    api_origin: the URL of the server that gets the token. Only its scheme, host and port matter.
+        Default: the client's own server. Name another if your requests go to a proxy that passes
+        them on to api.video.
     """
 
     def __init__(self, client: Client | AsyncClient, *, api_origin: str | None = None) -> None:
@@ -72,7 +74,7 @@ class _Sending:
 
 
 def _file(request: httpx.Request) -> Any:
-    """The file that is the body, or None. httpx reads it from where it stands, and does not go back."""
+    """The file that is the body, or None. httpx reads it from its position, and never rewinds."""
     return getattr(request.stream, "_stream", None)
 
 
