@@ -150,9 +150,9 @@ def run_callbacks() -> None:
         while _waiting_callbacks:
             try:
                 _waiting_callbacks.popleft()()
-            except Exception:
-                # As a thread's would be, and none of whoever happens to run this.
-                sys.excepthook(*sys.exc_info())
+            except Exception as error:
+                # Shown as a thread's is: the caller that happens to run this must not get it.
+                sys.excepthook(type(error), error, error.__traceback__)
     finally:
         _running_callbacks = False
 
