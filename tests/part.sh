@@ -42,11 +42,17 @@ part_format() { cargo fmt --all --check; }
 part_lint() {
     cargo clippy --quiet --workspace --all-targets -- -D warnings &&
         cargo clippy --quiet --no-default-features --lib -- -D warnings &&
-        check_shell && check_workflows && sh tests/version.sh
+        check_shell && check_comments && check_workflows && sh tests/version.sh
 }
 check_shell() {
     command -v shellcheck >/dev/null || return 0 # tests/run.sh says so.
     git ls-files '*.sh' .ci/run | xargs shellcheck --severity=warning
+}
+# Those of the bindings; ruff checks Python's docstrings as well, in bindings/python/test.sh.
+check_comments() {
+    git ls-files bindings | grep -E '\.(cs|csproj|props|py|sh|toml)$' | xargs awk '
+        length > 100 && /^[ \t]*(#|\/\/)/ { print FILENAME ":" FNR ": a comment of over 100 columns"; bad = 1 }
+        END { exit bad }'
 }
 check_workflows() {
     if command -v actionlint >/dev/null; then

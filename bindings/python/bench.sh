@@ -1,5 +1,6 @@
 #!/bin/sh
-# The Python package's numbers beside the official one's: `make bench-python`. Takes about three minutes.
+# The Python package's numbers beside the official one's: `make bench-python`. Takes about three
+# minutes.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)

@@ -1,7 +1,7 @@
-"""Builds the Rust library and the licences of what it contains into the wheel, and its source into the sdist.
+"""Builds the Rust library, with its licences, into the wheel, and its source into the sdist.
 
-LIBAPIVIDEO_MANYLINUX, such as 2_17: link against that old a glibc, with zig's linker, for a wheel that runs on any Linux
-distribution with the same or a newer one. The linker comes from PyPI.
+LIBAPIVIDEO_MANYLINUX, such as 2_17: link against that old a glibc, with zig's linker, for a wheel
+that runs on any Linux distribution with the same or a newer one. The linker comes from PyPI.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 #!/bin/sh
 # The whole Python suite: `make test` calls it. Ends with pytest's lines, and with its exit code.
 #
-# Builds the library, an sdist, a wheel from that sdist, and a portable wheel; installs the last one on the oldest and on the newest
-# Python found (3.9 or later) and runs pytest on both; then mypy --strict and pyright. Virtual environments go to target/python/.
+# Builds the library, an sdist, a wheel from that sdist, and a portable wheel; installs the last one
+# on the oldest and on the newest Python found (3.9 or later) and runs pytest on both; then mypy
+# --strict, pyright, and ruff for the length of comments. Virtual environments go to target/python/.
 # APIVIDEO_TEST_URL names a sandbox that runs already; else the tests start their own.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
@@ -70,10 +71,11 @@ CARGO_TARGET_DIR="$target" pip_of "$work/install" install ./bindings/python || f
 [ "$("$work/install/bin/python" -m pip list --disable-pip-version-check --format=freeze | grep -cv '^pip==\|^setuptools==')" = 1 ] ||
     fail "the package brings others along"
 
-note "mypy --strict and pyright"
+note "mypy --strict, pyright, and the length of comments"
 make_env "$newest" "$work/types"
 pip_of "$work/types" install --requirement "$here/tests/requirements.txt" --requirement "$here/tests/requirements-types.txt" "$wheel" || die "pip failed"
 (cd "$here" && "$work/types/bin/mypy" --cache-dir "$work/mypy") || fail "mypy --strict"
+"$work/types/bin/ruff" check --quiet --no-cache "$here" || fail "comments longer than 100 columns"
 if command -v node >/dev/null; then
     (cd "$here" && PYRIGHT_PYTHON_IGNORE_WARNINGS=1 "$work/types/bin/pyright" --pythonpath "$work/types/bin/python") || fail "pyright"
 else

@@ -1,7 +1,7 @@
 """libapivideo beside the official `api.video` package, in one run, against the local sandbox.
 
-Every number is measured here and now. Where a program is started, both are, by turns. `bench.sh` prepares what this needs.
-Linux only.
+Every number is measured here and now. Where a program is started, both are, by turns. `bench.sh`
+prepares what this needs. Linux only.
 """
 
 from __future__ import annotations
@@ -144,7 +144,8 @@ def cold_calls(sandbox: Sandbox) -> dict[str, int]:
         client = official_client(sandbox)
 
         def header() -> str:
-            # A program with this package must connect before its first request: whoever finds no token does.
+            # A program with this package must connect before its first request: whoever finds no
+            # token does.
             if client._access_token is None:
                 client.connect()
             return official_header(client)
@@ -156,8 +157,9 @@ def cold_calls(sandbox: Sandbox) -> dict[str, int]:
 
 # --- A token's last minute, and what follows ---
 
-# A token is renewed when 70 to 80 % of its life are over, and handed out until 90 %. Of an hour that leaves six minutes to ride out
-# an outage; of two minutes 12 seconds, enough for 5 seconds and a retry. Shorter lives would measure something that does not occur.
+# A token is renewed when 70 to 80 % of its life are over, and handed out until 90 %. Of an hour
+# that leaves six minutes to ride out an outage; of two minutes 12 seconds, enough for 5 seconds and
+# a retry. Shorter lives would measure something that does not occur.
 LIFETIME = 120
 WATCH = 135
 
@@ -192,7 +194,9 @@ SCENARIOS: dict[str, tuple[str, Callable[[Sandbox], None]]] = {
 
 
 def scenario(name: str, who: str) -> None:
-    """Requests every 20 ms for longer than a token lives. Prints how many fail, and the longest wait for a header."""
+    """Requests every 20 ms for longer than a token lives. Prints how many fail, and the longest
+    wait for a header.
+    """
     with tempfile.TemporaryDirectory() as folder:
         process, url = start_sandbox(Path(folder), "--expires-in", str(LIFETIME))
         sandbox = Sandbox(url)

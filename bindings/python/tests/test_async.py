@@ -117,6 +117,22 @@ def test_closing_ends_tasks_that_wait(sandbox: Sandbox) -> None:
     run(main())
 
 
+def test_closing_frees_the_librarys_client_although_a_task_waits(sandbox: Sandbox) -> None:
+    sandbox.fault("hang", times=0)
+
+    async def main() -> None:
+        client = libapivideo.AsyncClient(KEY, base_url=sandbox.url)
+        task = asyncio.ensure_future(client.get_token())
+        await until(lambda: client.stats().waiters == 1)
+        pointer = weakref.ref(client._core.pointer)
+        client.close()
+        assert not task.done() and pointer() is None
+        with pytest.raises(libapivideo.ClosedError):
+            await task
+
+    run(main())
+
+
 def test_a_loop_may_go_away_while_its_tasks_wait(sandbox: Sandbox) -> None:
     sandbox.fault("hang", times=0)
     client = libapivideo.AsyncClient(KEY, base_url=sandbox.url)

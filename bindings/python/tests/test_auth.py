@@ -22,7 +22,9 @@ from support import KEY, ROOT, Sandbox, run
 
 
 class Uploads:
-    """A server that keeps what is uploaded, and redirects `GET /http…`. It refuses the tokens that it is told."""
+    """A server that keeps what is uploaded, and redirects `GET /http…`. It refuses the tokens that
+    it is told.
+    """
 
     def __init__(self) -> None:
         self.bodies: list[bytes] = []

@@ -6,6 +6,7 @@ import copy
 import gc
 import logging
 import pickle
+import sys
 import threading
 import time
 import weakref
@@ -336,8 +337,23 @@ def test_closing_ends_calls_that_wait(sandbox: Sandbox) -> None:
             call()
 
 
+def test_a_call_that_waits_does_not_keep_the_librarys_client_from_being_freed(sandbox: Sandbox) -> None:
+    sandbox.fault("hang", times=0)
+    with libapivideo.Client(KEY, base_url=sandbox.url) as client, ThreadPoolExecutor(1) as pool:
+        core = client._core
+        references = sys.getrefcount(core.pointer)
+        waiting = pool.submit(client.get_token)
+        wait_until(lambda: client.stats().waiters == 1, "the call waits")
+        wait_until(lambda: sys.getrefcount(core.pointer) == references, "it has let go of the client", seconds=5)
+        client.close()
+        with pytest.raises(libapivideo.ClosedError):
+            waiting.result(5)
+
+
 def test_closing_at_any_moment_is_safe(sandbox: Sandbox) -> None:
-    """Threads use clients in every way while others close them; nothing crashes, and nothing but ClosedError comes."""
+    """Threads use clients in every way while others close them; nothing crashes, and nothing but
+    ClosedError comes.
+    """
     rounds, threads = 40, 6
 
     def use(client: libapivideo.Client, barrier: threading.Barrier, number: int) -> None:

@@ -56,7 +56,9 @@ def test_pyinstaller(tmp_path: Path, sandbox: Sandbox, kind: str) -> None:
 
 
 def test_pyinstaller_s_hook_is_found_and_names_the_library() -> None:
-    """Where a library does not look like an extension module, as on macOS and Windows, the hook alone finds it."""
+    """Where a library does not look like an extension module, as on macOS and Windows, the hook
+    alone finds it.
+    """
     found = entry_points(group="pyinstaller40") if sys.version_info >= (3, 10) else entry_points()["pyinstaller40"]
     folders = [folder for each in found if each.value.startswith("libapivideo.") for folder in each.load()()]
     assert folders
@@ -66,7 +68,9 @@ def test_pyinstaller_s_hook_is_found_and_names_the_library() -> None:
 
 
 def test_nuitka_takes_the_library_for_an_extension_module(tmp_path: Path) -> None:
-    """So it takes the file along, to where the package looks for it. To compile all of a program takes minutes; see below."""
+    """So it takes the file along, to where the package looks for it. To compile all of a program
+    takes minutes; see below.
+    """
     freeze(tmp_path, "nuitka", "--generate-c-only", "--quiet", "--report=report.xml", "--follow-import-to=libapivideo")
     (line,) = re.findall(r'<module_usage name="libapivideo\.libapivideo"[^>]*>', (tmp_path / "report.xml").read_text())
     assert "Extension modules cannot be inspected" in line

@@ -1,4 +1,6 @@
-"""gevent and eventlet: while one greenlet waits, the others run. Each program has a process of its own, as both patch Python."""
+"""gevent and eventlet: while one greenlet waits, the others run. Each program has a process of its
+own, as both patch Python.
+"""
 
 from __future__ import annotations
 
@@ -133,7 +135,9 @@ assert longest_pause() < 0.4, longest_pause()
 
 @pytest.mark.parametrize("kind", [GEVENT, EVENTLET])
 def test_a_thread_never_waits_for_a_patched_lock(sandbox: Sandbox, kind: str) -> None:
-    """The library's threads log while a greenlet holds the lock of logging: with such a lock, a thread might wait for ever."""
+    """The library's threads log while a greenlet holds the lock of logging: with such a lock, a
+    thread might wait for ever.
+    """
     program = kind + PROGRAM.format(patched=True) + """
 import _thread, logging
 class Handler(logging.Handler):

@@ -1,4 +1,4 @@
-"""The example for prefork servers, in the real gunicorn: 4 workers, under load, through expiries."""
+"""The example for prefork servers, in the real gunicorn: 4 workers, load, and expiries."""
 
 from __future__ import annotations
 

@@ -99,7 +99,9 @@ print("fine in the main one", libapivideo.library_version())
 
 @pytest.mark.parametrize("kind", ["isolated", "legacy"])
 def test_a_subinterpreter_is_refused(kind: str) -> None:
-    """The library's threads would call Python in the main interpreter, with the objects of another: a crash, sooner or later."""
+    """The library's threads would call Python in the main interpreter, with the objects of another:
+    a crash, sooner or later.
+    """
     result = python(SUBINTERPRETER, kind)
     assert result.returncode == 0, result.stderr
     assert "ImportError" in result.stdout and "libapivideo works in the main interpreter only" in result.stdout

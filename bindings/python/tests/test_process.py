@@ -5,13 +5,14 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import libapivideo
 import pytest
@@ -90,7 +91,8 @@ def test_a_fork_while_calls_wait(sandbox: Sandbox) -> None:
 
 @contextmanager
 def renewing(sandbox: Sandbox, expires_in: int) -> Iterator[libapivideo.Client]:
-    """A client with 8 threads that read and one that renews, so that there is nearly always an exchange in flight.
+    """A client with 8 threads that read and one that renews, so that there is nearly always an
+    exchange in flight.
 
     Afterwards: no refresh token came twice, and none came from another process.
     """
@@ -108,7 +110,8 @@ def renewing(sandbox: Sandbox, expires_in: int) -> Iterator[libapivideo.Client]:
             try:
                 client.refresh()
             except (libapivideo.RefreshRejectedError, libapivideo.NoRefreshTokenError):
-                client.authenticate()  # A child has authenticated, which retires this process's refresh token.
+                # A child has authenticated, which retires this process's refresh token.
+                client.authenticate()
 
     interval = sys.getswitchinterval()
     sys.setswitchinterval(interval / 50)  # Else whoever forks waits for nine other threads' turns.
@@ -273,8 +276,66 @@ print("exit", flush=True)
         assert time.monotonic() - begin < 5, "an attempt takes 10 seconds: exit waited for it"
 
 
+@pytest.mark.parametrize(
+    ("wait_timeout", "call", "then"),
+    [
+        (0, "give_up()", "del client"),
+        (0, "give_up()", "client.close()"),
+        (0, "give_up()", ""),
+        (30, "threading.Thread(target=client.get_token, daemon=True).start()", ""),
+    ],
+)
+def test_a_connection_lost_while_the_interpreter_ends_is_nobodys_business(
+    wait_timeout: int, call: str, then: str
+) -> None:
+    """An exchange hangs, its client is gone, and the server hangs up while Python finalizes."""
+    program = f"""{SETUP}, wait_timeout={wait_timeout})
+import os
+def give_up():
+    try:
+        client.get_token()
+    except libapivideo.WaitTimeoutError:
+        pass
+{call}
+sys.stdin.readline()
+{then}
+class Last:
+    def __del__(self, read=os.read, write=os.write):
+        write(1, b"finalizing\\n")
+        read(0, 1)
+last = Last()
+"""
+    with socket.create_server(("127.0.0.1", 0)) as server, subprocess.Popen(
+        [sys.executable, "-c", program, f"http://127.0.0.1:{server.getsockname()[1]}"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        server.settimeout(DEADLINE)
+        connection, _ = server.accept()
+        with connection:
+            assert process.stdin
+            process.stdin.write(b"go on\n")
+            process.stdin.flush()
+            assert process.stdout and process.stdout.readline() == b"finalizing\n"
+            hang_up(connection)
+        # What the library does about it must not be heard of. So there is nothing to wait for.
+        time.sleep(0.3)
+        out, error = process.communicate(b".", timeout=DEADLINE)
+    assert (process.returncode, out, error) == (0, b"", b"")
+
+
+def hang_up(connection: socket.socket) -> None:
+    """Ends a connection, and waits until the other side has noticed."""
+    connection.settimeout(DEADLINE)
+    with suppress(ConnectionError):
+        connection.shutdown(socket.SHUT_WR)
+        while connection.recv(65536):
+            pass
+
+
 def test_exit_in_the_middle_of_renewals(sandbox: Sandbox) -> None:
-    """Exits at every moment of renewals that log and tell their state: never a crash, never a word."""
+    """Exits at every moment of renewals that log and report states: no crash, not a word."""
     sandbox.settings(expires_in=1)
     program = f"""{SETUP}, keep_fresh=True, on_state=lambda state: None)
 import logging, random

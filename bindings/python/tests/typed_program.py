@@ -1,4 +1,4 @@
-"""A user's program, for the type checkers: `mypy --strict` and pyright must know what everything is."""
+"""A user's program, for `mypy --strict` and pyright: they must know what everything is."""
 
 from __future__ import annotations
 

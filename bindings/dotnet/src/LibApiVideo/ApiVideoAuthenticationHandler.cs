@@ -15,6 +15,13 @@ namespace LibApiVideo
     /// Requests to other servers pass unchanged: no token is ever sent to them, wherever a redirect
     /// leads.
     /// </summary>
+    /// <remarks>
+    /// .NET takes the token off a request that it redirects, even within api.video, and does not
+    /// tell who chose the new URL. So the handler adds no token to it. A 401 to such a request is
+    /// the caller's, and says nothing about the token. To follow a redirect with a token, set
+    /// <see cref="HttpClientHandler.AllowAutoRedirect"/> to false, check the reply's Location and
+    /// send a new request there.
+    /// </remarks>
     public class ApiVideoAuthenticationHandler : DelegatingHandler
     {
         private readonly ApiVideoClient _client;
@@ -102,22 +109,6 @@ namespace LibApiVideo
             }
         }
 
-        /// <summary>What an answer says about the token that its request was sent with.</summary>
-        private enum Verdict
-        {
-            /// <summary>Nothing: it is not a 401, or it came from another server.</summary>
-            None,
-
-            /// <summary>The API answered 401 to the token.</summary>
-            Rejected,
-
-            /// <summary>
-            /// The API answered 401, but never saw the token: .NET takes the header off a request
-            /// that it redirects, even within one server.
-            /// </summary>
-            Lost,
-        }
-
         /// <summary>
         /// With <paramref name="blocking"/> the task is complete when this returns.
         /// </summary>
@@ -132,19 +123,13 @@ namespace LibApiVideo
                 return await ForwardAsync(request, blocking, cancellation).ConfigureAwait(false);
             }
             Token token = await GetTokenAsync(blocking, cancellation).ConfigureAwait(false);
-            (HttpResponseMessage response, Verdict verdict) = await SendAsync(request, token, blocking, cancellation).ConfigureAwait(false);
-            if (verdict == Verdict.Lost && CanReplay(request))
-            {
-                response.Dispose();
-                // The request names the place that it was redirected to.
-                (response, verdict) = await SendAsync(request, token, blocking, cancellation).ConfigureAwait(false);
-            }
-            if (verdict == Verdict.Rejected && Invalidated(token) && CanReplay(request))
+            (HttpResponseMessage response, bool isRejected) = await SendAsync(request, token, blocking, cancellation).ConfigureAwait(false);
+            if (isRejected && Invalidated(token) && CanReplay(request))
             {
                 response.Dispose();
                 token = await GetTokenAsync(blocking, cancellation).ConfigureAwait(false);
-                (response, verdict) = await SendAsync(request, token, blocking, cancellation).ConfigureAwait(false);
-                if (verdict == Verdict.Rejected)
+                (response, isRejected) = await SendAsync(request, token, blocking, cancellation).ConfigureAwait(false);
+                if (isRejected)
                 {
                     Invalidated(token);
                 }
@@ -152,7 +137,7 @@ namespace LibApiVideo
             return response;
         }
 
-        private async Task<(HttpResponseMessage Response, Verdict Verdict)> SendAsync(
+        private async Task<(HttpResponseMessage Response, bool IsRejected)> SendAsync(
             HttpRequestMessage request, Token token, bool blocking, CancellationToken cancellation)
         {
             AuthenticationHeaderValue? callers = request.Headers.Authorization;
@@ -161,7 +146,7 @@ namespace LibApiVideo
             try
             {
                 HttpResponseMessage response = await ForwardAsync(request, blocking, cancellation).ConfigureAwait(false);
-                return (response, Judge(response, request, ours));
+                return (response, IsRejection(response, request, ours));
             }
             finally
             {
@@ -173,15 +158,16 @@ namespace LibApiVideo
             }
         }
 
-        private Verdict Judge(HttpResponseMessage response, HttpRequestMessage request, AuthenticationHeaderValue ours)
+        /// <summary>
+        /// Tells whether the API answered 401 to the token. A redirect takes the header off, and
+        /// shows only the last URL. Even if that is the API's, another server may have chosen it:
+        /// then the token must not go there.
+        /// </summary>
+        private bool IsRejection(HttpResponseMessage response, HttpRequestMessage request, AuthenticationHeaderValue ours)
         {
             // After a redirect this is the last request of the chain.
             HttpRequestMessage answered = response.RequestMessage ?? request;
-            if (response.StatusCode != HttpStatusCode.Unauthorized || !IsForApi(answered))
-            {
-                return Verdict.None;
-            }
-            return ours.Equals(answered.Headers.Authorization) ? Verdict.Rejected : Verdict.Lost;
+            return response.StatusCode == HttpStatusCode.Unauthorized && IsForApi(answered) && ours.Equals(answered.Headers.Authorization);
         }
 
         private bool IsForApi(HttpRequestMessage request)

@@ -219,9 +219,14 @@ namespace LibApiVideo
 
         /// <summary>
         /// Ends every waiting call with <see cref="ObjectDisposedException"/>, and waits for
-        /// nothing. Tokens stay usable. A call of <see cref="ApiVideoClientOptions.Log"/> or
-        /// <see cref="ApiVideoClientOptions.StateChanged"/> may still be running when this returns.
+        /// nothing. Tokens stay usable. Any thread may call it, as often as it likes.
         /// </summary>
+        /// <remarks>
+        /// When this has returned and no other call of this client is running, no new call of
+        /// <see cref="ApiVideoClientOptions.Log"/> or
+        /// <see cref="ApiVideoClientOptions.StateChanged"/> begins. One that has begun may still be
+        /// running.
+        /// </remarks>
         public void Dispose()
         {
             _closing.Cancel();

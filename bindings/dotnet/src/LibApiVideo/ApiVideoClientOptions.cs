@@ -78,8 +78,8 @@ namespace LibApiVideo
         /// The proxy: <c>scheme://[user:password@]host[:port]</c>, with user and password
         /// percent-encoded; "" for none. The scheme is http, https, socks4, socks4a, socks5 or
         /// socks5h. Default: the first of the environment's https_proxy, HTTPS_PROXY, all_proxy and
-        /// ALL_PROXY, unless no_proxy or NO_PROXY names the server. The environment is read when the
-        /// client is made, and not again.
+        /// ALL_PROXY, unless no_proxy or NO_PROXY names the server. The environment is read when
+        /// the client is made, and not again.
         /// </summary>
         public string? Proxy { get; set; }
 

@@ -91,7 +91,7 @@ namespace LibApiVideo.Tests
 
         private static void Play(JsonElement testCase, OtherServer other, Func<HttpClient, HttpRequestMessage, HttpResponseMessage> send)
         {
-            JsonElement expected = testCase.GetProperty("expect");
+            JsonElement expected = Expected(testCase);
             Sandbox.Reset();
             using (ApiVideoClient client = Sandbox.Client())
             {
@@ -117,6 +117,9 @@ namespace LibApiVideo.Tests
             }
         }
 
+        private static JsonElement Expected(JsonElement testCase) =>
+            testCase.TryGetProperty("expect_if_redirects_drop_the_header", out JsonElement special) ? special : testCase.GetProperty("expect");
+
         private static void Prepare(JsonElement testCase, OtherServer other, Action meanwhile)
         {
             if (testCase.TryGetProperty("revoke", out _))
@@ -139,13 +142,11 @@ namespace LibApiVideo.Tests
                 using (HttpRequestMessage request = Request(testCase.GetProperty("request")))
                 using (HttpResponseMessage response = send(http, request))
                 {
-                    Assert.Equal(OptionalStatus(expected) ?? (int)response.StatusCode, (int)response.StatusCode, "the status");
+                    Assert.Equal(expected.GetProperty("status").GetInt32(), (int)response.StatusCode, "the status");
                     Assert.True(request.Headers.Authorization is null || request.Headers.Authorization.Scheme == "Basic", "no token stays in the request");
                 }
             }
         }
-
-        private static int? OptionalStatus(JsonElement expected) => expected.TryGetProperty("status", out JsonElement status) ? status.GetInt32() : (int?)null;
 
         private static HttpRequestMessage Request(JsonElement described)
         {
@@ -183,10 +184,8 @@ namespace LibApiVideo.Tests
             {
                 ILookup<bool, JsonElement> requests = log.RootElement.EnumerateArray().ToLookup(IsExchange);
                 Assert.Equal(expected.GetProperty("exchanges").GetInt32(), requests[true].Count(), "the number of exchanges");
-                if (expected.TryGetProperty("sandbox", out JsonElement lines))
-                {
-                    Assert.Equal(Text(lines), string.Join(", ", requests[false].Select(each => $"{each.GetProperty("method")} {TokenOf(each)}")), "what reached the sandbox");
-                }
+                string wanted = expected.TryGetProperty("sandbox", out JsonElement lines) ? Text(lines) : "";
+                Assert.Equal(wanted, string.Join(", ", requests[false].Select(each => $"{each.GetProperty("method")} {TokenOf(each)}")), "what reached the sandbox");
             }
         }
 

@@ -5,13 +5,17 @@
     client = libapivideo.Client(api_key)
     headers = {"Authorization": client.authorization()}
 
-`Client` keeps an API key's token: it authenticates, renews ahead of expiry, rides out outages, and hands out a header that is
-valid now in less than a microsecond. `AsyncClient` is the same for asyncio, trio and anyio. `libapivideo.auth` plugs it into
-`requests` and `httpx`. Every exception is an `ApiVideoError`. What the library does goes to `logging.getLogger("libapivideo")`; no line and no
-message holds a key or a token. Durations that go in are seconds, as a number or a `datetime.timedelta`.
+`Client` keeps an API key's token: it authenticates, renews the token ahead of its expiry, rides out
+outages, and gives you a valid header in less than a microsecond. `AsyncClient` is the same for
+asyncio, trio and anyio. `libapivideo.auth` connects it to `requests` and `httpx`.
+
+Every exception is an `ApiVideoError`. The log goes to `logging.getLogger("libapivideo")`. No line
+of it and no message holds a key or a token. Arguments that are durations are seconds, as a number
+or a `datetime.timedelta`.
 """
 
-from . import _interpreter as _interpreter  # First: nothing may be loaded where it would be refused.
+# First: nothing may be loaded where it would be refused.
+from . import _interpreter as _interpreter
 from ._abi import Status, TokenState
 from ._abi import lib as _lib
 from ._client import AsyncClient, Client, Stats
@@ -71,12 +75,12 @@ __all__ = [
 
 
 def library_version() -> str:
-    """The version of the shared library that is loaded, such as "0.1.0"."""
+    """Gives the version of the loaded shared library, such as "0.1.0"."""
     return str(_lib.version(), "ascii")
 
 
 def _show_as_public() -> None:
-    """Has tracebacks and help() call things by the name they are used by, not by where they are written."""
+    """Makes tracebacks and help() show the public names, not those of the modules inside."""
     for name in __all__:
         if hasattr(globals()[name], "__module__"):
             globals()[name].__module__ = __name__

@@ -1,4 +1,4 @@
-"""The C ABI, as `include/apivideo.h` declares it: types, numbers, prototypes, and the library itself.
+"""The C ABI that `include/apivideo.h` declares: types, numbers, prototypes, and the library.
 
 Nothing here decides anything. A test compares every line with the header.
 """
@@ -20,7 +20,7 @@ ABI_VERSION = 1
 
 
 class Status(enum.IntEnum):
-    """What a call came to. The numbers are those of the C library, and never change."""
+    """The result of a call. The numbers are those of the C library, and never change."""
 
     OK = 0
     INVALID_ARGUMENT = 1
@@ -134,7 +134,8 @@ ReleaseCallback = ctypes.CFUNCTYPE(None, c_void_p)
 StateCallback = ctypes.CFUNCTYPE(None, c_int32, c_void_p)
 CompletionCallback = ctypes.CFUNCTYPE(None, c_void_p)
 
-# Results: each class is what ctypes makes of it. A status stays a plain number, so that one of a later library does no harm.
+# Results: each class is what ctypes makes of it. A status stays a plain number, so that one of a
+# later library does no harm.
 _status = c_int32
 _error_out = POINTER(ErrorPointer)
 _token_out = POINTER(TokenPointer)
@@ -198,15 +199,16 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "apivideo_abi_version": (c_uint32, []),
 }
 
-# These only look something up: they keep the GIL, which is faster than to give it back and wait for it. Every other call
-# releases it. (`apivideo_client_token_id` never waits, but may call the log: a callback takes the GIL it already has.)
+# These only look something up: they keep the GIL, which is faster than to give it back and wait for
+# it. Every other call releases it. (`apivideo_client_token_id` never waits, but may call the log: a
+# callback takes the GIL it already has.)
 KEEP_GIL = ("apivideo_client_token_id", "apivideo_error_", "apivideo_statistics_", "apivideo_token_", "apivideo_version")
 
 FILE_NAME = {"darwin": "libapivideo.dylib", "win32": "apivideo.dll"}.get(sys.platform, "libapivideo.so")
 
 
 def library_path() -> str:
-    """Where the shared library is: `LIBAPIVIDEO_PATH` (the file, or its folder), else beside this package's code."""
+    """Finds the library: `LIBAPIVIDEO_PATH` (the file or its folder), or beside this code."""
     chosen = os.environ.get("LIBAPIVIDEO_PATH")
     if not chosen:
         return os.path.join(os.path.dirname(os.path.abspath(__file__)), FILE_NAME)
@@ -215,7 +217,7 @@ def library_path() -> str:
 
 
 def for_freezers() -> None:
-    """Never called. Nuitka and its like read it, and take the file along as the extension module that it is not."""
+    """Is never called. Nuitka and others read it, and pack the file as an extension module."""
     from . import libapivideo as libapivideo  # type: ignore[attr-defined] # pyright: ignore
 
 

@@ -23,7 +23,7 @@ _token_id = lib.client_token_id
 
 
 class Stats(NamedTuple):
-    """A client's counters at one moment: since it was made, or as it is now. A forked child counts from 0.
+    """A client's counters, read at one moment. A forked child counts from 0.
 
     authenticate_requests: `POST /auth/api-key` requests made.
     refresh_requests: `POST /auth/refresh` requests made.
@@ -33,10 +33,12 @@ class Stats(NamedTuple):
     failures: exchanges that failed otherwise.
     invalidations: tokens withdrawn because the API rejected them.
     timeouts: callers whose wait ended without an answer.
-    waiters: now, callers waiting.
-    consecutive_failures: now, failed tries since the last token.
-    retry_in: now, seconds to the next try, while tries fail.
-    exchanges_in_flight: now, 1 while an exchange is made, else 0.
+    waiters: callers that wait at this moment.
+    consecutive_failures: tries that have failed since the last token.
+    retry_in: seconds to the next try while tries fail, otherwise 0.
+    exchanges_in_flight: 1 while an exchange is under way, otherwise 0.
+
+    The last four describe the moment; the others count since the client was made.
     """
 
     authenticate_requests: int
@@ -73,32 +75,40 @@ class _Base:
         ca_file: str | os.PathLike[str] | None = None,
         on_state: Callable[[TokenState], None] | None = None,
     ) -> None:
-        """Makes a client. No request is sent: the first token is got when it is first asked for.
+        """Makes a client. It sends no request yet: the first call that asks for a token does.
 
-        api_key: not empty, 4,096 bytes at most, no control characters, no white space at its ends.
+        api_key: 1 to 4,096 bytes, without control characters and without white space at its ends.
         environment: which of api.video's two environments the key belongs to.
-        base_url: another server than api.video's: `https://host[:port][/path]`; `http://` only with a loopback address.
-        app_name, app_version: sent as AV-Origin-App, to tell api.video which application this is. A name is 1 to 50 of A-Z,
-            a-z, 0-9, "-" and "_"; a version is 1 to 3 numbers of 1 to 3 digits with dots between them.
-        connect_timeout: for resolving the server's name, and again for the connection; 0.001 to 60, by default 3.
-        attempt_timeout: for one HTTP exchange as a whole; 0.001 to 300, by default 10.
-        wait_timeout: how long a call waits for its answer; 0 to 3,600, by default 30. With 0 it takes only what is there, but
-            starts the exchange that is needed.
-        wait_for_recovery: while no valid token can be had, a call gets the last try's error at once (the default), or waits
-            for the next tries.
-        keep_fresh: renew the token ahead of its expiry even when nobody reads it. Else it is renewed when it is read.
-        proxy: `scheme://[user:password@]host[:port]`, user and password percent-encoded, or "" for none. The scheme is http,
-            https, socks4, socks4a, socks5 or socks5h. By default the first of the environment's https_proxy, HTTPS_PROXY,
-            all_proxy and ALL_PROXY, unless no_proxy or NO_PROXY names the server. The environment is read here and not again.
-        ca_file: certificates in PEM, of CAs or a server's own, trusted besides the system's, and read again when the file has
-            changed. The system's are where SSL_CERT_FILE and SSL_CERT_DIR say, if they are set. TLS verification cannot be
+        base_url: a server to use instead of api.video's: `https://host[:port][/path]`; `http://`
+            only with a loopback address.
+        app_name, app_version: tell api.video which application this is, as AV-Origin-App. A name is
+            1 to 50 of A-Z, a-z, 0-9, "-" and "_"; a version is 1 to 3 numbers of 1 to 3 digits with
+            dots between them.
+        connect_timeout: the limit for resolving the server's name, and again for connecting; 0.001
+            to 60. Default: 3.
+        attempt_timeout: the limit for one whole HTTP exchange; 0.001 to 300. Default: 10.
+        wait_timeout: how long a call waits for its answer; 0 to 3,600. Default: 30. With 0 a call
+            takes only what is there, but starts the exchange that is needed.
+        wait_for_recovery: what a call does while the client cannot get a valid token. If False, the
+            default, it raises the last try's error at once. If True, it waits for the next tries.
+        keep_fresh: renew the token ahead of its expiry even when nobody reads it. If False, the
+            default, a read renews it.
+        proxy: `scheme://[user:password@]host[:port]`, user and password percent-encoded; or "" for
+            none. The scheme is http, https, socks4, socks4a, socks5 or socks5h. Default: the first
+            of the environment's https_proxy, HTTPS_PROXY, all_proxy and ALL_PROXY, unless no_proxy
+            or NO_PROXY names the server. The environment is read only here.
+        ca_file: a PEM file of certificates that are trusted in addition to the system's: those of
+            CAs, or a server's own. It is read again when it has changed. SSL_CERT_FILE and
+            SSL_CERT_DIR name the system's certificates, if they are set. TLS verification cannot be
             turned off.
-        on_state: called with a TokenState when that has changed, from any thread. It must be quick, and should not raise. Where gevent
-            has patched Python's locks, it and the log are called in a greenlet; where eventlet has, at the next call that waits.
+        on_state: a function that is called with the new TokenState when it has changed, from any
+            thread. It must be quick, and should not raise. If gevent has patched Python's locks,
+            on_state and the log are called in a greenlet. If eventlet has, they are called at the
+            next call that waits.
 
         Timeouts are seconds, as a number or a `datetime.timedelta`.
 
-        Raises InvalidArgumentError, naming the argument that is out of its range.
+        Raises InvalidArgumentError, which names the argument that is out of its range.
         """
         config = _core.configured(
             environment=environment,
@@ -118,35 +128,41 @@ class _Base:
 
     @classmethod
     def sharing(cls: type[_Self], other: Client | AsyncClient) -> _Self:
-        """A Client or AsyncClient that is the same client as `other`: one token, for threads and for coroutines.
+        """Makes a Client or AsyncClient that is the same client as `other`.
 
-        Whichever is closed, both are.
+        Threads and coroutines share one token that way. Closing one closes both.
         """
         shared = cls.__new__(cls)
         shared._core = other._core
         return shared
 
     def invalidate(self, token: Token) -> None:
-        """Tells that the API answered 401 to a request with `token`: the next call gets another, with the API key.
+        """Reports a 401: the API rejected a request with `token`.
 
-        Does nothing if the client has a newer token already, so every request that got a 401 may report it. Does not wait,
-        and sends nothing.
+        The next call gets another token, with the API key.
+        Every request that got a 401 may report it: this does nothing if the client already has a
+        newer token. It does not wait, and sends nothing.
 
-        Raises TokenRejectedError if this token replaced a rejected one less than 60 seconds ago: it is kept, since yet
-        another would not help; ClosedError.
+        Raises TokenRejectedError if this token replaced a rejected one less than 60 seconds ago.
+        The client keeps it, because another one would not help. Raises ClosedError.
         """
         self._core.invalidate(token)
 
     def stats(self) -> Stats:
-        """The client's counters, now. Raises ClosedError."""
+        """Reads the client's counters. Raises ClosedError."""
         statistics = self._core.statistics()
         values: dict[str, int] = {each.name.lower(): _core.value_of(statistics, each) for each in Statistic}
         return Stats(retry_in=values.pop("retry_in_ms") / 1000, **values)
 
     def close(self) -> None:
-        """Closes the client: calls that wait end with ClosedError, and so does every later one. Tokens stay as they are.
+        """Closes the client. Calls that wait end with ClosedError, and so does every later one.
 
-        Any thread may close it, at any time and as often as it likes. Does not wait for an exchange under way.
+        Tokens stay usable. Any thread may close it, at any time and as often as it likes. It does
+        not wait for an exchange that is under way.
+
+        When this has returned and no other thread is within a call, no new call of `on_state` or of
+        the log begins. One that has begun may still be running, and one that waits for a greenlet
+        of gevent or eventlet is still made. A call that waits for a token does not count.
         """
         self._core.close()
 
@@ -168,18 +184,18 @@ class Client(_Base):
         with libapivideo.Client(api_key) as client:
             requests.get(url, headers={"Authorization": client.authorization()})
 
-    Make one and share it. A forked child may go on using it: it keeps the access token and gets its own from then on. Every
-    wait ends after `wait_timeout`, and Ctrl-C ends it at once. In gevent and eventlet, the other greenlets run while one waits,
-    and their timeouts end its wait.
+    Make one and share it. A forked child may go on using it: it keeps the access token and gets its
+    own from then on. Every wait ends after `wait_timeout`, and Ctrl-C ends it at once. In gevent
+    and eventlet the other greenlets run while one waits, and a timeout of theirs ends its wait.
     """
 
     __slots__ = ()
 
     def authorization(self) -> str:
-        """The value of an `Authorization` header: "Bearer", a space and a valid access token.
+        """Gives the value of an `Authorization` header: "Bearer", a space and a valid access token.
 
-        The hot path, to be called for each request: when there is a valid token, it neither waits nor locks. The token is
-        renewed ahead of its expiry, in the background. Raises as `get_token` does.
+        Call it for each request: if there is a valid token, it neither waits nor locks. The client
+        renews the token ahead of its expiry, in the background. Raises what `get_token` raises.
         """
         core = self._core
         token = core.token
@@ -188,15 +204,19 @@ class Client(_Base):
         return core.wait(lib.get_token_start, 0).authorization
 
     def get_token(self, min_validity: Seconds | None = None) -> Token:
-        """A valid token: at once when there is one, else when the one exchange that all callers share has given one.
+        """Gives a valid token: at once if there is one.
 
-        min_validity: how long it must be good from now, for a request that takes long; seconds, or a `datetime.timedelta`.
-            Of a token that lives an hour, 59 minutes may be asked.
+        If not, the call waits for one exchange, which all callers share.
 
-        Raises KeyRejectedError, RateLimitedError, ServerError, ProtocolError, NetworkError, TLSError, WaitTimeoutError,
-        ResourceError, ClosedError; InvalidArgumentError if a fresh token could not be good that long. While tries fail, a
-        call that needs a new token gets the last error at once, with the time to the next try in `retry_after`; see
-        `wait_for_recovery` to wait instead.
+        min_validity: how long the token must stay valid from now, for a request that takes long;
+            seconds, or a `datetime.timedelta`. You may ask for up to 59 minutes of a token that
+            lives an hour.
+
+        Raises KeyRejectedError, RateLimitedError, ServerError, ProtocolError, NetworkError,
+        TLSError, WaitTimeoutError, ResourceError or ClosedError, and InvalidArgumentError if even a
+        new token would expire sooner. While tries fail, a call that needs a new token raises the
+        last error at once. Its `retry_after` is the time to the next try. See `wait_for_recovery`
+        to wait instead.
         """
         core = self._core
         token = core.token
@@ -205,19 +225,22 @@ class Client(_Base):
         return core.wait(lib.get_token_start, _core.validity(min_validity))
 
     def authenticate(self) -> Token:
-        """`POST /auth/api-key`, now. The new token becomes the client's own, and its former refresh token dies.
+        """Sends `POST /auth/api-key` now.
 
-        Programs have no need of this: `get_token` does what is necessary. Calls at the same time share one exchange. Raises
-        as `get_token` does; a recent failure does not stop the try.
+        The new token becomes the client's own, and its old refresh token becomes invalid.
+        Programs need not call this: `get_token` does what is necessary. Calls at the same time
+        share one exchange. It sends its request even shortly after a failure. Raises what
+        `get_token` raises.
         """
         return self._core.wait(lib.authenticate_start)
 
     def refresh(self) -> Token:
-        """`POST /auth/refresh` with the client's refresh token, now. The new token becomes the client's own.
+        """Sends `POST /auth/refresh` with the client's refresh token now.
 
-        Programs have no need of this: `get_token` does what is necessary. Calls at the same time share one exchange. Does not
-        fall back on the API key, and a failure leaves the access token in use. Raises as `get_token` does, and
-        RefreshRejectedError and NoRefreshTokenError; not KeyRejectedError.
+        The new token becomes the client's own. Programs need not call this: `get_token` does what
+        is necessary. Calls at the same time share one exchange. It never uses the API key instead,
+        and a failure leaves the access token in use. Raises what `get_token` raises except
+        KeyRejectedError, and also RefreshRejectedError and NoRefreshTokenError.
         """
         return self._core.wait(lib.refresh_start)
 
@@ -231,20 +254,21 @@ class Client(_Base):
 
 
 class AsyncClient(_Base):
-    """Keeps one API key's token, for coroutines: `Client` with `await`.
+    """Keeps one API key's token, for coroutines. It is `Client` with `await`.
 
         async with libapivideo.AsyncClient(api_key) as client:
             headers = {"Authorization": await client.authorization()}
 
-    It works in asyncio, in trio and in anyio, with any number of event loops. In any other loop a call that would have to wait
-    raises RuntimeError at once. A task that waits holds no thread, and one that is cancelled leaves nothing behind.
-    `invalidate`, `stats` and `close` do not wait, and are not awaited.
+    It works in asyncio, in trio and in anyio, with any number of event loops. In any other loop a
+    call that has to wait raises RuntimeError at once. A task that waits holds no thread, and one
+    that is cancelled leaves nothing behind. `invalidate`, `stats` and `close` do not wait, and are
+    not awaited.
     """
 
     __slots__ = ()
 
     async def authorization(self) -> str:
-        """As `Client.authorization`."""
+        """Does what `Client.authorization` does."""
         core = self._core
         token = core.token
         if _token_id(core.pointer) == token._id:
@@ -252,7 +276,7 @@ class AsyncClient(_Base):
         return (await core.wait_async(lib.get_token_start, 0)).authorization
 
     async def get_token(self, min_validity: Seconds | None = None) -> Token:
-        """As `Client.get_token`."""
+        """Does what `Client.get_token` does."""
         core = self._core
         token = core.token
         if min_validity is None and _token_id(core.pointer) == token._id:
@@ -260,15 +284,15 @@ class AsyncClient(_Base):
         return await core.wait_async(lib.get_token_start, _core.validity(min_validity))
 
     async def authenticate(self) -> Token:
-        """As `Client.authenticate`."""
+        """Does what `Client.authenticate` does."""
         return await self._core.wait_async(lib.authenticate_start)
 
     async def refresh(self) -> Token:
-        """As `Client.refresh`."""
+        """Does what `Client.refresh` does."""
         return await self._core.wait_async(lib.refresh_start)
 
     async def aclose(self) -> None:
-        """The same as `close`."""
+        """Does what `close` does."""
         self.close()
 
     async def __aenter__(self) -> AsyncClient:

@@ -1,6 +1,7 @@
-"""What `Client` and `AsyncClient` are made of: the library's client, the calls that wait, and the callbacks.
+"""The base of `Client` and `AsyncClient`: a client of the library, its calls, and its callbacks.
 
-No lock: what threads share here are single dictionary, set and attribute operations, and the library itself.
+There is no lock: threads share only single operations on dictionaries, sets and attributes, and the
+library itself.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ BASE_URLS = {"PRODUCTION": "https://ws.api.video", "SANDBOX": "https://sandbox.a
 """Where the library sends requests of each environment."""
 
 LONGEST_EXIT = 0.1
-"""For how many seconds the end of the interpreter waits for callbacks to end."""
+"""How many seconds the end of the interpreter waits for callbacks to end."""
 
 logger = logging.getLogger("libapivideo")
 logger.addHandler(logging.NullHandler())
@@ -68,7 +69,7 @@ _LEVELS: dict[int, int] = {
 }
 
 
-# --- Callbacks: made once and never freed, since a thread of the library may call them at any time ---
+# --- Callbacks: never freed, for a thread of the library may call them at any time ---
 
 _numbers = itertools.count(1)
 _cores: weakref.WeakValueDictionary[int, Core] = weakref.WeakValueDictionary()
@@ -77,7 +78,7 @@ _exiting = False
 
 
 def _callback(kind: Any) -> Callable[[Callable[..., None]], Any]:
-    """Makes a C function of a Python one. It does nothing any more at the interpreter's end."""
+    """Makes a C function of a Python one. At the interpreter's end it does nothing."""
 
     def decorate(function: Callable[..., None]) -> Any:
         def call(*arguments: Any) -> None:
@@ -86,7 +87,8 @@ def _callback(kind: Any) -> Callable[[Callable[..., None]], Any]:
             try:
                 function(*arguments)
             except KeyboardInterrupt:
-                # It is for the program that the callback interrupts, where an exception of ours would not arrive.
+                # It is for the program that the callback interrupts, where an exception of ours
+                # would not arrive.
                 _thread.interrupt_main()
 
         return kind(call)
@@ -117,8 +119,9 @@ def _on_complete(number: int) -> None:
             wake()
 
 
-# A thread that calls Python while the interpreter ends takes the process down with it. So the end waits until the library calls
-# no more. It says so by calling `release`, which is not Python either: it opens a lock of the interpreter's C API.
+# A thread that calls Python while the interpreter ends takes the process down with it. So the end
+# waits until the library calls no more. It says so by calling `release`, which is not Python
+# either: it opens a lock of the interpreter's C API.
 _new_lock = ctypes.PYFUNCTYPE(c_void_p)(("PyThread_allocate_lock", ctypes.pythonapi))
 _free_lock = ctypes.PYFUNCTYPE(None, c_void_p)(("PyThread_free_lock", ctypes.pythonapi))
 _try_lock = ctypes.PYFUNCTYPE(c_int, c_void_p, c_int)(("PyThread_acquire_lock", ctypes.pythonapi))
@@ -128,7 +131,7 @@ _unreleased: dict[int, None] = {}
 
 
 def _new_user_data() -> int:
-    """A closed lock, which the library opens when it will not call any more."""
+    """Makes a closed lock. The library opens it when it makes no more calls."""
     for lock in list(_unreleased):
         # Whoever takes it out may look at it; another thread may be here too.
         if _unreleased.pop(lock, lock) is None:
@@ -145,7 +148,10 @@ def _new_user_data() -> int:
 
 
 def _at_exit() -> None:
-    """Closes every client, and waits until the library calls no more, but not for an exchange that hangs: that ends silently."""
+    """Closes every client, and waits until the library calls no more.
+
+    It does not wait for an exchange that hangs: that ends silently.
+    """
     global _exiting
     _exiting = True
     for reference in _cores.valuerefs():
@@ -159,7 +165,7 @@ def _at_exit() -> None:
 
 
 def _in_forked_child() -> None:
-    """What the parent's threads were waiting for is not this process's to end or to free."""
+    """Forgets what the parent's threads wait for: this process must not end or free it."""
     _awaited.clear()
     for reference in _cores.valuerefs():
         core = reference()
@@ -218,7 +224,7 @@ class Core:
         self.calls: set[Call] = set()
         adopt_greenlets()
         self.pointer: ClientPointer | None = ClientPointer()
-        """None once closed. The library's client is freed when the last call that uses it lets go of this."""
+        """None once closed. The last reference to it frees the library's client."""
         error = ErrorPointer()
         key = encoded("api_key", api_key)
         number = _new_user_data()
@@ -246,12 +252,13 @@ class Core:
             call.value = None
         self.calls.clear()
 
-    # --- Getting a token: `start` is the library's function, with its arguments but for the client ---
+    # --- Getting a token: `start` is the library's function; its first argument is the client ---
 
     def wait(self, start: Any, *arguments: object) -> Token:
         pointer, call = self.open(), Call()
         try:
             self.begin(call, start, pointer, *arguments)
+            del pointer  # So that close() frees the client although this call waits.
             return self.keep(wait(call))
         except ApiVideoError as error:
             raise self.why(error) from None
@@ -262,6 +269,7 @@ class Core:
         pointer, call = self.open(), Call()
         try:
             self.begin(call, start, pointer, *arguments)
+            del pointer  # So that close() frees the client although this call waits.
             return self.keep(await wait_async(call))
         except ApiVideoError as error:
             raise self.why(error) from None
@@ -287,7 +295,7 @@ class Core:
         return token
 
     def why(self, error: ApiVideoError) -> ApiVideoError:
-        """What a failure means to whoever waited."""
+        """Gives the error to raise after a failure."""
         return closed(_CLOSED_MEANWHILE) if self.pointer is None else error
 
     # --- The rest ---
@@ -305,9 +313,10 @@ class Core:
 
 
 def closed(message: str) -> ClosedError:
-    """What a closed client's user gets."""
+    """Gives the error of a closed client."""
     if _exiting and threading.current_thread().daemon:
-        # The program is over, and this thread ends with it: an exception would only be noise on stderr.
+        # The program is over, and this thread ends with it: an exception would only be noise on
+        # stderr.
         threading.Event().wait()
     return ClosedError(message)
 
@@ -322,7 +331,7 @@ def value_of(statistics: StatisticsPointer, statistic: Statistic) -> int:
 
 
 def encoded(setting: str, value: str) -> bytes:
-    """A text for C. No exception holds the text, which may be secret."""
+    """Encodes a text for C. No exception holds the text, which may be secret."""
     if not isinstance(value, str):
         raise TypeError(f"`{setting}` must be a str, not {type(value).__name__}")
     # C would stop reading there.
@@ -338,7 +347,7 @@ def validity(min_validity: Seconds | None) -> int:
 
 
 def to_ms(setting: str, value: Seconds) -> int:
-    """Seconds or a timedelta as milliseconds, rounded up; the library checks the range."""
+    """Gives seconds or a timedelta as milliseconds, rounded up. The library checks the range."""
     seconds = value.total_seconds() if isinstance(value, timedelta) else value
     try:
         possible = 0 <= seconds < sys.maxsize / 1000

@@ -1,4 +1,4 @@
-"""What can go wrong."""
+"""The exceptions."""
 
 from __future__ import annotations
 
@@ -8,17 +8,19 @@ from ._abi import ErrorPointer, Status, lib
 
 
 class ApiVideoError(Exception):
-    """A call failed. Its text says in one line what happened, why, and what to do; it holds no key and no token.
+    """A call failed. The text is one line: what happened, why, and what to do. It holds no secret.
 
-    Every other exception of this package is a subclass, one for each status. What a program asks next:
+    Every other exception of this package is a subclass, one for each status. Its attributes:
 
-    status: what went wrong, as a `Status`, whose numbers never change their meaning
-    http_status: the HTTP status of the reply that led to this; None if there was none
-    problem_type: `type` of api.video's problem object, a URL; from the server, None if there is none
-    title: its `title`, a sentence; from the server, None if there is none
-    name: its `name`, what is at fault; from the server, None if there is none
-    retryable: whether the same call may succeed later without anything being changed
-    retry_after: seconds from the moment of the error until trying again makes sense; None where that is not known
+    status: what went wrong, a `Status`. Its numbers never change their meaning.
+    http_status: the HTTP status of the reply that caused the error; None if there was no reply.
+    problem_type: the `type` of the problem object in api.video's reply, a URL; None if there is
+        none.
+    title: its `title`, a sentence; None if there is none.
+    name: its `name`, which tells what is at fault; None if there is none.
+    retryable: whether the same call may succeed later, if you change nothing.
+    retry_after: seconds to wait, from the moment of the error, before you try again; None if that
+        is not known.
     """
 
     status: Status
@@ -61,16 +63,21 @@ class InvalidUTF8Error(InvalidArgumentError):
 
 
 class KeyRejectedError(ApiVideoError):
-    """api.video refused the API key: it is wrong, revoked, of the other environment, or its account is suspended.
+    """api.video refused the API key.
 
-    The library probes again by itself, after 30 seconds at first and 5 minutes at most.
+    It is wrong, revoked or of the other environment, or its account is suspended.
+
+    The library tries again by itself, first after 30 seconds and then at least every 5 minutes.
     """
 
     _status = Status.KEY_REJECTED
 
 
 class RefreshRejectedError(ApiVideoError):
-    """`refresh()`: api.video refused the refresh token. Routine: any authentication with the same key retires it."""
+    """`refresh()`: api.video refused the refresh token.
+
+    This is normal: any authentication with the same key makes it invalid.
+    """
 
     _status = Status.REFRESH_REJECTED
 
@@ -82,9 +89,10 @@ class NoRefreshTokenError(ApiVideoError):
 
 
 class TokenRejectedError(ApiVideoError):
-    """`invalidate()`: the API rejected a token that replaced a rejected one less than 60 seconds ago.
+    """`invalidate()`: the API rejected this token, and the one before it.
 
-    Yet another token would not help: look at the key's rights, and give the 401 to your user.
+    This token replaced a rejected one less than 60 seconds ago. Another one would not help: check
+    the key's rights, and show the 401 to your user.
     """
 
     _status = Status.TOKEN_REJECTED
@@ -103,25 +111,31 @@ class ServerError(ApiVideoError):
 
 
 class ProtocolError(ApiVideoError):
-    """The reply is not one that api.video documents: malformed, truncated, too large, a redirect."""
+    """api.video does not document such a reply: malformed, cut off, too large, or a redirect."""
 
     _status = Status.PROTOCOL_ERROR
 
 
 class NetworkError(ApiVideoError):
-    """No connection, or it was lost: name resolution, connect, proxy, reset."""
+    """There is no connection, or it was lost: name resolution, connecting, the proxy, a reset."""
 
     _status = Status.NETWORK_ERROR
 
 
 class TLSError(ApiVideoError):
-    """The TLS handshake failed: unknown CA, wrong host, expired certificate. Look at the CA file, the host, the clock."""
+    """The TLS handshake failed: unknown CA, wrong host, or expired certificate.
+
+    Check the CA file, the host and the clock.
+    """
 
     _status = Status.TLS_ERROR
 
 
 class WaitTimeoutError(ApiVideoError, TimeoutError):
-    """No answer in time: the attempt's or the caller's own wait is over. An exchange under way goes on for others."""
+    """There was no answer in time: the attempt's limit or the caller's has passed.
+
+    An exchange that is under way goes on for others.
+    """
 
     _status = Status.TIMEOUT
 
@@ -171,7 +185,7 @@ def check(status: int, error: ErrorPointer) -> None:
 
 
 def exception(status: int, error: ErrorPointer) -> ApiVideoError:
-    """What `error` says, as an exception. A status of a later library counts as INTERNAL."""
+    """Makes an exception of `error`. A status of a later library counts as INTERNAL."""
     message = _text(lib.error_message(error)) or lib.status_string(status).decode()
     if status == Status.INVALID_ARGUMENT:
         message = in_words_of_python(message)
@@ -187,7 +201,7 @@ def exception(status: int, error: ErrorPointer) -> ApiVideoError:
 
 
 def in_words_of_python(message: str) -> str:
-    """What the library says of its arguments, said of this package's: with their names, and in seconds."""
+    """Puts this package's argument names for the C library's, and seconds for milliseconds."""
     message = re.sub(r"`(app|sdk)` (name|version)", r"`\1_\2`", message)
     in_seconds = re.sub(r"`(\w+)_ms`", r"`\1`", message)
     if in_seconds == message:

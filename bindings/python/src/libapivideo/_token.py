@@ -1,4 +1,4 @@
-"""A token, as callers get it."""
+"""The token that callers get."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 class Token:
-    """A token as it was when it was asked for: it never changes, and may outlive its client.
+    """A token. It never changes, and may outlive its client.
 
-    Any thread may read it. Its `repr` shows no secret; the fields themselves are secrets, but for the times. Two tokens are
-    equal if they are one and the same grant. Tokens cannot be pickled: let each process ask its own client.
+    Any thread may read it. Its `repr` shows no secret. Its fields are secrets, except the times.
+    Two tokens are equal if they come from the same reply of api.video. Tokens cannot be pickled:
+    let each process ask its own client.
     """
 
     __slots__ = {
@@ -49,23 +50,24 @@ class Token:
     def refresh_token(self) -> str | None:
         """The refresh token, if api.video sent one.
 
-        The client uses it by itself, once: a program that sends it takes it away from its client.
+        The client uses it by itself. It is good for one use: if your program sends it, the client
+        can no longer use it.
         """
         return str(lib.token_refresh_token(self._pointer), "utf-8") or None
 
     @property
     def expires_at(self) -> datetime:
-        """When it expires, in UTC."""
+        """The moment when it expires, in UTC."""
         return _EPOCH + timedelta(milliseconds=lib.token_expires_at_ms(self._pointer))
 
     @property
     def expires_in(self) -> timedelta:
-        """What is left of its life, now; zero once it has expired."""
+        """The time that is left until it expires; zero once it has expired."""
         return timedelta(milliseconds=lib.token_expires_in_ms(self._pointer))
 
     @property
     def lifetime(self) -> timedelta:
-        """The life that api.video gave it: an hour, as a rule."""
+        """The lifetime that api.video gave it, usually an hour."""
         return timedelta(milliseconds=lib.token_lifetime_ms(self._pointer))
 
     def __eq__(self, other: object) -> bool:

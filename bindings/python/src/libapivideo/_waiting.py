@@ -1,7 +1,10 @@
-"""How a caller waits: on its thread, or so that gevent's, eventlet's, asyncio's or trio's other work goes on meanwhile. And where
-callbacks run: on the library's thread, or in a greenlet.
+"""How a caller waits, and where callbacks run.
 
-None of them is imported here: whoever waits in one has done that, and a frozen program takes along only what it uses.
+A caller waits on its thread, or so that other work of gevent, eventlet, asyncio or trio goes on
+meanwhile. Callbacks run on the library's thread, or in a greenlet.
+
+This module imports none of these: a caller that waits in one has imported it, and a frozen program
+packs only what it uses.
 """
 
 from __future__ import annotations
@@ -29,11 +32,11 @@ SLICE_MS = 200
 """How long a wait keeps a thread from noticing Ctrl-C."""
 
 LONGEST_PAUSE = 0.05
-"""For how many seconds a wait in eventlet, which no other thread can wake, looks away."""
+"""How many seconds a wait in eventlet pauses at most: no other thread can wake it."""
 
 
 def wait(call: Waitable) -> Token:
-    """The call's answer. Other greenlets of this thread run until it is there."""
+    """Waits for the call's answer. Other greenlets of this thread run meanwhile."""
     token = call.wait(0)
     run_callbacks()
     if token is None:
@@ -48,7 +51,7 @@ def wait(call: Waitable) -> Token:
 
 
 async def wait_async(call: Waitable) -> Token:
-    """The call's answer. The library tells the event loop when it is there, so no thread waits for it."""
+    """Waits for the call's answer. The library wakes the event loop, so no thread waits."""
     token = call.wait(0)
     if token is None:
         wake, woken = _trio() or _asyncio()
@@ -63,7 +66,7 @@ async def wait_async(call: Waitable) -> Token:
 
 
 def _gevent_hub() -> Any:
-    """This thread's hub, if greenlets run here, and this is one of them."""
+    """This thread's hub, if greenlets run here and this is one of them."""
     local: Any = sys.modules.get("gevent._hub_local")
     hub: Any = local and local.get_hub_if_exists()
     return None if hub is None or hub.dead or _is_current(hub) else hub
@@ -105,8 +108,9 @@ def _is_current(greenlet: Any) -> bool:
     return bool(greenlet is sys.modules["greenlet"].getcurrent())
 
 
-# --- Callbacks where Python's locks are patched: a thread that is none of theirs must not wait for one, since gevent now and then
-# loses the wake-up between two threads, and eventlet knows nothing of threads. So a greenlet waits instead ---
+# --- Callbacks where Python's locks are patched: a thread that is none of theirs must not wait for
+# one. gevent sometimes loses the wake-up between two threads, and eventlet knows no threads. So a
+# greenlet waits instead ---
 
 _waiting_callbacks: deque[Callable[[], object]] = deque()
 _running_callbacks = False
@@ -114,7 +118,7 @@ _wake_greenlet: Callable[[], object] | None = None
 
 
 def adopt_greenlets() -> None:
-    """Callbacks run in greenlets of this thread from now on, if gevent or eventlet has patched Python's locks."""
+    """If gevent or eventlet has patched locks, callbacks run in greenlets of this thread."""
     global _wake_greenlet
     gevent: Any = sys.modules.get("gevent.monkey")
     eventlet: Any = sys.modules.get("eventlet.patcher")
@@ -128,7 +132,7 @@ def adopt_greenlets() -> None:
 
 
 def run_callback(callback: Callable[[], object]) -> None:
-    """Runs it at once, unless a greenlet has to."""
+    """Runs it at once, or lets a greenlet run it."""
     if _wake_greenlet is None:
         callback()
     else:
@@ -137,7 +141,7 @@ def run_callback(callback: Callable[[], object]) -> None:
 
 
 def run_callbacks() -> None:
-    """Runs those that wait for a greenlet, in order, one at a time."""
+    """Runs the callbacks that wait for a greenlet, in order and one at a time."""
     global _running_callbacks
     if _running_callbacks:
         return
@@ -147,7 +151,7 @@ def run_callbacks() -> None:
             try:
                 _waiting_callbacks.popleft()()
             except Exception as error:
-                # As a thread's would be, and none of whoever happens to run this.
+                # Shown as a thread's is: the caller that happens to run this must not get it.
                 sys.excepthook(type(error), error, error.__traceback__)
     finally:
         _running_callbacks = False

@@ -3,16 +3,17 @@
     requests.get(url, auth=libapivideo.auth.RequestsAuth(client))
     httpx.AsyncClient(auth=libapivideo.auth.HttpxAuth(client))
 
-Each sets the `Authorization` header to a valid token, if the request goes to the API's server. That is the client's `base_url` or
-its environment's, unless `api_origin` names another. Requests to anybody else are left as they are, and no token follows a
-redirect to another host.
+Each sets the `Authorization` header to a valid token if the request goes to the API's server. That
+is the client's `base_url` or its environment's server, unless `api_origin` names another. Requests
+to other servers stay as they are, and no token follows a redirect to another host.
 
-When that server answers 401 to a token, the object reports the token and sends the request once more with another. It can
-do so if the body can be sent again: bytes and text can, and files that can seek; a generator cannot. If it cannot, or if
-another token would not help, you get the 401. A stranger's 401 says nothing about the token, which stays in use.
+When the API's server answers 401 to a token, the object reports the token and sends the request
+once more with another one. That needs a body that can be sent again: bytes, text, or a file that
+can seek, but not a generator. If the body cannot be sent again, or another token would not help,
+you get the 401. A 401 of another server says nothing about the token, which stays in use.
 
-A client's errors, all `libapivideo.ApiVideoError`, come out of the request. Neither HTTP library is needed until its class is
-used.
+The request raises the client's errors, which are all a `libapivideo.ApiVideoError`. You need
+neither HTTP library until you use its class.
 """
 
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""requests."""
+"""Authentication for requests."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ from ._rule import Rule, rewound, start_of
 
 
 class RequestsAuth(AuthBase):
-    """Authenticates requests: `requests.get(url, auth=RequestsAuth(client))`, or once and for all `session.auth = …`.
+    """Authenticates requests: `requests.get(url, auth=RequestsAuth(client))`.
 
-    Any number of threads and sessions may share one.
+    Set `session.auth` to authenticate all requests of a session. Any number of threads and sessions
+    may share one object.
 
-    api_origin: the URL of the server that gets the token; only its scheme, host and port count. By default that is the
-        client's own server. Name another if your requests go to a proxy that passes them on to api.video.
+    api_origin: the URL of the server that gets the token. Only its scheme, host and port matter.
+        Default: the client's own server. Name another if your requests go to a proxy that passes
+        them on to api.video.
     """
 
     def __init__(self, client: Client, *, api_origin: str | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Where a token goes, and what a 401 means: one rule for every HTTP library."""
+"""One rule for every HTTP library: where a token goes, and what a 401 means."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ class Rule:
     def rejects(self, token: Token, response: Any) -> bool:
         """Reports a 401 to `token`. Returns whether another token may help.
 
-        After a redirect the answer may be a stranger's, or one to a request without the token: neither is about it.
+        After a redirect the answer may come from another server, or the request may have lost the
+        token. Then the answer says nothing about the token.
         """
         request = response.request
         ours = request.headers.get("Authorization") == token.authorization and self.covers(request.url)
@@ -64,7 +65,7 @@ def rewound(body: Any, start: int | None) -> bool:
 
 
 def _origin(url: str) -> Origin | None:
-    """Scheme, host and port. A host's capitals and final dot, and a port that goes without saying, make no difference."""
+    """Scheme, host and port. Capitals, a host's final dot and a default port make no difference."""
     try:
         parts = urlsplit(url)
         port = parts.port
