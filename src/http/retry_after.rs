@@ -29,15 +29,25 @@ impl Waits {
 pub(crate) fn parse_retry_after(value: &str, now: SystemTime) -> Option<u64> {
     let number = value.strip_suffix('s').unwrap_or(value);
     let number = number.strip_prefix('+').unwrap_or(number);
-    let is_decimal = number.starts_with(|c: char| c.is_ascii_digit())
-        && number.bytes().all(|b| b.is_ascii_digit() || b == b'.');
-    if is_decimal {
-        // A cast of a float that is too large gives the largest integer.
-        return Some((number.parse::<f64>().ok()? * 1000.0).ceil() as u64);
+    if let Some(ms) = milliseconds(number) {
+        return Some(ms);
     }
     // A date that is past asks for nothing more.
     let wait: Duration = date(value)?.duration_since(now).unwrap_or_default();
     Some(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// Of whole seconds, or of a decimal, rounded up to the next second.
+fn milliseconds(number: &str) -> Option<u64> {
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    if !is_number(whole) || !is_number(fraction) {
+        return None;
+    }
+    let more = u64::from(fraction.bytes().any(|b| b != b'0'));
+    // What does not fit is longer than any wait.
+    let seconds = whole.parse().unwrap_or(u64::MAX).saturating_add(more);
+    Some(seconds.saturating_mul(1000))
 }
 
 /// A date of HTTP's, even with the wrong day of the week, or in UTC by that name.
@@ -69,8 +79,10 @@ mod tests {
         assert_eq!(of("Sun, 06 Nov 1994 08:50:37 GMT"), Some(60_000));
         assert_eq!(of("Sun, 06 Nov 1994 08:49:37 GMT"), Some(0));
         assert_eq!(of("Sat, 05 Nov 1994 08:49:37 GMT"), Some(0), "past");
-        assert_eq!(of("30.5"), Some(30_500));
-        assert_eq!(of("12.0001"), Some(12_001));
+        assert_eq!(of("30.5"), Some(31_000));
+        assert_eq!(of("12.0001"), Some(13_000));
+        assert_eq!(of("12.00"), Some(12_000));
+        assert_eq!(of("9007199254740993"), Some(9_007_199_254_740_993_000));
         assert_eq!(of("+3"), Some(3_000));
         assert_eq!(of("30s"), Some(30_000));
         assert_eq!(of("Sun, 06 Nov 1994 08:50:37 UTC"), Some(60_000));

@@ -450,11 +450,11 @@ static void count_line(int32_t level, const char *line, void *unused) {
     __atomic_fetch_add(&lines_logged, 1, __ATOMIC_SEQ_CST);
 }
 
-static int released;
+static int log_released;
 
-static void note_release(void *unused) {
+static void note_log_release(void *unused) {
     (void)unused;
-    __atomic_store_n(&released, 1, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&log_released, 1, __ATOMIC_SEQ_CST);
 }
 
 /* The exchange goes on, and fails, when its client is long gone. */
@@ -465,7 +465,7 @@ static void nothing_is_logged_of_a_client_that_was_freed(void) {
     int64_t start = now_ms();
     int before;
     REQUIRE(apivideo_config_set_attempt_timeout_ms(config, 1000, NULL) == APIVIDEO_STATUS_OK);
-    REQUIRE(apivideo_config_set_log(config, APIVIDEO_LOG_LEVEL_DEBUG, count_line, NULL, note_release, NULL) == APIVIDEO_STATUS_OK);
+    REQUIRE(apivideo_config_set_log(config, APIVIDEO_LOG_LEVEL_DEBUG, count_line, NULL, note_log_release, NULL) == APIVIDEO_STATUS_OK);
     client = client_with(config);
     sandbox_fault("{\"on\": \"api-key\", \"fault\": {\"kind\": \"hang\"}}");
     REQUIRE(apivideo_get_token_start(client, 0, &operation, NULL) == APIVIDEO_STATUS_OK);
@@ -473,7 +473,7 @@ static void nothing_is_logged_of_a_client_that_was_freed(void) {
     apivideo_operation_free(operation);
     apivideo_client_free(client);
     before = __atomic_load_n(&lines_logged, __ATOMIC_SEQ_CST);
-    while (!__atomic_load_n(&released, __ATOMIC_SEQ_CST)) REQUIRE(now_ms() - start < 20000);
+    while (!__atomic_load_n(&log_released, __ATOMIC_SEQ_CST)) REQUIRE(now_ms() - start < 20000);
     CHECK(__atomic_load_n(&lines_logged, __ATOMIC_SEQ_CST) == before);
 }
 
