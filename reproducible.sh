@@ -7,9 +7,10 @@ flags=${CARGO_ENCODED_RUSTFLAGS-$(printf %s "${RUSTFLAGS:-}" | tr -s ' ' "$betwe
 
 # remap FROM TO: of several that fit, rustc takes the last.
 remap() { flags=${flags:+$flags$between}--remap-path-prefix=$1=$2; }
-remap "${CARGO_HOME:-$HOME/.cargo}" /cargo
 remap "$here" /libapivideo
 case ${CARGO_TARGET_DIR:-} in /*) remap "$CARGO_TARGET_DIR" /libapivideo/target ;; esac
+# Last, as it may be below the others.
+remap "${CARGO_HOME:-$HOME/.cargo}" /cargo
 
 export CARGO_ENCODED_RUSTFLAGS="$flags"
 exec "$@"
