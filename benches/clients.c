@@ -1,8 +1,9 @@
 /*
  * What clients cost, beside their exchanges: clients [URL COUNT SECONDS].
  *
- * Alone: prints the microseconds that making and freeing a client takes, with what else a program's first one costs behind it.
- * With a URL that answers nothing but errors: that many clients want a token for so long. Prints the milliseconds of CPU for one try.
+ * Alone: prints the microseconds that making and freeing a client takes, with what else a
+ * program's first one costs behind it. With a URL that answers nothing but errors: that many
+ * clients want a token for so long. Prints the milliseconds of CPU for one try.
  */
 #include "support.h"
 

@@ -1,7 +1,9 @@
 /*
- * A program's first token over TLS, and refreshes after it, with libapivideo: first_token URL REFRESHES.
+ * A program's first token over TLS, and refreshes after it, with libapivideo:
+ * first_token URL REFRESHES.
  *
- * Prints, as first_token_curl.c does: milliseconds from main() to the token, milliseconds of a refresh, and the peak RSS in MiB.
+ * Prints, as first_token_curl.c does: milliseconds from main() to the token, milliseconds of a
+ * refresh, and the peak RSS in MiB.
  */
 #include <apivideo.h>
 

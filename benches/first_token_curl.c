@@ -1,5 +1,6 @@
 /*
- * The same requests with libcurl as its documentation advises: one handle for all, so that each but the first finds the connection open.
+ * The same requests with libcurl as its documentation advises: one handle for all, so that each
+ * but the first finds the connection open.
  * The reply's fields are found by a search for their names, which costs less than the JSON parser that a program would use.
  */
 #include <curl/curl.h>

@@ -2,8 +2,9 @@
 //! TLS.
 //!
 //! An exchange is made of: `proxy`, through whom it goes, if anybody; `lookup`, `experience` and
-//! `dial`, from a name to its addresses, in a good order, to a connection; `tunnel`, through a proxy; `tls` and `roots`, whom to trust; `stream`, the deadline
-//! of it all; `head` and `retry_after`, a reply's head; and `ureq`, which speaks HTTP over that.
+//! `dial`, from a name to its addresses, in a good order, to a connection; `tunnel`, through a
+//! proxy; `tls` and `roots`, whom to trust; `stream`, the deadline of it all; `head` and
+//! `retry_after`, a reply's head; and `ureq`, which speaks HTTP over that.
 
 mod curves;
 mod dial;
