@@ -36,7 +36,7 @@ build() { # TARGET
         *-windows-gnu) set -- "$@" "CROSS=$processor-w64-mingw32-" ;;
     esac
     rm -rf "${built:?}/$target"
-    make --silent "$@" CARGOFLAGS='--locked --quiet' install "DESTDIR=$PWD/$built/$target" PREFIX= libdir=/lib includedir=/include
+    make --silent "$@" CARGOFLAGS='--locked --quiet' all install "DESTDIR=$PWD/$built/$target" PREFIX= libdir=/lib includedir=/include
     sh packaging/check.sh "$target" "$built/$target"
 }
 
