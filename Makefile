@@ -15,6 +15,8 @@ STRIP      = $(CROSS)strip
 # Another system to build for, and where to build: nothing is written elsewhere.
 TARGET     = $(CARGO_BUILD_TARGET)
 CARGO_TARGET_DIR ?= target
+# The time of what is in an archive: of the last commit, or of the release that the sources are from.
+SOURCE_DATE_EPOCH ?= $(or $(shell git log -1 --format=%ct 2> /dev/null),1577836800)
 
 # Cargo.toml alone names the version, how much of it names the ABI, and the oldest Rust.
 cargo_toml = $(shell sed -n 's/^$(1) = "*\([0-9.]*\)"*$$/\1/p' Cargo.toml | head -n 1)
@@ -41,7 +43,7 @@ strip_static = --strip-debug
 # Without the bitcode of Rust's std, which is of no use in one object, and which LLVM's tools refuse there.
 one_object   = $(LD) -r --force-group-allocation --whole-archive $(1) -o $(2) && \
 	$(OBJCOPY) --wildcard --keep-global-symbol='apivideo_*' --remove-section=.llvmbc --remove-section=.llvmcmd $(2)
-by_nobody = --sort=name --owner=0 --group=0 --numeric-owner
+by_nobody = --sort=name --owner=0 --group=0 --numeric-owner --mtime='@$(SOURCE_DATE_EPOCH)' --mode=u=rwX,go=rX
 endif
 real    = $(word 1,$(names))
 soname  = $(word 2,$(names))
@@ -49,7 +51,7 @@ release = $(CARGO_TARGET_DIR)/$(if $(TARGET),$(TARGET)/)release
 stage   = $(CARGO_TARGET_DIR)/stage
 flags   = --release $(CARGOFLAGS)$(if $(TARGET), --target $(TARGET)$(if $(GLIBC),.$(GLIBC)))
 
-.PHONY: all rust demo test docs pictures doctor test-fresh simulate model mutants cargo-mutants prove python-test dotnet-test bench-python bench-dotnet bench bench-save header licenses install uninstall dist clean help FORCE
+.PHONY: all rust demo test docs pictures doctor test-fresh simulate model mutants cargo-mutants prove python-test dotnet-test bench-python bench-dotnet bench bench-save header licenses install uninstall dist wheels packages clean help FORCE
 
 all: $(stage)/lib/$(real) $(stage)/lib/libapivideo.a ## The shared and the static library, in target/stage/lib
 
@@ -186,7 +188,7 @@ licenses: ## The licences of what is linked in, target/THIRD-PARTY-LICENSES.txt
 package = libapivideo-$(VERSION)-$(or $(TARGET),$(shell rustc -vV | sed -n 's/^host: //p'))
 dist    = $(CARGO_TARGET_DIR)/dist
 dist: all licenses ## An archive that works wherever it is unpacked, in target/dist
-	rm -rf '$(dist)'
+	rm -rf '$(dist)/$(package)'*
 	$(MAKE) --no-print-directory install DESTDIR='$(dist)/$(package)' PREFIX= libdir=/lib includedir=/include
 	mkdir '$(dist)/$(package)/examples' '$(dist)/$(package)/docs'
 	cp $(wildcard examples/*.c examples/*.cpp examples/README.md) '$(dist)/$(package)/examples'
@@ -194,6 +196,12 @@ dist: all licenses ## An archive that works wherever it is unpacked, in target/d
 	cp -R $(wildcard docs/*.md) docs/guides docs/pictures '$(dist)/$(package)/docs'
 	tar -C '$(dist)' $(by_nobody) -cf - $(package) | gzip -9n > '$(dist)/$(package).tar.gz'
 	rm -r '$(dist)/$(package)'
+
+wheels: ## Python wheels of the platforms that packaging/build.sh has built, in target/wheels
+	sh packaging/wheels.sh
+
+packages: ## Everything that a release has, in target/packages: TARGETS='x86_64-unknown-linux-gnu …'
+	sh packaging/release.sh $(TARGETS)
 
 clean: ## Removes everything that was built
 	$(CARGO) clean
