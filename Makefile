@@ -194,6 +194,7 @@ dist: all licenses ## An archive that works wherever it is unpacked, in target/d
 	cp $(wildcard examples/*.c examples/*.cpp examples/README.md) '$(dist)/$(package)/examples'
 	cp LICENSE '$(CARGO_TARGET_DIR)/THIRD-PARTY-LICENSES.txt' $(wildcard README.md CHANGELOG.md) '$(dist)/$(package)'
 	cp -R $(wildcard docs/*.md) docs/guides docs/pictures '$(dist)/$(package)/docs'
+	@$(fill) packaging/meson.build.in > '$(dist)/$(package)/meson.build'
 	tar -C '$(dist)' $(by_nobody) -cf - $(package) | gzip -9n > '$(dist)/$(package).tar.gz'
 	rm -r '$(dist)/$(package)'
 
