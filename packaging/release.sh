@@ -5,7 +5,7 @@ set -eu
 cd "$(dirname "$0")/.."
 [ $# -gt 0 ] || set -- x86_64-unknown-linux-gnu aarch64-unknown-linux-gnu x86_64-unknown-linux-musl aarch64-unknown-linux-musl
 packages=target/packages
-rm -rf $packages target/dist
+rm -rf $packages target/dist target/wheels
 mkdir -p $packages
 sh packaging/build.sh --dist "$@"
 version=$(make --silent print-VERSION)

@@ -60,7 +60,7 @@ check "a library with other functions and another name is refused" too_new
 
 sbom() {
     python3 packaging/sbom.py "$gnu" >"$work/sbom.json" && python3 packaging/sbom.py "$gnu" | cmp - "$work/sbom.json" || return 1
-    python3 -m venv "$work/sbom" && "$work/sbom/bin/pip" install -q --disable-pip-version-check 'cyclonedx-python-lib[json-validation]==11.6.0' || return 1
+    python3 -m venv "$work/sbom" && "$work/sbom/bin/pip" install -q --disable-pip-version-check 'cyclonedx-python-lib[json-validation]==11.12.0' || return 1
     "$work/sbom/bin/python" - "$work/sbom.json" <<'PYTHON'
 import sys
 from cyclonedx.schema import SchemaVersion
@@ -178,7 +178,7 @@ END
 with cmake "vcpkg's port, with vcpkg's functions stood in for" vcpkg_port
 with ruby "Homebrew's formula is Ruby" ruby -c target/recipes/homebrew/apivideo.rb
 conan_create() {
-    python3 -m venv "$work/conan" && "$work/conan/bin/pip" install -q --disable-pip-version-check conan==2.22.2 || return 1
+    python3 -m venv "$work/conan" && "$work/conan/bin/pip" install -q --disable-pip-version-check conan==2.34.0 || return 1
     export CONAN_HOME="$work/conan-home" CARGO_TARGET_DIR="$PWD/target/conan"
     "$work/conan/bin/conan" profile detect && PATH="$work/conan/bin:$PATH" "$work/conan/bin/conan" create packaging/conan --version "$version"
 }
