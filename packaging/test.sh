@@ -9,6 +9,8 @@ export APIVIDEO_BASE_URL="$APIVIDEO_TEST_URL" APIVIDEO_API_KEY=sandbox-key
 gnu=$(uname -m)-unknown-linux-gnu
 musl=$(uname -m)-unknown-linux-musl
 version=$(make --silent print-VERSION)
+SOURCE_DATE_EPOCH=$(make --silent print-SOURCE_DATE_EPOCH)
+export SOURCE_DATE_EPOCH
 work=$PWD/target/packages-test
 rm -rf "$work"
 mkdir -p "$work"

@@ -4,6 +4,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 . packaging/platforms.sh
+# shellcheck disable=SC2046 # a list of platforms
 [ $# -gt 0 ] || set -- $(built_platforms)
 [ $# -gt 0 ] || { echo "error: nothing is built: sh packaging/build.sh TARGET…" >&2; exit 1; }
 environment=target/tools/wheels
