@@ -43,7 +43,7 @@ wants() {
         abi) echo abidiff ;;
         examples | install) echo libcurl ;;
         python) echo node ;;
-        packages) echo cmake meson ruby dpkg-buildpackage lintian dh ;;
+        packages) echo cmake meson ruby dpkg-buildpackage lintian dh musl libffi ;;
     esac
 }
 
@@ -61,6 +61,7 @@ has() {
         pycparser) python3 -c 'import pycparser' ;;
         libcurl) pkg-config --exists libcurl ;;
         std-*) [ -d "$(rustc --print sysroot)/lib/rustlib/${1#std-}/lib" ] ;;
+        libffi) [ -n "$(find /usr/lib -name libffi_pic.a)" ] ;;
         musl) [ -e "/lib/ld-musl-$(uname -m).so.1" ] ;;
         kill) [ -x /bin/kill ] || [ -x /usr/bin/kill ] ;; # Not the shell's own.
         # The program, or npm's package of it.
@@ -88,6 +89,7 @@ package() {
         qemu-system-aarch64) echo qemu-system-arm ;;
         dpkg-buildpackage) echo dpkg-dev ;;
         dh) echo debhelper ;;
+        libffi) echo libffi-dev ;;
         meson) echo meson ninja-build ;;
         apt-get | std-*) ;;
         rustfmt | clippy | nightly | rust-src | cargo-fuzz) ;;
