@@ -15,7 +15,7 @@ suite() {
     cp "$tree"/lib/libapivideo.so.*.*.* "$folder/libapivideo.so"
     ln -sf libapivideo.so "$folder/$(make --silent print-soname)"
     # Without zig's sanitizer of undefined behaviour: its runtime is not in these systems.
-    flags="-target $machine -g -O1 -fno-sanitize=undefined $strict -Iinclude -Itests/c"
+    flags="-target $machine -g -O1 -fno-sanitize=undefined ${defines:-} $strict -Iinclude -Itests/c"
     link="-L$folder -lapivideo -Wl,-rpath,\$ORIGIN -lpthread -ldl"
     for name in "$@"; do
         # shellcheck disable=SC2086 # lists of flags
