@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 
 use crate::cache::exchange::{Endpoint, Outcome, Request};
 use crate::cache::policy;
@@ -22,8 +23,22 @@ const LONGEST_WORD: usize = 40;
 /// So much of a secret is not passed on either.
 const PART: usize = 16;
 const REDACTED: &str = "[redacted]";
+
 const SITE: &str = "api.video";
-const BELOW_SITE: &str = ".api.video";
+/// The members of api.video's problem objects.
+const MEMBERS: [&str; 6] = ["type", "title", "name", "status", "detail", "problems"];
+/// The fields that we send.
+const SENT: [&str; 2] = ["apiKey", "refreshToken"];
+/// `Forbidden`, `Error 1020: Access denied`, `Your request has been blocked by a firewall`: what is
+/// said with such words only may come from anybody.
+#[rustfmt::skip]
+const SAID_BY_ANYBODY: [&str; 45] = [
+    "a", "access", "allowed", "an", "application", "are", "authentication", "authorized", "bad",
+    "been", "blocked", "by", "client", "code", "denied", "error", "failed", "firewall",
+    "forbidden", "has", "http", "invalid", "is", "not", "occurred", "page", "permission",
+    "policy", "request", "required", "resource", "security", "server", "site", "status", "the",
+    "this", "to", "unauthorized", "unknown", "was", "waf", "web", "you", "your",
+];
 
 /// The endpoints, for one API key.
 pub(crate) struct Auth {
@@ -93,7 +108,7 @@ pub(crate) fn read(request: &Request, reply: &Reply, secrets: &[&str]) -> Outcom
     };
     match reply.status {
         200..=299 => granted(reply),
-        400 | 401 | 403 if is_api_videos(reply) => {
+        400 | 401 | 403 if is_api_videos(&json(reply)) => {
             let status = match request {
                 Request::ApiKey { .. } => Status::KeyRejected,
                 Request::Refresh(_) => Status::RefreshRejected,
@@ -110,26 +125,43 @@ pub(crate) fn read(request: &Request, reply: &Reply, secrets: &[&str]) -> Outcom
     }
 }
 
-/// Whether the body is a problem object as api.video sends them, of whose members the standard asks
-/// for none: it has a title, a type of api.video's, a status with a name or a detail, or a list of
-/// problems. A type that is another site's URL tells whose it is.
-fn is_api_videos(reply: &Reply) -> bool {
-    let serde_json::Value::Object(members) = json(reply) else {
+/// Whether this is a problem object as api.video sends them, and not somebody else's. None of its
+/// members must be there, so any of these shows it:
+///
+/// - a type that is a URL of api.video's,
+/// - the name of the field that was sent,
+/// - a member of its `problems` that shows it,
+/// - words that say more than the status does, if nothing speaks for another sender: neither a type
+///   that is a URL of another site's, nor a member that api.video does not have.
+fn is_api_videos(problem: &Value) -> bool {
+    let Some(members) = problem.as_object() else {
         return false;
     };
-    let text = |name: &str| members.get(name).and_then(serde_json::Value::as_str);
-    let has = |name: &str, is: fn(&serde_json::Value) -> bool| members.get(name).is_some_and(is);
-    let site = text("type").and_then(site_of);
-    let api_videos = site.is_some_and(|site| site == SITE || site.ends_with(BELOW_SITE));
-    if site.is_some() && !api_videos {
-        return false;
+    let text = |name: &str| {
+        members
+            .get(name)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    };
+    let mut problems = members
+        .get("problems")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten();
+    let site = site_of(text("type"));
+    if site.is_some_and(is_of_api_video)
+        || SENT.contains(&text("name"))
+        || problems.any(is_api_videos)
+    {
+        return true;
     }
-    members.is_empty()
-        || api_videos
-        || text("title").is_some()
-        || has("problems", serde_json::Value::is_array)
-        || (has("status", serde_json::Value::is_number)
-            && (text("name").is_some() || text("detail").is_some()))
+    let speaks_for_others = site.is_some() || members.keys().any(|m| !MEMBERS.contains(&&**m));
+    let has_status = members.get("status").is_some_and(Value::is_number);
+    let words = match text("title") {
+        "" if has_status => text("detail"),
+        title => title,
+    };
+    !speaks_for_others && (says_more(words) || has_status && says_more(text("name")))
 }
 
 /// The host of a URL that names one of the internet's.
@@ -139,8 +171,20 @@ fn site_of(url: &str) -> Option<&str> {
     host.contains('.').then_some(host)
 }
 
+fn is_of_api_video(host: &str) -> bool {
+    let above = host.strip_suffix(SITE);
+    above.is_some_and(|above| above.is_empty() || above.ends_with('.'))
+}
+
+/// Whether a text says more than anybody who turns a request away.
+fn says_more(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    let mut words = text.split(|c: char| !c.is_alphabetic());
+    words.any(|word| !word.is_empty() && !SAID_BY_ANYBODY.contains(&word))
+}
+
 /// The JSON of the body; `null` if it is none, or is not complete.
-fn json(reply: &Reply) -> serde_json::Value {
+fn json(reply: &Reply) -> Value {
     let body = reply.body.as_deref().unwrap_or_default();
     serde_json::from_slice(without_bom(body)).unwrap_or_default()
 }
@@ -168,7 +212,7 @@ fn granted(reply: &Reply) -> Outcome {
 struct AccessToken {
     access_token: Option<String>,
     /// A string. Anything else is as good as none: an access token does without.
-    refresh_token: Option<serde_json::Value>,
+    refresh_token: Option<Value>,
     token_type: Option<String>,
     #[serde(default, deserialize_with = "seconds")]
     expires_in: Option<Seconds>,
@@ -182,13 +226,13 @@ enum Seconds {
 
 /// Understands a number and a numeric string, rounded down; `null` is as good as missing.
 fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Seconds>, D::Error> {
-    let value = serde_json::Value::deserialize(deserializer)?;
+    let value = Value::deserialize(deserializer)?;
     if value.is_null() {
         return Ok(None);
     }
     let number = match &value {
-        serde_json::Value::Number(number) => number.as_f64(),
-        serde_json::Value::String(text) => text.trim().parse().ok(),
+        Value::Number(number) => number.as_f64(),
+        Value::String(text) => text.trim().parse().ok(),
         _ => None,
     };
     Ok(Some(match number {
@@ -287,10 +331,18 @@ fn retry_after_ms(reply: &Reply) -> Option<u64> {
     }
 }
 
-/// A problem object, whatever its content type; all empty if the body is none.
+/// A problem object, whatever its content type, or the first of its `problems` if it says nothing
+/// itself; all empty if the body is none.
 fn problem(reply: &Reply, secrets: &[&str]) -> Problem {
     let value = json(reply);
-    let text = |name: &str| presentable(value[name].as_str().unwrap_or_default(), secrets);
+    let is_said = |name| value[name].is_string();
+    let says_something = is_said("type") || is_said("title") || is_said("name");
+    let problem = if says_something {
+        &value
+    } else {
+        &value["problems"][0]
+    };
+    let text = |name| presentable(problem[name].as_str().unwrap_or_default(), secrets);
     Problem {
         kind: text("type"),
         title: text("title"),
@@ -562,13 +614,22 @@ mod tests {
         };
         for problem in [
             PROBLEM,
+            "\r\n {\"title\":\"A title.\"} ",
+            r#"{"title":"A title.","status":403}"#,
+            r#"{"title":"Invalid API key","status":403,"name":null,"detail":""}"#,
+            r#"{"title":"Forbidden","name":"apiKey","status":403}"#,
             r#"{"type":"https://docs.api.video/reference/x","title":null,"name":"apiKey"}"#,
             r#"{"type":"https://docs.api.video/reference/x"}"#,
+            r#"{"type":"https://api.video/x","title":"Forbidden","hint":"of tomorrow"}"#,
             r#"{"type":"about:blank","title":"A title."}"#,
-            r#"{"status":400,"name":"apiKey"}"#,
+            r#"{"type":"","title":"A title."}"#,
+            r#"{"name":"apiKey"}"#,
+            r#"{"name":"refreshToken","message":"No."}"#,
+            r#"{"status":400,"name":"api-key"}"#,
+            r#"{"status":400,"name":"x","detail":"No such key."}"#,
             r#"{"status":400,"name":null,"detail":"No such key."}"#,
             r#"{"problems":[{"title":"A title."}]}"#,
-            "\r\n {} ",
+            r#"{"problems":[{},{"type":"https://docs.api.video/x"}],"status":400}"#,
         ] {
             assert!(refused(problem), "{problem}");
         }
@@ -590,6 +651,30 @@ mod tests {
             r#"{"status":403,"message":"Forbidden"}"#,
             r#"{"error":"Forbidden","name":"x","problems":"none"}"#,
             r#"{"status":403,"error":"Forbidden","path":"/auth/api-key"}"#,
+            r#"{"type":"error"}"#,
+            r#"{"type":"error","error":{"type":"forbidden"}}"#,
+            r#"{"type":"https://docs.api.video.example.com/x","title":"A title."}"#,
+            r#"{"type":"https://example.com/docs.api.video","title":"A title."}"#,
+            r#"{"type":"https://example.com?x=.api.video","title":"A title."}"#,
+            r#"{"title":"Access denied"}"#,
+            r#"{"title":"Error 1020: Access Denied","status":403}"#,
+            r#"{"title":"403"}"#,
+            r#"{"title":"","status":403}"#,
+            r#"{"type":"about:blank","title":"Forbidden","status":403,"detail":"Not you."}"#,
+            r#"{"title":"No entry.","status":403,"instance":"/auth/api-key"}"#,
+            r#"{"title":"No entry.","message":"No entry."}"#,
+            r#"{"name":"Forbidden","message":"You are not allowed.","code":0,"status":403}"#,
+            r#"{"name":"Forbidden","status":403}"#,
+            r#"{"detail":"No entry."}"#,
+            r#"{"detail":"Forbidden","status":403}"#,
+            r#"{"status":403}"#,
+            r#"{"problems":[]}"#,
+            r#"{"problems":["A title.",{},{"title":"Forbidden"}],"status":400}"#,
+            r#"{"__type":"AccessDeniedException","message":"No."}"#,
+            r#"{"Message":"User is not authorized","Type":"User"}"#,
+            r#"{"fault":{"faultstring":"Invalid ApiKey"}}"#,
+            r#"{"statusCode":401,"message":"Access denied due to missing subscription key."}"#,
+            r#"{"error":{"code":403,"message":"No.","status":"PERMISSION_DENIED"}}"#,
         ] {
             assert!(!refused(other), "{other}");
         }
@@ -669,6 +754,18 @@ mod tests {
         ] {
             assert_eq!(presentable(&text, &[secret, "short"]), shown);
         }
+    }
+
+    #[test]
+    fn the_first_of_the_problems_speaks_for_an_object_that_says_nothing() {
+        let first = |more: &str| {
+            let body = format!(r#"{{{more}"problems":[{{"title":"A.","name":"apiKey"}},{{}}]}}"#);
+            let problem = failure(&key_request(), &reply(400, &body)).0.problem;
+            format!("{}|{}|{}", problem.kind, problem.title, problem.name)
+        };
+        assert_eq!(first(""), "|A.|apiKey");
+        assert_eq!(first(r#""status":400,"title":null,"#), "|A.|apiKey");
+        assert_eq!(first(r#""title":"B.","#), "|B.|");
     }
 
     #[test]

@@ -103,13 +103,21 @@ fn asked(seconds: u64) -> RangeInclusive<u64> {
 const FAR_DATE: &str = "Fri, 31 Dec 9999 23:59:59 GMT";
 const PAST_DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
 const TLS_ALERT: &str = "\x15\x03\x03\0\x02\x02\x16";
-const CLOSED_AFTER_401: &str = "HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\n{}";
+const CLOSED_AFTER_401: &str =
+    "HTTP/1.1 401 Unauthorized\r\nContent-Length: 17\r\n\r\n{\"name\":\"apiKey\"}";
 
 /// What firewalls, load balancers and sign-in pages answer with. Three of them are api.video's too.
 const GATEWAY_STATUSES: [u16; 13] = [
     400, 401, 403, 404, 405, 407, 410, 413, 415, 418, 421, 425, 451,
 ];
 const GATEWAY_JSON: &str = r#"{"message":"Forbidden"}"#;
+const GATEWAY_PROBLEM: &str =
+    r#"{"type":"https://developers.cloudflare.com/1020","title":"Error 1020","status":403}"#;
+const GATEWAY_TITLE: &str = r#"{"title":"Access denied","status":403}"#;
+
+const BARE_TITLE: &str = r#"{"title":"This API key does not exist."}"#;
+const PROBLEMS: &str =
+    r#"{"status":400,"problems":[{"title":"This API key does not exist.","name":"apiKey"}]}"#;
 
 const EARLY_HINTS: &str = "HTTP/1.1 103 Early Hints\r\nLink: </x>; rel=preload\r\n\r\n";
 const CONTINUE: &str = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n";
@@ -138,7 +146,11 @@ fn table() -> Vec<Row> {
         row("403",                              problem(403),                               Fails(KeyRejected, 403),    PROBE,      Key,          AT_ONCE),
         row("404 of api.video's",               problem(404),                               Fails(ProtocolError, 404),  SOON,       Key,          AT_ONCE),
         row("422",                              problem(422),                               Fails(ProtocolError, 422),  SOON,       Key,          AT_ONCE),
+        row("400 with a title only",            reply(400, BARE_TITLE),                     Fails(KeyRejected, 400),    PROBE,      Key,          AT_ONCE),
+        row("400 with a list of problems only", reply(400, PROBLEMS),                       Fails(KeyRejected, 400),    PROBE,      Key,          AT_ONCE),
         row("403 in a gateway's JSON",          reply(403, GATEWAY_JSON),                   Fails(ProtocolError, 403),  SOON,       Key,          AT_ONCE),
+        row("403 in a gateway's problem",       reply(403, GATEWAY_PROBLEM),                Fails(ProtocolError, 403),  SOON,       Key,          AT_ONCE),
+        row("403 with a title that any has",    reply(403, GATEWAY_TITLE),                  Fails(ProtocolError, 403),  SOON,       Key,          AT_ONCE),
         row("401, then closed",                 raw(CLOSED_AFTER_401),                      Fails(KeyRejected, 401),    PROBE,      Key,          AT_ONCE),
         row("408",                              problem(408),                               Fails(ServerError, 408),    SOON,       Key,          AT_ONCE),
         row("429 as api.video sends it",        problem(429),                               Fails(RateLimited, 429),    WINDOW,     LaterRefresh, AT_ONCE),
@@ -276,7 +288,10 @@ fn raw(bytes: impl Into<Payload>) -> Fault {
 }
 
 fn problem(status: u16) -> Fault {
-    reply(status, r#"{"type":"https://docs","title":"A title."}"#)
+    reply(
+        status,
+        r#"{"type":"https://docs.api.video/reference/x","title":"A title."}"#,
+    )
 }
 
 fn wait(status: u16, header: &str, value: &str) -> Fault {
