@@ -20,8 +20,10 @@ use crate::text::one_line;
 const LONGEST_TEXT: usize = 300;
 /// A longer word in such a text may be a key or a token that we no longer know.
 const LONGEST_WORD: usize = 40;
-/// So much of a secret is not passed on either.
+/// So many letters and digits of a secret are not passed on either.
 const PART: usize = 16;
+/// A secret with fewer is left out only where it is as it was: its letters may stand in any text.
+const SHORTEST_PART: usize = 8;
 const REDACTED: &str = "[redacted]";
 
 const SITE: &str = "api.video";
@@ -372,31 +374,34 @@ fn presentable(text: &str, secrets: &[&str]) -> String {
     words.concat().chars().take(LONGEST_TEXT).collect()
 }
 
-/// The text without what it has in common with a secret, from [`PART`] characters on: a server may
-/// have cut a secret off, or broken it in two.
+/// The text without what it has in common with a secret, from [`PART`] letters and digits on: a
+/// server may have cut a secret off, broken it in two, or put other signs into it.
 fn without_parts(text: &str, secrets: &[&str]) -> String {
-    let secrets: Vec<Vec<char>> = secrets.iter().map(|s| s.chars().collect()).collect();
-    let parts: HashSet<&[char]> = secrets.iter().flat_map(|s| s.windows(PART)).collect();
     let text: Vec<char> = text.chars().collect();
-    let mut kept = String::new();
-    let mut at = 0;
-    let mut secret_until = 0;
-    while at < text.len() {
-        if text
-            .get(at..at + PART)
-            .is_some_and(|part| parts.contains(part))
-        {
-            if secret_until <= at {
-                kept.push_str(REDACTED);
+    let is_letter = |at: &usize| text[*at].is_alphanumeric();
+    let places: Vec<usize> = (0..text.len()).filter(is_letter).collect();
+    let letters: Vec<char> = places.iter().map(|at| text[*at]).collect();
+    let mut is_secret = vec![false; text.len()];
+    for secret in secrets {
+        let secret: Vec<char> = secret.chars().filter(|c| c.is_alphanumeric()).collect();
+        let part = secret.len().min(PART);
+        if part < SHORTEST_PART {
+            continue;
+        }
+        let parts: HashSet<&[char]> = secret.windows(part).collect();
+        for (letters, places) in letters.windows(part).zip(places.windows(part)) {
+            if parts.contains(letters) {
+                is_secret[places[0]..=places[part - 1]].fill(true);
             }
-            secret_until = at + PART;
         }
-        if at >= secret_until {
-            kept.push(text[at]);
-        }
-        at += 1;
     }
-    kept
+    let runs = is_secret.chunk_by(|a, b| a == b);
+    let mut text = text.into_iter();
+    runs.map(|run| {
+        let shown: String = text.by_ref().take(run.len()).collect();
+        if run[0] { REDACTED.to_owned() } else { shown }
+    })
+    .collect()
 }
 
 #[cfg(test)]
@@ -745,14 +750,18 @@ mod tests {
                 format!("key {}... is bad", &secret[..35]),
                 "key [redacted]... is bad",
             ),
+            (format!("{} {}", &secret[..20], &secret[20..]), "[redacted]"),
             (
-                format!("{} {}", &secret[..20], &secret[20..]),
-                "[redacted] [redacted]",
+                format!("{}-{}: {}!", &secret[..8], &secret[8..16], &secret[16..24]),
+                "[redacted]!",
             ),
+            ("your \"ten le-tters\".".to_owned(), "your \"[redacted]\"."),
+            ("sh ort".to_owned(), "sh ort"),
             (format!("é{}é", &secret[10..26]), "é[redacted]é"),
             (format!("é{}é", &secret[10..25]), "éklmnopqrstuvwxyé"),
         ] {
-            assert_eq!(presentable(&text, &[secret, "short"]), shown);
+            let secrets = [secret, "short", "ten/letters"];
+            assert_eq!(presentable(&text, &secrets), shown);
         }
     }
 
