@@ -128,42 +128,35 @@ pub(crate) fn read(request: &Request, reply: &Reply, secrets: &[&str]) -> Outcom
 }
 
 /// Whether this is a problem object as api.video sends them, and not somebody else's. None of its
-/// members must be there, so any of these shows it:
-///
-/// - a type that is a URL of api.video's,
-/// - the name of the field that was sent,
-/// - a member of its `problems` that shows it,
-/// - words that say more than the status does, if nothing speaks for another sender: neither a type
-///   that is a URL of another site's, nor a member that api.video does not have.
+/// members must be there, so any of these shows it: a type that is a URL of api.video's, the name
+/// of the field that was sent, a member of its `problems` that shows it, or its words, unless its
+/// type is a URL of another site's.
 fn is_api_videos(problem: &Value) -> bool {
-    let Some(members) = problem.as_object() else {
-        return false;
-    };
-    let text = |name: &str| {
-        members
-            .get(name)
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-    };
-    let mut problems = members
-        .get("problems")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten();
-    let site = site_of(text("type"));
-    if site.is_some_and(is_of_api_video)
-        || SENT.contains(&text("name"))
+    let site = site_of(text(problem, "type"));
+    let mut problems = problem["problems"].as_array().into_iter().flatten();
+    site.is_some_and(is_of_api_video)
+        || SENT.contains(&text(problem, "name"))
         || problems.any(is_api_videos)
-    {
-        return true;
-    }
-    let speaks_for_others = site.is_some() || members.keys().any(|m| !MEMBERS.contains(&&**m));
-    let has_status = members.get("status").is_some_and(Value::is_number);
-    let words = match text("title") {
-        "" if has_status => text("detail"),
+        || site.is_none() && has_words_of_its_own(problem)
+}
+
+/// Whether a problem says more than its status does, with no member but api.video's.
+fn has_words_of_its_own(problem: &Value) -> bool {
+    let is_known = |(name, _): (&String, _)| MEMBERS.contains(&name.as_str());
+    let has_status = problem["status"].is_number();
+    let words = match text(problem, "title") {
+        "" if has_status => text(problem, "detail"),
         title => title,
     };
-    !speaks_for_others && (says_more(words) || has_status && says_more(text("name")))
+    let says_more = says_more(words) || has_status && says_more(text(problem, "name"));
+    says_more
+        && problem
+            .as_object()
+            .is_some_and(|it| it.iter().all(is_known))
+}
+
+fn text<'a>(problem: &'a Value, name: &str) -> &'a str {
+    problem[name].as_str().unwrap_or_default()
 }
 
 /// The host of a URL that names one of the internet's.
@@ -344,11 +337,11 @@ fn problem(reply: &Reply, secrets: &[&str]) -> Problem {
     } else {
         &value["problems"][0]
     };
-    let text = |name| presentable(problem[name].as_str().unwrap_or_default(), secrets);
+    let shown = |name| presentable(text(problem, name), secrets);
     Problem {
-        kind: text("type"),
-        title: text("title"),
-        name: text("name"),
+        kind: shown("type"),
+        title: shown("title"),
+        name: shown("name"),
     }
 }
 
