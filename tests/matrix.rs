@@ -101,6 +101,8 @@ fn asked(seconds: u64) -> RangeInclusive<u64> {
 }
 
 const FAR_DATE: &str = "Fri, 31 Dec 9999 23:59:59 GMT";
+/// And no Wednesday.
+const FAR_DATE_IN_UTC: &str = "Wed, 31 Dec 9999 23:59:59 UTC";
 const PAST_DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
 const TLS_ALERT: &str = "\x15\x03\x03\0\x02\x02\x16";
 const CLOSED_AFTER_401: &str =
@@ -162,6 +164,11 @@ fn table() -> Vec<Row> {
         row("429 until a date in the past",     wait(429, "Retry-After", PAST_DATE),        Fails(RateLimited, 429),    asked(1),   LaterRefresh, AT_ONCE),
         row("429 with garbage",                 wait(429, "Retry-After", "soon"),           Fails(RateLimited, 429),    SOON,       LaterRefresh, AT_ONCE),
         row("429 for 9 s, and for 7",           both_ways(429, "9", "7"),                   Fails(RateLimited, 429),    asked(9),   LaterRefresh, AT_ONCE),
+        row("429 for 7 s, and for none",        both_ways(429, "0", "7"),                   Fails(RateLimited, 429),    asked(7),   LaterRefresh, AT_ONCE),
+        row("429 for 7.5 s",                    wait(429, "Retry-After", "7.5"),            Fails(RateLimited, 429),    7_500..=7_500, LaterRefresh, AT_ONCE),
+        row("429 for 9.5 s, in its own way",    window(429, "9.5"),                         Fails(RateLimited, 429),    9_500..=9_500, LaterRefresh, AT_ONCE),
+        row("503 for +7s",                      wait(503, "Retry-After", "+7s"),            Fails(ServerError, 503),    asked(7),   LaterKey,     AT_ONCE),
+        row("503 until a date in UTC",          wait(503, "Retry-After", FAR_DATE_IN_UTC),  Fails(ServerError, 503),    asked(600), LaterKey,     AT_ONCE),
         row("503 for 7 s, in a window of 42",   both_ways(503, "42", "7"),                  Fails(ServerError, 503),    asked(7),   LaterKey,     AT_ONCE),
         row("500 with HTML",                    gateway(500, 500),                          Fails(ServerError, 500),    SOON,       Key,          AT_ONCE),
         row("502 without a body",               gateway(502, 0),                            Fails(ServerError, 502),    SOON,       Key,          AT_ONCE),
@@ -219,6 +226,7 @@ fn table() -> Vec<Row> {
         row("100 headers more",                 before("", headers(100), ""),               Token(3_600_000),           NEVER,      Nothing,      AT_ONCE),
         row("200 headers more",                 before("", headers(200), ""),               Token(3_600_000),           NEVER,      Nothing,      AT_ONCE),
         row("a folded header",                  before("", "X-Folded: a\r\n b\r\n", ""),    Token(3_600_000),           NEVER,      Nothing,      AT_ONCE),
+        row("an empty line before the reply",   before("\r\n", "X-Folded: a\r\n b\r\n", ""), Token(3_600_000),           NEVER,      Nothing,      AT_ONCE),
         row("a byte order mark",                before("", "", "\u{feff}"),                 Token(3_600_000),           NEVER,      Nothing,      AT_ONCE),
 
         row("no HTTP",                          raw("\u{1}garbage\r\n\r\n"),                 Fails(ProtocolError, 0),    SOON,       Key,          AT_ONCE),
