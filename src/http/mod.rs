@@ -3,7 +3,7 @@
 //!
 //! An exchange is made of: `proxy`, through whom it goes, if anybody; `lookup`, `experience` and
 //! `dial`, from a name to its addresses, in a good order, to a connection; `tunnel`, through a
-//! proxy; `tls` and `roots`, whom to trust; `stream`, the deadline of it all; `head` and
+//! proxy; `tls`, `secured` and `roots`, whom to trust; `stream`, the deadline of it all; `head` and
 //! `retry_after`, a reply's head; and `ureq`, which speaks HTTP over that.
 
 mod curves;
@@ -15,6 +15,7 @@ mod network;
 mod proxy;
 mod retry_after;
 mod roots;
+mod secured;
 mod stream;
 mod tls;
 mod tunnel;
