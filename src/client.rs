@@ -12,6 +12,7 @@ use crate::cache::waiters::{Purpose, TokenRequest, WaiterId};
 use crate::cache::{Dependencies, TokenCache};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
+use crate::environment;
 use crate::error::{Error, Status};
 use crate::ffi::sys;
 use crate::process::{fork, timer};
@@ -24,13 +25,33 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client with a copy of `config`. No I/O: the first token is got when it is first asked for.
+    /// A client with a copy of `config`, filled in from the environment where that names no server
+    /// or no CA file. No I/O: the first token is got when it is first asked for.
     pub fn new(api_key: &str, config: &Config) -> Result<Client, Error> {
+        Client::with_key(checked_api_key("api_key", api_key)?, config)
+    }
+
+    /// A client for the API key that APIVIDEO_API_KEY of the environment names.
+    pub fn from_environment(config: &Config) -> Result<Client, Error> {
+        let setting = environment::API_KEY;
+        match environment::text(setting, &environment::variable)? {
+            Some(key) => Client::with_key(checked_api_key(setting, &key)?, config),
+            None => Err(Error::new(
+                Status::NullArgument,
+                format!(
+                    "There is no API key: neither `api_key` nor {setting} of the environment is set."
+                ),
+            )),
+        }
+    }
+
+    fn with_key(api_key: &str, config: &Config) -> Result<Client, Error> {
+        let config = config.filled_in(environment::variable)?;
         fork::watch();
         let dependencies = Dependencies {
             clock: Arc::new(SystemClock),
             random: Box::new(random),
-            endpoint: Box::new(Auth::new(config.http(), checked_api_key(api_key)?)),
+            endpoint: Box::new(Auth::new(config.http(), config.server(), api_key)),
             observer: config.observer(),
             spawn: |work| {
                 sys::spawn("apivideo-renew", work).map_err(|why| {
