@@ -1,5 +1,6 @@
 //! A client: one API key, one token, any number of threads.
 
+use std::ffi::{CStr, CString};
 use std::ops::Deref;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -22,6 +23,7 @@ use crate::token::Token;
 /// nothing itself.
 pub struct Client {
     inner: ClientInner,
+    base_url: CString,
 }
 
 impl Client {
@@ -64,12 +66,24 @@ impl Client {
             alarm: timer::alarm,
         };
         Ok(Client {
+            // It was checked: there is no NUL in it.
+            base_url: CString::new(config.base_url()).unwrap_or_default(),
             inner: ClientInner {
                 cache: TokenCache::new(dependencies, config.keeps_fresh()),
                 wait_timeout_ms: config.wait_timeout_ms(),
                 wait_for_recovery: config.waits_for_recovery(),
             },
         })
+    }
+
+    /// The server that the client gets its tokens from, such as `https://ws.api.video`.
+    pub fn base_url(&self) -> &str {
+        self.base_url_c().to_str().unwrap_or_default()
+    }
+
+    /// [`Client::base_url`] with a NUL at its end.
+    pub(crate) fn base_url_c(&self) -> &CStr {
+        &self.base_url
     }
 
     /// What calls need, to use while the client itself may be freed.

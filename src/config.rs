@@ -317,7 +317,7 @@ impl Config {
         }
     }
 
-    fn base_url(&self) -> &str {
+    pub(crate) fn base_url(&self) -> &str {
         let default = Environment::Production.base_url();
         self.base_url.as_deref().unwrap_or(default)
     }

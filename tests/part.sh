@@ -113,6 +113,7 @@ part_c() {
         test_program $name c11 static $static || result=1
     done
     test_program dlopen_test c99 loaded -ldl -lpthread || result=1
+    [ "$(id -u)" != 0 ] || test_program privileges_test c11 static $static || result=1
     return $result
 }
 

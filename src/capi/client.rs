@@ -78,6 +78,20 @@ pub unsafe extern "C" fn apivideo_client_free(client: *mut apivideo_client) {
     guard_end(|| drop(unsafe { take_box(client) }));
 }
 
+/// Gives the base URL of the server that the client gets its tokens from, without a slash at its
+/// end: "https://ws.api.video", unless the settings or the environment name another. Requests to
+/// the API go there too. Empty for NULL.
+///
+/// Never NULL. The text lives as long as the client. Any thread may call this.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn apivideo_client_base_url(client: *const apivideo_client) -> *const c_char {
+    // SAFETY: a live client or NULL, as the header asks.
+    match unsafe { peek(client) } {
+        Some(client) => client.base_url_c().as_ptr(),
+        None => c"".as_ptr(),
+    }
+}
+
 /// The body of every call that gives a token. Nothing of the client itself is used in `call`: it
 /// may be freed meanwhile.
 unsafe fn token_call(

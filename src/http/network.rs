@@ -267,7 +267,7 @@ impl Network {
         config.map_err(|none| {
             let why = match none.named_by_environment {
                 true => "none are where SSL_CERT_FILE and SSL_CERT_DIR say",
-                false => "install the package ca-certificates, or set `ca_file` or SSL_CERT_FILE",
+                false => "install the package ca-certificates, or set `ca_file` or APIVIDEO_CA_FILE",
             };
             Error::new(
                 Status::TlsError,
