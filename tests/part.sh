@@ -65,6 +65,13 @@ check_workflows() {
 part_docs() { RUSTDOCFLAGS="-D warnings" cargo doc --quiet --workspace --no-deps; }
 part_rust() { cargo test --quiet --workspace; }
 
+# The local api.video, held against its description.
+part_prism() {
+    cargo build --quiet --release --package apivideo-sandbox &&
+        npm install --silent --no-save --no-audit --no-fund --prefix target/prism @stoplight/prism-cli@5.14.2 &&
+        node tests/prism.mjs target/prism/node_modules/.bin/prism "$sandbox_program"
+}
+
 # --- C and C++ ---
 
 part_build() {
