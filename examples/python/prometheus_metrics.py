@@ -13,11 +13,12 @@ import libapivideo
 from prometheus_client import REGISTRY, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
 
 NOW = {"waiters", "consecutive_failures", "retry_in", "exchanges_in_flight"}
 
 
-class ApiVideoCollector:
+class ApiVideoCollector(Collector):
     def __init__(self, client: libapivideo.Client) -> None:
         self.client = client
 

@@ -229,7 +229,7 @@ class Core:
             number = _new_user_data()
             check(lib.config_set_on_state(config, _on_state, number, _release, byref(error)), error)
         check(lib.client_new(key, config, byref(self.pointer), byref(error)), error)
-        self.base_url = lib.client_base_url(self.pointer).decode("ascii")
+        self.base_url = str(lib.client_base_url(self.pointer), "ascii")
         _cores[number] = self
 
     def open(self) -> ClientPointer:
