@@ -49,7 +49,7 @@ release = $(CARGO_TARGET_DIR)/$(if $(TARGET),$(TARGET)/)release
 stage   = $(CARGO_TARGET_DIR)/stage
 flags   = --release $(CARGOFLAGS)$(if $(TARGET), --target $(TARGET))
 
-.PHONY: all rust demo test docs pictures doctor test-fresh simulate model mutants cargo-mutants prove python-test dotnet-test bench-python bench-dotnet bench bench-save header licenses install uninstall dist clean help FORCE
+.PHONY: all rust demo sandbox test docs pictures doctor test-fresh simulate model mutants cargo-mutants prove python-test dotnet-test bench-python bench-dotnet bench bench-save header licenses install uninstall dist clean help FORCE
 
 all: $(stage)/lib/$(real) $(stage)/lib/libapivideo.a ## The shared and the static library, in target/stage/lib
 
@@ -102,6 +102,10 @@ demo: all ## A quarter of a minute in the life of a token, against a local api.v
 	$(CC) -std=c99 -Wall -Wextra -Wpedantic $(CFLAGS) -Iinclude -pthread -o $(stage)/demo examples/demo/*.c \
 		-L$(stage)/lib -lapivideo -Wl,-rpath,'$(abspath $(stage)/lib)'
 	@sh examples/demo/run.sh $(stage)/demo $(release)/apivideo-sandbox
+
+sandbox: ## A local api.video, and what to export to use it: no account, no network; PORT=8790
+	@$(CARGO) build $(flags) --quiet --package apivideo-sandbox
+	@$(release)/apivideo-sandbox --port $(or $(PORT),8790)
 
 test: ## Every test
 	sh tests/run.sh
@@ -188,7 +192,12 @@ dist    = $(CARGO_TARGET_DIR)/dist
 dist: all licenses ## An archive that works wherever it is unpacked, in target/dist
 	rm -rf '$(dist)'
 	$(MAKE) --no-print-directory install DESTDIR='$(dist)/$(package)' PREFIX= libdir=/lib includedir=/include
-	mkdir '$(dist)/$(package)/examples' '$(dist)/$(package)/docs'
+	sh reproducible.sh $(CARGO) build $(flags) --package apivideo-sandbox
+	mkdir '$(dist)/$(package)/bin' '$(dist)/$(package)/examples' '$(dist)/$(package)/docs'
+	$(INSTALL) -m 755 $(release)/apivideo-sandbox '$(dist)/$(package)/bin'
+	$(if $(STRIP),$(STRIP) $(strip_shared) '$(dist)/$(package)/bin/apivideo-sandbox')
+	cp tests/sandbox/README.md '$(dist)/$(package)/bin/apivideo-sandbox.md'
+	sh licenses.sh '$(TARGET)' apivideo-sandbox > '$(dist)/$(package)/bin/THIRD-PARTY-LICENSES.txt'
 	cp $(wildcard examples/*.c examples/*.cpp examples/README.md) '$(dist)/$(package)/examples'
 	cp LICENSE '$(CARGO_TARGET_DIR)/THIRD-PARTY-LICENSES.txt' $(wildcard README.md CHANGELOG.md) '$(dist)/$(package)'
 	cp -R $(wildcard docs/*.md) docs/guides docs/pictures '$(dist)/$(package)/docs'

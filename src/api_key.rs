@@ -16,10 +16,12 @@ const NOTHING: [&str; 4] = ["null", "none", "nil", "undefined"];
 const SHORTEST_NAME: usize = 3;
 
 /// The API key as given, or why it cannot be one. No message repeats any of it.
-pub(crate) fn checked_api_key(key: &str) -> Result<&str, Error> {
+///
+/// `setting`: where it comes from.
+pub(crate) fn checked_api_key<'a>(setting: &str, key: &'a str) -> Result<&'a str, Error> {
     match problem(key) {
         None => Ok(key),
-        Some(problem) => Err(Error::invalid(format!("`api_key` {problem}."))),
+        Some(problem) => Err(Error::invalid(format!("`{setting}` {problem}."))),
     }
 }
 
@@ -123,7 +125,7 @@ mod tests {
     const KEY: &str = "Xk3yAbCdEfGhIjKlMnOp";
 
     fn is_refused(key: &str, reason: &str) {
-        let error = checked_api_key(key).expect_err(key);
+        let error = checked_api_key("api_key", key).expect_err(key);
         assert_eq!(error.status, Status::InvalidArgument);
         let message = error.message;
         assert!(message.starts_with("`api_key` "), "{message}");
@@ -154,7 +156,7 @@ mod tests {
             "clé-鍵-🔑",
             longest.as_str(),
         ] {
-            assert_eq!(checked_api_key(key).unwrap(), key);
+            assert_eq!(checked_api_key("api_key", key).unwrap(), key);
         }
     }
 

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::cache::exchange::{Endpoint, Outcome, Request};
 use crate::cache::policy;
+use crate::config::Server;
 use crate::error::{Error, Problem, Status};
 use crate::ffi::secret::Secret;
 use crate::http::{Http, Reply};
@@ -33,13 +34,15 @@ const SENT: [&str; 2] = ["apiKey", "refreshToken"];
 /// The endpoints, for one API key.
 pub(crate) struct Auth {
     http: Http,
+    server: Server,
     api_key: Secret,
 }
 
 impl Auth {
-    pub(crate) fn new(http: Http, api_key: &str) -> Auth {
+    pub(crate) fn new(http: Http, server: Server, api_key: &str) -> Auth {
         Auth {
             http,
+            server,
             api_key: Secret::new(api_key),
         }
     }
@@ -74,7 +77,7 @@ impl Auth {
 impl Endpoint for Auth {
     fn send(&self, request: &Request, limit: Option<Duration>) -> Outcome {
         match self.http.post(request.path(), &self.body(request), limit) {
-            Ok(reply) => read(request, &reply, &self.secrets(request)),
+            Ok(reply) => read(request, &self.server, &reply, &self.secrets(request)),
             Err(failure) => Outcome::Failed {
                 error: failure.error,
                 spent: failure.sent,
@@ -91,24 +94,26 @@ impl Endpoint for Auth {
 ///
 /// Who answers with a status may have passed the request on before, so all of them spend a refresh
 /// token but 429, which says that the request was not dealt with.
-pub(crate) fn read(request: &Request, reply: &Reply, secrets: &[&str]) -> Outcome {
+pub(crate) fn read(request: &Request, server: &Server, reply: &Reply, secrets: &[&str]) -> Outcome {
+    let failure = |status| failure_of(status, request, server, reply, secrets);
     let passing = |status| Outcome::Failed {
-        error: failure_of(status, reply, request, secrets),
+        error: failure(status),
         spent: status != Status::RateLimited,
     };
     match reply.status {
-        200..=299 => granted(reply),
+        200..=299 => granted(server, reply),
         400 | 401 | 403 if is_api_videos(&json(reply)) => {
             let status = match request {
                 Request::ApiKey { .. } => Status::KeyRejected,
                 Request::Refresh(_) => Status::RefreshRejected,
             };
-            Outcome::Rejected(failure_of(status, reply, request, secrets))
+            Outcome::Rejected(failure(status))
         }
         429 => passing(Status::RateLimited),
         408 | 500..=599 => passing(Status::ServerError),
         400..=499 => passing(Status::ProtocolError),
         _ => broken(
+            server,
             reply,
             "a status that the endpoint does not document (redirects are not followed)",
         ),
@@ -162,9 +167,9 @@ fn without_bom(body: &[u8]) -> &[u8] {
     body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body)
 }
 
-fn granted(reply: &Reply) -> Outcome {
+fn granted(server: &Server, reply: &Reply) -> Outcome {
     match &reply.body {
-        Ok(body) => grant(body).unwrap_or_else(|why| broken(reply, why)),
+        Ok(body) => grant(body).unwrap_or_else(|why| broken(server, reply, why)),
         Err(why) => Outcome::Failed {
             error: Error {
                 http_status: Some(reply.status),
@@ -247,11 +252,11 @@ fn is_header_safe(token: &str) -> bool {
     !token.is_empty() && token.bytes().all(|b| b.is_ascii_graphic())
 }
 
-fn broken(reply: &Reply, why: &str) -> Outcome {
+fn broken(server: &Server, reply: &Reply, why: &str) -> Outcome {
     let mut error = Error::new(
         Status::ProtocolError,
         format!(
-            "The reply of api.video (HTTP {}) cannot be used: {why}.",
+            "The reply of {server} (HTTP {}) cannot be used: {why}.",
             reply.status
         ),
     );
@@ -259,21 +264,31 @@ fn broken(reply: &Reply, why: &str) -> Outcome {
     Outcome::Failed { error, spent: true }
 }
 
-fn failure_of(status: Status, reply: &Reply, request: &Request, secrets: &[&str]) -> Error {
+fn failure_of(
+    status: Status,
+    request: &Request,
+    server: &Server,
+    reply: &Reply,
+    secrets: &[&str],
+) -> Error {
     let problem = problem(reply, secrets);
     let (http, path) = (reply.status, request.path());
     let what = match (status, http) {
         (Status::KeyRejected, _) => {
-            "api.video refused the API key; check it, and that it belongs to this environment"
+            format!("{server} refused the API key; {}", server.key_advice())
         }
-        (Status::RefreshRejected, _) => "api.video refused the refresh token; authenticate again",
-        (Status::RateLimited, _) => "api.video asks to slow down",
-        (Status::ServerError, _) => "api.video, or a gateway before it, has a problem",
-        (_, 407) => "A proxy asks who you are; put user and password into the proxy's URL",
-        _ => {
-            "This is no answer of api.video's to an authentication; check the base URL and what \
-             stands in between, such as a proxy, a firewall or a sign-in page"
+        (Status::RefreshRejected, _) => {
+            format!("{server} refused the refresh token; authenticate again")
         }
+        (Status::RateLimited, _) => format!("{server} asks to slow down"),
+        (Status::ServerError, _) => format!("{server}, or a gateway before it, has a problem"),
+        (_, 407) => format!(
+            "A proxy before {server} asks who you are; put user and password into the proxy's URL"
+        ),
+        _ => format!(
+            "The answer from {server} is none of api.video's to an authentication; check the base \
+             URL and what stands in between, such as a proxy, a firewall or a sign-in page"
+        ),
     };
     let title = match (problem.title.as_str(), &reply.body) {
         (_, Err(why)) => format!(": {}", why.message.trim_end_matches('.')),
@@ -375,12 +390,16 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::config::Config;
+    use crate::config::{Config, Environment};
     use crate::http::Waits;
     use crate::token::TokenSet;
 
+    fn server() -> Server {
+        Config::default().server()
+    }
+
     fn auth() -> Auth {
-        Auth::new(Config::default().http(), "the key")
+        Auth::new(Config::default().http(), server(), "the key")
     }
 
     fn reply(status: u16, body: &str) -> Reply {
@@ -410,7 +429,7 @@ mod tests {
 
     /// How a request fails, and whether its refresh token is spent; `None` for what was rejected.
     fn failure(request: &Request, reply: &Reply) -> (Error, Option<bool>) {
-        match read(request, reply, &[]) {
+        match read(request, &server(), reply, &[]) {
             Outcome::Rejected(error) => (error, None),
             Outcome::Failed { error, spent } => (error, Some(spent)),
             Outcome::Granted { .. } => panic!("{} is granted", reply.status),
@@ -534,7 +553,7 @@ mod tests {
     #[test]
     fn a_token_in_a_200_is_granted() {
         let reply = reply(200, r#"{"access_token":"a"}"#);
-        let outcome = read(&key_request(), &reply, &[]);
+        let outcome = read(&key_request(), &server(), &reply, &[]);
         assert!(matches!(outcome, Outcome::Granted { .. }), "{outcome:?}");
     }
 
@@ -683,8 +702,45 @@ mod tests {
             ),
             (Status::ProtocolError, 407, "into the proxy's URL"),
         ] {
-            let error = failure_of(status, &reply(http, "{}"), &key_request(), &[]);
+            let reply = reply(http, "{}");
+            let error = failure_of(status, &key_request(), &server(), &reply, &[]);
             assert!(error.message.contains(says), "{error}");
+        }
+    }
+
+    #[test]
+    fn every_failure_names_the_server() {
+        let mut config = Config::default();
+        let mut names = vec![(config.server(), "api.video's production (ws.api.video)")];
+        config.set_environment(Environment::Sandbox);
+        names.push((config.server(), "api.video's sandbox (sandbox.api.video)"));
+        for (url, name) in [
+            ("http://127.0.0.1:8790", "127.0.0.1:8790"),
+            ("https://[::1]/api", "[::1]:443"),
+            ("https://example.com", "example.com:443"),
+        ] {
+            config.set_base_url(url).unwrap();
+            names.push((config.server(), name));
+        }
+        for (server, name) in names {
+            for (status, body) in [
+                (200, "{}"),
+                (302, ""),
+                (400, "{}"),
+                (404, ""),
+                (407, ""),
+                (429, ""),
+                (500, ""),
+            ] {
+                for request in [key_request(), refresh_request()] {
+                    let (Outcome::Rejected(error) | Outcome::Failed { error, .. }) =
+                        read(&request, &server, &reply(status, body), &[])
+                    else {
+                        panic!("{status} is granted");
+                    };
+                    assert!(error.message.contains(name), "{status}: {error}");
+                }
+            }
         }
     }
 
@@ -692,7 +748,9 @@ mod tests {
     fn a_problem_is_passed_on_as_one_line_without_the_key() {
         let body =
             r#"{"type":"https://x","title":"No\r\nkey s3\u200bcret \u202ehere","name":null}"#;
-        let Outcome::Rejected(error) = read(&key_request(), &reply(400, body), &["s3cret"]) else {
+        let Outcome::Rejected(error) =
+            read(&key_request(), &server(), &reply(400, body), &["s3cret"])
+        else {
             panic!("a 400 is a rejection");
         };
         assert_eq!(error.problem.kind, "https://x");

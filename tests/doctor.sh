@@ -4,7 +4,7 @@
 # root on Debian or Ubuntu installs it. tests/run.sh sources this file.
 # shellcheck disable=SC2046,SC2048,SC2116 # most words here are lists of names
 
-all_parts="format lint docs rust build c cpp abi examples readme install reproducible python dotnet model valgrind sanitizer fuzz site"
+all_parts="format lint docs rust build c cpp abi examples readme install reproducible python dotnet model valgrind sanitizer fuzz site prism"
 
 # needs PART: without these it cannot run.
 needs() {
@@ -27,6 +27,7 @@ needs() {
         race) echo cc c++ make nightly rust-src ;;
         fuzz) echo cc c++ nightly "$([ "${CI:-}" = true ] || echo cargo-fuzz)" ;; # With CI=true it builds its own.
         mutants) echo cc ;;
+        prism) echo cc node npm ;;
         site) echo cc c++ make python3 venv doxygen chromium chromedriver ;;
     esac
 }

@@ -6,6 +6,7 @@
 //! caller's promise.
 
 mod pages;
+pub(crate) mod privileges;
 pub(crate) mod secret;
 pub(crate) mod sys;
 

@@ -37,7 +37,7 @@ use ureq::unversioned::transport::{
 
 use crate::error::{Error, Status};
 use crate::text::one_line;
-use network::{Network, io_failed};
+use network::{Network, host_port, io_failed};
 use stream::{Stream, is_overdue};
 use tls::Tls;
 
@@ -59,6 +59,12 @@ pub(crate) struct Target {
     /// A name or an address, without brackets.
     pub(crate) host: String,
     pub(crate) port: u16,
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        host_port(f, &self.host, self.port)
+    }
 }
 
 /// What a client's exchanges have in common.
