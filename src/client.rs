@@ -27,6 +27,7 @@ impl Client {
     /// A client with a copy of `config`. No I/O: the first token is got when it is first asked for.
     pub fn new(api_key: &str, config: &Config) -> Result<Client, Error> {
         fork::watch();
+        sys::stay_loaded();
         let dependencies = Dependencies {
             clock: Arc::new(SystemClock),
             random: Box::new(random),
@@ -36,7 +37,7 @@ impl Client {
                 sys::spawn("apivideo-renew", work).map_err(|why| {
                     Error::new(
                         Status::SystemError,
-                        format!("The system refused a thread: {why}."),
+                        format!("The system refused a thread: {}.", sys::words_of(&why)),
                     )
                 })
             },
