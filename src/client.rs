@@ -50,6 +50,7 @@ impl Client {
     fn with_key(api_key: &str, config: &Config) -> Result<Client, Error> {
         let config = config.filled_in(environment::variable)?;
         fork::watch();
+        sys::stay_loaded();
         let dependencies = Dependencies {
             clock: Arc::new(SystemClock),
             random: Box::new(random),
@@ -59,7 +60,7 @@ impl Client {
                 sys::spawn("apivideo-renew", work).map_err(|why| {
                     Error::new(
                         Status::SystemError,
-                        format!("The system refused a thread: {why}."),
+                        format!("The system refused a thread: {}.", sys::words_of(&why)),
                     )
                 })
             },

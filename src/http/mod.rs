@@ -3,13 +3,14 @@
 //!
 //! An exchange is made of: `proxy`, through whom it goes, if anybody; `lookup`, `experience` and
 //! `dial`, from a name to its addresses, in a good order, to a connection; `tunnel`, through a
-//! proxy; `tls`, `secured` and `roots`, whom to trust; `stream`, the deadline of it all; `head` and
-//! `retry_after`, a reply's head; and `ureq`, which speaks HTTP over that.
+//! proxy; `tls`, `secured` and `roots`, whom to trust; `stream` and `in_time`, the deadline of it
+//! all; `head` and `retry_after`, a reply's head; and `ureq`, which speaks HTTP over that.
 
 mod curves;
 mod dial;
 mod experience;
 mod head;
+mod in_time;
 mod lookup;
 mod network;
 mod proxy;

@@ -57,6 +57,11 @@ impl Tls {
         }
     }
 
+    /// Whether a certificate is judged by the system, which takes as long as it likes.
+    pub(crate) fn asks_the_system(&self) -> bool {
+        self.sources.are_the_systems_verifier()
+    }
+
     /// The configuration for an exchange now. The same as before, unless certificates have changed.
     pub(crate) fn config(&self, now_ms: i64) -> Result<Arc<ClientConfig>, NoRoots> {
         let state = self.state.get(Mutex::default);
