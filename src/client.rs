@@ -5,6 +5,8 @@ use std::ops::Deref;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use zeroize::Zeroizing;
+
 use crate::api_key::checked_api_key;
 use crate::auth::Auth;
 use crate::cache::completion::Completion;
@@ -36,7 +38,7 @@ impl Client {
     /// A client for the API key that APIVIDEO_API_KEY of the environment names.
     pub fn from_environment(config: &Config) -> Result<Client, Error> {
         let setting = environment::API_KEY;
-        match environment::text(setting, &environment::variable)? {
+        match environment::text(setting, &environment::variable)?.map(Zeroizing::new) {
             Some(key) => Client::with_key(checked_api_key(setting, &key)?, config),
             None => Err(Error::new(
                 Status::NullArgument,

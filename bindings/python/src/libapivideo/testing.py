@@ -113,4 +113,5 @@ else:
         sandbox.reset()
         monkeypatch.setenv("APIVIDEO_API_KEY", sandbox.api_key)
         monkeypatch.setenv("APIVIDEO_BASE_URL", sandbox.base_url)
+        monkeypatch.delenv("APIVIDEO_CA_FILE", raising=False)
         return sandbox
