@@ -166,6 +166,12 @@ part_readme() { sh tests/readme.sh; }
 part_install() { need_sandbox && sh tests/install.sh; }
 part_reproducible() { sh tests/reproducible.sh; }
 
+# --- Other platforms ---
+
+part_musl() { need_sandbox && sh tests/musl.sh; }
+part_arm64() { sh tests/arm64.sh; }
+part_packages() { need_sandbox && sh packaging/test.sh; }
+
 # --- Looking for what goes wrong unseen ---
 
 part_model() { RUSTFLAGS="--cfg shuttle" CARGO_TARGET_DIR=target/shuttle cargo test --quiet --release --lib interleavings; }
