@@ -2,10 +2,7 @@
 //
 // Ends with "N passed, N failed", and with status 1 if anything failed.
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
+#include "sockets.h"
 
 #include <apivideo.hpp>
 #include <atomic>
@@ -97,7 +94,7 @@ void tell_sandbox(const std::string& path, const std::string& body = "") {
     address.sin_family = AF_INET;
     address.sin_port = htons(static_cast<std::uint16_t>(std::stoi(base_url.substr(prefix.size()))));
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    const int fd = socket(AF_INET, SOCK_STREAM, 0);
+    const socket_handle fd = open_socket();
     if (connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
         give_up("there is no sandbox at " + base_url);
     }
@@ -106,13 +103,13 @@ void tell_sandbox(const std::string& path, const std::string& body = "") {
                                 "Content-Length: " +
                                 std::to_string(body.size()) + "\r\n\r\n" + body;
     std::string reply;
-    if (write(fd, request.data(), request.size()) == static_cast<ssize_t>(request.size())) {
+    if (send_all(fd, request.data(), request.size())) {
         char buffer[1024];
-        for (ssize_t n = 0; (n = read(fd, buffer, sizeof buffer)) > 0;) {
+        for (long n = 0; (n = receive(fd, buffer, sizeof buffer)) > 0;) {
             reply.append(buffer, static_cast<std::size_t>(n));
         }
     }
-    close(fd);
+    close_socket(fd);
     if (reply.compare(0, 12, "HTTP/1.1 200") != 0) {
         give_up("the sandbox refused " + path + ": " + reply);
     }
@@ -754,10 +751,8 @@ void test_callbacks_that_throw() {
         ++calls;
         throw 42;
     });
-    {
-        const client c("sandbox-key", settings);
-        CHECK(c.get_token().expires_in() > 0ms);
-    }
+    const client c("sandbox-key", settings);
+    CHECK(c.get_token().expires_in() > 0ms);
     CHECK(eventually([&] { return calls >= 2; }));
 }
 
