@@ -67,9 +67,11 @@ part_rust() { cargo test --quiet --workspace; }
 
 # The local api.video, held against its description.
 part_prism() {
-    cargo build --quiet --release --package apivideo-sandbox &&
-        npm install --silent --no-save --no-audit --no-fund --prefix target/prism @stoplight/prism-cli@5.14.2 &&
-        node tests/prism.mjs target/prism/node_modules/.bin/prism "$sandbox_program"
+    version=5.14.2 prism=target/prism/node_modules/.bin/prism
+    cargo build --quiet --release --package apivideo-sandbox || return 1
+    [ "$("$prism" --version 2>/dev/null)" = $version ] ||
+        npm install --silent --no-save --no-audit --no-fund --prefix target/prism "@stoplight/prism-cli@$version" || return 1
+    node tests/prism.mjs "$prism" "$sandbox_program"
 }
 
 # --- C and C++ ---

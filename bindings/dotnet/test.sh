@@ -158,7 +158,8 @@ for name in FirstToken HttpClient DependencyInjection; do
 done
 
 note "README.md"
-# Its C# as programs, and that of the repository's README, word for word. The environment names the sandbox.
+# Its C# as programs, and that of the repository's README, word for word. The environment names the
+# sandbox.
 readme_programs() {
     rm -rf "$work/readme"
     python3 - "$work/readme" <<'PYTHON'

@@ -60,7 +60,9 @@ namespace Microsoft.Extensions.DependencyInjection
         internal static ApiVideoClient NewClient(IServiceProvider services) =>
             NewClient(services, services.GetRequiredService<IOptions<ApiVideoClientOptions>>().Value);
 
-        /// <summary>Makes a client that writes to the application's log, if it has no other.</summary>
+        /// <summary>
+        /// Makes a client that writes to the application's log, if it has no other.
+        /// </summary>
         internal static ApiVideoClient NewClient(IServiceProvider services, ApiVideoClientOptions options)
         {
             if (options.Log is null && services.GetService<ILoggerFactory>() is ILoggerFactory loggers)
@@ -138,7 +140,9 @@ namespace Microsoft.Extensions.DependencyInjection
             }
         }
 
-        /// <summary>Has the client made when the host starts, and not at the first request.</summary>
+        /// <summary>
+        /// Has the client made when the host starts, and not at the first request.
+        /// </summary>
         private sealed class Start : IHostedService
         {
             public Start(IApiVideoClient client) => _ = client;

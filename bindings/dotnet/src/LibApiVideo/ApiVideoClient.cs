@@ -259,7 +259,9 @@ namespace LibApiVideo
             _handle.Dispose();
         }
 
-        /// <summary>Says which server the client is for, and what it has last got from it.</summary>
+        /// <summary>
+        /// Says which server the client is for, and what it has last got from it.
+        /// </summary>
         public override string ToString()
         {
             string state = _closing.IsCancellationRequested ? "disposed" : _latest?.Result.ToString() ?? "no token yet";

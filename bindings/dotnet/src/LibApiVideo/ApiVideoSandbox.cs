@@ -13,7 +13,8 @@ namespace LibApiVideo.Testing
     /// <example>
     /// <code>
     /// using var sandbox = ApiVideoSandbox.Start();
-    /// using var client = new ApiVideoClient(sandbox.ApiKey, new ApiVideoClientOptions { BaseUrl = sandbox.BaseUrl });
+    /// var options = new ApiVideoClientOptions { BaseUrl = sandbox.BaseUrl };
+    /// using var client = new ApiVideoClient(sandbox.ApiKey, options);
     /// </code>
     /// </example>
     public sealed class ApiVideoSandbox : IDisposable

@@ -5,8 +5,8 @@ using System.Threading.Tasks;
 namespace LibApiVideo
 {
     /// <summary>
-    /// What programs need of an <see cref="ApiVideoClient"/>. A test can put something of its own in
-    /// its place, which gives tokens made with <see cref="Token(string, DateTimeOffset)"/>.
+    /// What programs need of an <see cref="ApiVideoClient"/>. A test can put something of its own
+    /// in its place, which gives tokens made with <see cref="Token(string, DateTimeOffset)"/>.
     /// </summary>
     public interface IApiVideoClient
     {
@@ -30,7 +30,9 @@ namespace LibApiVideo
 
         /// <summary>Reports a 401: the next call gets another token.</summary>
         /// <param name="rejected">The token that the request carried.</param>
-        /// <exception cref="ApiVideoTokenRejectedException">Another token would not help.</exception>
+        /// <exception cref="ApiVideoTokenRejectedException">
+        /// Another token would not help.
+        /// </exception>
         void Invalidate(Token rejected);
     }
 }

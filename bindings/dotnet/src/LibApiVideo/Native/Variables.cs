@@ -22,7 +22,9 @@ namespace LibApiVideo.Native
 
         internal static bool IsOne(string? name) => name != null && name.StartsWith("APIVIDEO_", StringComparison.Ordinal);
 
-        /// <summary>Which environment of api.video's the variable names. Default: production.</summary>
+        /// <summary>
+        /// Which environment of api.video's the variable names. Default: production.
+        /// </summary>
         internal static ApiVideoEnvironment NamedEnvironment()
         {
             string? name = Value(Environment);
