@@ -1,6 +1,7 @@
 #!/bin/sh
 # Builds the library for platforms, reproducibly, and checks each: `sh packaging/build.sh TARGET…`. The tree that `make install` makes
-# is in target/platforms/TARGET; it can be moved anywhere. The same on every machine of one kind with the same Rust.
+# is in target/platforms/TARGET; it can be moved anywhere. The same on every machine of one kind with the same Rust. With --dist first,
+# the archive of `make dist` is made as well, in target/dist.
 #
 #     x86_64-unknown-linux-gnu   aarch64-unknown-linux-gnu     for glibc 2.17, of 2014, and later
 #     x86_64-unknown-linux-musl  aarch64-unknown-linux-musl    for Alpine and its like
@@ -36,9 +37,13 @@ build() { # TARGET
         *-windows-gnu) set -- "$@" "CROSS=$processor-w64-mingw32-" ;;
     esac
     rm -rf "${built:?}/$target"
-    make --silent "$@" CARGOFLAGS='--locked --quiet' all install "DESTDIR=$PWD/$built/$target" PREFIX= libdir=/lib includedir=/include
+    set -- "$@" CARGOFLAGS='--locked --quiet'
+    make --silent "$@" all install "DESTDIR=$PWD/$built/$target" PREFIX= libdir=/lib includedir=/include
     sh packaging/check.sh "$target" "$built/$target"
+    [ "$archive" = no ] || make --silent "$@" dist=target/dist dist
 }
 
+archive=no
+[ "${1:-}" != --dist ] || { archive=yes; shift; }
 [ $# -gt 0 ] || { sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"; exit 2; }
 for each in "$@"; do build "$each"; done

@@ -4,6 +4,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 . packaging/platforms.sh
+# shellcheck disable=SC2046 # a list of platforms
 [ $# -gt 0 ] || set -- $(built_platforms)
 [ $# -gt 0 ] || { echo "error: nothing is built: sh packaging/build.sh TARGET…" >&2; exit 1; }
 environment=target/tools/wheels
@@ -16,10 +17,11 @@ cmp -s $requirements $environment/requirements || {
     $environment/bin/pip install --quiet --disable-pip-version-check --requirement $requirements 'hatchling>=1.27'
     cp $requirements $environment/requirements
 }
-rm -rf $wheels
+mkdir -p $wheels
 for target in "$@"; do
     tag=$(wheel_tag "$target")
     [ -n "$tag" ] || { echo "error: Python has no wheels for $target" >&2; exit 1; }
+    rm -f "$wheels"/*-"$tag".whl
     # The same bytes from the same sources: hatchling takes the times of the files from here.
     SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 1577836800)} \
         APIVIDEO_WHEEL_LIBRARY=$PWD/$(shared_library "$target") APIVIDEO_WHEEL_TAG=$tag CARGO_BUILD_TARGET=$target \

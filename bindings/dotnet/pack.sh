@@ -42,6 +42,7 @@ this_machines() {
     echo "$(rid "$host"): glibc $glibc or newer, $(stat -c %s "$library") bytes"
 }
 
+# shellcheck disable=SC2046 # a list of platforms
 [ "${1:-}" != built ] || set -- $(built_platforms)
 if [ $# = 0 ]; then
     this_machines
