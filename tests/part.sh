@@ -158,6 +158,11 @@ part_readme() { need_sandbox && sh tests/readme.sh; }
 part_install() { need_sandbox && sh tests/install.sh; }
 part_reproducible() { sh tests/reproducible.sh; }
 
+# --- Other systems ---
+
+part_windows() { sh tests/windows.sh; }
+part_portability() { sh tests/portability.sh; }
+
 # --- Looking for what goes wrong unseen ---
 
 part_model() { RUSTFLAGS="--cfg shuttle" CARGO_TARGET_DIR=target/shuttle cargo test --quiet --release --lib interleavings; }

@@ -53,10 +53,10 @@ install_packages $lacking
 if [ $# -gt 0 ]; then
     row "$@"
 else
-    row format lint docs rust model sanitizer fuzz site &
+    row format lint docs rust model sanitizer fuzz site portability &
     trap 'kill $! 2>/dev/null' EXIT
     trap 'exit 130' INT TERM HUP
-    row build c cpp abi examples readme install reproducible valgrind python dotnet
+    row build c cpp abi examples readme install reproducible valgrind python dotnet windows
     wait $!
 fi
 
