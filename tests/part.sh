@@ -173,6 +173,8 @@ part_reproducible() { sh tests/reproducible.sh; }
 part_musl() { need_sandbox && sh tests/musl.sh; }
 part_arm64() { sh tests/arm64.sh; }
 part_packages() { need_sandbox && sh packaging/test.sh; }
+part_windows() { sh tests/windows.sh; }
+part_portability() { sh tests/portability.sh; }
 
 # --- Looking for what goes wrong unseen ---
 
