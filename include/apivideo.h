@@ -474,7 +474,7 @@ void apivideo_client_free(apivideo_client *client);
 
 /**
  * Gives the base URL of the server that the client gets its tokens from, without a slash at its
- * end: "https://ws.api.video", unless the settings or the environment name another. Requests to
+ * end: `https://ws.api.video`, unless the settings or the environment name another. Requests to
  * the API go there too. Empty for NULL.
  *
  * Never NULL. The text lives as long as the client. Any thread may call this.
@@ -762,8 +762,8 @@ apivideo_status apivideo_config_set_proxy(apivideo_config *config,
 
 /**
  * Sets a file of certificates that are trusted in addition to the system's: those of CAs, or a
- * server's own. Default: the one that APIVIDEO_CA_FILE names, else none. TLS verification cannot
- * be turned off.
+ * server's own. Empty: none. Default: the one that APIVIDEO_CA_FILE names when a client for an
+ * `https` server is made, else none. TLS verification cannot be turned off.
  *
  * The file is PEM and at most 4 MiB. It is read now, and again when it has changed, which is
  * looked for at an exchange, once an hour at most. Broken certificates in it are left out. A

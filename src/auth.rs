@@ -120,16 +120,31 @@ pub(crate) fn read(request: &Request, server: &Server, reply: &Reply, secrets: &
     }
 }
 
-/// Whether this is a problem object as api.video sends them, and not somebody else's: by a type
-/// that is a URL of api.video's, the name of the field that was sent, or one of its `problems`.
-/// Without these the form must do, unless the type is a URL of another site's.
+/// Whether this is a problem object as api.video sends them, and not somebody else's. Where the
+/// type is a URL, it tells. Otherwise the name of the field that was sent does, or one of its
+/// `problems`, or the form.
 fn is_api_videos(problem: &Value) -> bool {
-    let site = site_of(text(problem, "type"));
     let mut problems = problem["problems"].as_array().into_iter().flatten();
-    site.is_some_and(is_of_api_video)
-        || SENT.contains(&text(problem, "name"))
-        || problems.any(is_api_videos)
-        || site.is_none() && has_the_form(problem)
+    match site_of(text(problem, "type")) {
+        Some(site) => is_of_api_video(site),
+        None => {
+            names_what_was_sent(problem)
+                || problems.any(is_surely_api_videos)
+                || has_the_form(problem)
+        }
+    }
+}
+
+/// One of a list: its form tells nothing.
+fn is_surely_api_videos(problem: &Value) -> bool {
+    match site_of(text(problem, "type")) {
+        Some(site) => is_of_api_video(site),
+        None => names_what_was_sent(problem),
+    }
+}
+
+fn names_what_was_sent(problem: &Value) -> bool {
+    SENT.contains(&text(problem, "name"))
 }
 
 /// Whether an object is empty, has a title, or a status with a name or a detail. The standard asks
@@ -618,7 +633,7 @@ mod tests {
             r#"{"status":400,"name":"api-key"}"#,
             r#"{"status":400,"name":"x","detail":"No such key."}"#,
             r#"{"status":400,"name":null,"detail":"No such key."}"#,
-            r#"{"problems":[{"title":"A title."}]}"#,
+            r#"{"problems":[{"title":"A title.","name":"apiKey"}]}"#,
             "{}",
             r#"{"title":"Access denied","hint":"of tomorrow"}"#,
             r#"{"type":"about:blank","title":"Forbidden","status":403,"detail":"Not you."}"#,
@@ -653,6 +668,10 @@ mod tests {
             r#"{"detail":"No entry."}"#,
             r#"{"status":403}"#,
             r#"{"problems":[]}"#,
+            r#"{"problems":[{"title":"A title."}]}"#,
+            r#"{"error":"Forbidden","problems":[{}]}"#,
+            r#"{"type":"https://waf.example.com/403","title":"Blocked","problems":[{"name":"apiKey"}]}"#,
+            r#"{"type":"https://waf.example.com/403","name":"apiKey"}"#,
             r#"{"__type":"AccessDeniedException","message":"No."}"#,
             r#"{"Message":"User is not authorized","Type":"User"}"#,
             r#"{"fault":{"faultstring":"Invalid ApiKey"}}"#,

@@ -17,6 +17,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::environment;
 use crate::error::{Error, Status};
+use crate::ffi::privileges;
 use crate::ffi::sys;
 use crate::process::{fork, timer};
 use crate::token::Token;
@@ -28,9 +29,22 @@ pub struct Client {
     base_url: CString,
 }
 
+fn no_key(rights_are_raised: bool) -> String {
+    let name = environment::API_KEY;
+    match rights_are_raised {
+        false => {
+            format!("There is no API key: neither `api_key` nor {name} of the environment is set.")
+        }
+        true => format!(
+            "There is no API key: `api_key` is not set, and {name} is not read, since the program has more rights than its user."
+        ),
+    }
+}
+
 impl Client {
     /// A client with a copy of `config`, filled in from the environment where that names no server
-    /// or no CA file. No I/O: the first token is got when it is first asked for.
+    /// or no CA file. It reads the environment's CA file, and nothing else: the first token is got
+    /// when it is first asked for.
     pub fn new(api_key: &str, config: &Config) -> Result<Client, Error> {
         Client::with_key(checked_api_key("api_key", api_key)?, config)
     }
@@ -42,9 +56,7 @@ impl Client {
             Some(key) => Client::with_key(checked_api_key(setting, &key)?, config),
             None => Err(Error::new(
                 Status::NullArgument,
-                format!(
-                    "There is no API key: neither `api_key` nor {setting} of the environment is set."
-                ),
+                no_key(privileges::are_raised()),
             )),
         }
     }
@@ -316,5 +328,16 @@ fn random() -> f64 {
         Ok(()) => f64::from(u32::from_le_bytes(bits)) / (f64::from(u32::MAX) + 1.0),
         // Jitter only spreads load: the middle does no harm.
         Err(_) => 0.5,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_lacks_a_key_is_told_why_the_environment_s_does_not_count() {
+        assert!(no_key(false).ends_with("nor APIVIDEO_API_KEY of the environment is set."));
+        assert!(no_key(true).ends_with("since the program has more rights than its user."));
     }
 }

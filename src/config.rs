@@ -117,7 +117,7 @@ pub struct Config {
     wait_for_recovery: bool,
     keep_fresh: bool,
     proxy: ProxyChoice,
-    ca_file: Option<CaFile>,
+    ca_file: CaChoice,
     log: Option<(LogLevel, LogFn)>,
     on_state: Option<StateFn>,
 }
@@ -127,6 +127,14 @@ enum ProxyChoice {
     Environment,
     Direct,
     Through(Proxy),
+}
+
+/// Whom to trust besides the system's CAs.
+#[derive(Clone)]
+enum CaChoice {
+    Environment,
+    Nobody,
+    File(CaFile),
 }
 
 impl Default for Config {
@@ -141,7 +149,7 @@ impl Default for Config {
             wait_for_recovery: false,
             keep_fresh: false,
             proxy: ProxyChoice::Environment,
-            ca_file: None,
+            ca_file: CaChoice::Environment,
             log: None,
             on_state: None,
         }
@@ -233,14 +241,17 @@ impl Config {
     }
 
     /// Sets a file of certificates in PEM that are trusted in addition to the system's: CAs'
-    /// certificates, or a server's own. Default: the one that APIVIDEO_CA_FILE names, else none. It
-    /// is read now. A client looks once an hour at most whether it has changed, and then reads it
+    /// certificates, or a server's own. Empty: none. Default: the one that APIVIDEO_CA_FILE names,
+    /// else none. It is read now. A client looks once an hour at most whether it has changed, and then reads it
     /// again. Broken certificates in it are left out.
     ///
     /// The system's certificates are where its distributor puts them, or where `SSL_CERT_FILE` and
     /// `SSL_CERT_DIR` of the environment point when the client is made.
     pub fn set_ca_file(&mut self, path: &str) -> Result<(), Error> {
-        self.ca_file = Some(ca_file("ca_file", Path::new(path))?);
+        self.ca_file = match path {
+            "" => CaChoice::Nobody,
+            path => CaChoice::File(ca_file("ca_file", Path::new(path))?),
+        };
         Ok(())
     }
 
@@ -280,8 +291,12 @@ impl Config {
         if filled.base_url.is_none() {
             filled.base_url = named_server(&variable)?;
         }
-        if let (None, Some(path)) = (&filled.ca_file, variable(environment::CA_FILE)) {
-            filled.ca_file = Some(ca_file(environment::CA_FILE, Path::new(&path))?);
+        let path = variable(environment::CA_FILE);
+        // Without TLS there is nobody to trust.
+        if let (CaChoice::Environment, Some(path), true) =
+            (&filled.ca_file, path, target(filled.base_url()).tls)
+        {
+            filled.ca_file = CaChoice::File(ca_file(environment::CA_FILE, Path::new(&path))?);
         }
         Ok(filled)
     }
@@ -339,7 +354,10 @@ impl Config {
             route: self.route(&target),
             target,
             sources: Sources::of_environment(),
-            ca_file: self.ca_file.clone(),
+            ca_file: match &self.ca_file {
+                CaChoice::File(file) => Some(file.clone()),
+                CaChoice::Environment | CaChoice::Nobody => None,
+            },
             headers: origins
                 .into_iter()
                 .filter_map(|(name, value)| Some((name, value?)))
@@ -636,7 +654,6 @@ mod tests {
     fn a_ca_file_must_hold_certificates() {
         let mut config = Config::default();
         for path in [
-            "",
             "/nonexistent.pem",
             "/dev/null",
             "/dev/zero",
@@ -721,11 +738,17 @@ mod tests {
     fn a_ca_file_of_the_environment_is_read_unless_the_program_has_one() {
         let variables = [("APIVIDEO_CA_FILE", "tests/trust/P-256-sha512.pem")];
         let filled = filled_in(&Config::default(), &variables).unwrap();
-        assert!(filled.ca_file.is_some());
+        assert!(matches!(filled.ca_file, CaChoice::File(_)));
         let missing = [("APIVIDEO_CA_FILE", "/nonexistent.pem")];
         let refusal = filled_in(&Config::default(), &missing).map(drop);
         refused(refusal, "APIVIDEO_CA_FILE");
         assert!(filled_in(&filled, &missing).is_ok());
+        let mut none = Config::default();
+        none.set_ca_file("").unwrap();
+        assert!(filled_in(&none, &missing).is_ok());
+        let mut without_tls = Config::default();
+        without_tls.set_base_url("http://127.0.0.1:1").unwrap();
+        assert!(filled_in(&without_tls, &missing).is_ok());
     }
 
     #[cfg(unix)]

@@ -79,7 +79,7 @@ pub unsafe extern "C" fn apivideo_client_free(client: *mut apivideo_client) {
 }
 
 /// Gives the base URL of the server that the client gets its tokens from, without a slash at its
-/// end: "https://ws.api.video", unless the settings or the environment name another. Requests to
+/// end: `https://ws.api.video`, unless the settings or the environment name another. Requests to
 /// the API go there too. Empty for NULL.
 ///
 /// Never NULL. The text lives as long as the client. Any thread may call this.

@@ -272,8 +272,8 @@ pub unsafe extern "C" fn apivideo_config_set_proxy(
 }
 
 /// Sets a file of certificates that are trusted in addition to the system's: those of CAs, or a
-/// server's own. Default: the one that APIVIDEO_CA_FILE names, else none. TLS verification cannot
-/// be turned off.
+/// server's own. Empty: none. Default: the one that APIVIDEO_CA_FILE names when a client for an
+/// `https` server is made, else none. TLS verification cannot be turned off.
 ///
 /// The file is PEM and at most 4 MiB. It is read now, and again when it has changed, which is
 /// looked for at an exchange, once an hour at most. Broken certificates in it are left out. A

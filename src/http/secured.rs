@@ -27,7 +27,7 @@ impl Secured {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
             if let Err(why) = tls.process_new_packets() {
-                // The alert says why to the server. Why it is lost if it is, nobody asks.
+                // The alert tells the server why. That it may not arrive changes nothing.
                 let _ = send(&mut tls, &mut below);
                 return Err(io::Error::new(io::ErrorKind::InvalidData, why));
             }
