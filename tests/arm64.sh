@@ -86,6 +86,6 @@ INIT
 debian_of_arm64 || { echo "error: Debian's packages for arm64 cannot be had" >&2; exit 1; }
 system || exit 1
 timeout 900 qemu-system-aarch64 -M virt -cpu max,pauth-impdef=on -smp 2 -m 1536 -nic none -nographic -no-reboot \
-    -kernel "$work"/debian/boot/vmlinuz-* -initrd "$work/initrd" -append 'console=ttyAMA0 quiet panic=-1' </dev/null | tr -d '\r' | tee "$work/said"
+    -kernel "$work"/debian/boot/vmlinuz-* -initrd "$work/initrd" -append 'console=ttyAMA0 quiet panic=-1' </dev/null | sed -u 's/\r//' | tee "$work/said"
 # Every program was run, and each ended well.
 grep -qx 'all was run' "$work/said" && ! grep -E '^status ' "$work/said" | grep -qvx 'status 0'

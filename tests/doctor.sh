@@ -46,7 +46,7 @@ wants() {
         abi) echo abidiff ;;
         examples | install) echo libcurl ;;
         python) echo node ;;
-        packages) echo cmake meson ruby dpkg-buildpackage lintian dh ;;
+        packages) echo cmake meson ruby dpkg-buildpackage lintian dh musl libffi ;;
         windows) echo lld-link ;;
     esac
 }
@@ -65,6 +65,7 @@ has() {
         pycparser) python3 -c 'import pycparser' ;;
         libcurl) pkg-config --exists libcurl ;;
         std-*) [ -d "$(rustc --print sysroot)/lib/rustlib/${1#std-}/lib" ] ;;
+        libffi) [ -n "$(find /usr/lib -name libffi_pic.a)" ] ;;
         musl) [ -e "/lib/ld-musl-$(uname -m).so.1" ] ;;
         mingw) command -v x86_64-w64-mingw32-gcc && command -v x86_64-w64-mingw32-windres ;;
         mingw++) command -v x86_64-w64-mingw32-g++-posix ;; # With std::thread.
@@ -101,6 +102,7 @@ package() {
         qemu-system-aarch64) echo qemu-system-arm ;;
         dpkg-buildpackage) echo dpkg-dev ;;
         dh) echo debhelper ;;
+        libffi) echo libffi-dev ;;
         meson) echo meson ninja-build ;;
         apt-get | std-*) ;;
         rustfmt | clippy | nightly | rust-src | cargo-fuzz | windows-rust | rustup) ;;

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Both packages into target/dotnet/feed, with this machine's native library; with those of other
-# platforms too, as packaging/build.sh has built them: `pack.sh TARGET…`, or `pack.sh built` for all.
+# Both packages into target/dotnet/feed, with this machine's native library; or with those of other
+# platforms, as packaging/build.sh has built them: `pack.sh TARGET…`, `pack.sh built` for all.
 #
 # Where cargo-zigbuild and zig are at hand (pip install cargo-zigbuild ziglang) the library is built
 # for glibc 2.17, and runs on every distribution since 2014; otherwise for the glibc of this
@@ -53,7 +53,7 @@ else
     for target; do add "$target" "$(shared_library "$target")"; done
 fi
 
-# For debuggers: where the sources are that the symbols speak of. As GitHub names them in a workflow.
+# For debuggers: where the sources are that the symbols speak of. A workflow of GitHub's says it.
 links=()
 if [ -n "${GITHUB_REPOSITORY:-}" ] && commit=$(git rev-parse HEAD 2>/dev/null); then
     repository=${GITHUB_SERVER_URL:-https://github.com}/$GITHUB_REPOSITORY

@@ -4,8 +4,8 @@ LIBAPIVIDEO_MANYLINUX, such as 2_17: link against that old a glibc, with zig's l
 that runs on any Linux distribution with the same or a newer one. The linker comes from PyPI.
 
 APIVIDEO_WHEEL_LIBRARY and APIVIDEO_WHEEL_TAG: a shared library that is built already, and the
-platform's tag of its wheel, such as musllinux_1_2_aarch64 or win_amd64. CARGO_BUILD_TARGET says whose
-licences go along. `make wheels` does that.
+platform's tag of its wheel, such as musllinux_1_2_aarch64 or win_amd64. CARGO_BUILD_TARGET says
+whose licences go along. `make wheels` does that.
 """
 
 from __future__ import annotations
