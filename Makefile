@@ -32,6 +32,14 @@ strip_shared = -x
 strip_static = -S
 one_object   = $(LD) -r -exported_symbol '_apivideo_*' -force_load $(1) -o $(2)
 by_nobody = --uid 0 --gid 0
+else ifneq ($(findstring windows,$(TARGET)),)
+windows = yes
+# As printed by: cargo rustc --release --lib --crate-type staticlib -- --print native-static-libs
+native = -lbcrypt -ladvapi32 -lcrypt32 -ldbghelp -lkernel32 -lntdll -luserenv -lws2_32
+built  = apivideo.dll
+# Below libdir; and there is no other name for a version.
+names  = ../bin/apivideo.dll ../bin/apivideo.dll
+CROSS  = $(firstword $(subst -, ,$(TARGET)))-w64-mingw32-
 else
 built  = libapivideo.so
 names  = libapivideo.so.$(VERSION) libapivideo.so.$(SOVERSION) libapivideo.so
@@ -48,12 +56,12 @@ endif
 real    = $(word 1,$(names))
 soname  = $(word 2,$(names))
 release = $(CARGO_TARGET_DIR)/$(if $(TARGET),$(TARGET)/)release
-stage   = $(CARGO_TARGET_DIR)/stage
+stage   = $(CARGO_TARGET_DIR)/$(if $(windows),$(TARGET)/)stage
 flags   = --release $(CARGOFLAGS)$(if $(TARGET), --target $(TARGET)$(if $(GLIBC),.$(GLIBC)))
 
-.PHONY: all rust demo test docs pictures doctor test-fresh simulate model mutants cargo-mutants prove python-test dotnet-test bench-python bench-dotnet bench bench-save header licenses install uninstall dist wheels packages clean help FORCE
+.PHONY: all rust demo sandbox test docs pictures doctor test-fresh simulate model mutants cargo-mutants prove python-test dotnet-test bench-python bench-dotnet bench bench-save header licenses install uninstall dist wheels packages clean help FORCE
 
-all: $(stage)/lib/$(real) $(stage)/lib/libapivideo.a ## The shared and the static library, in target/stage/lib
+all: ## The shared and the static library, in target/stage/lib
 
 # An old cargo does not get as far as to say which Rust is needed: it does not understand Cargo.lock.
 rust:
@@ -87,6 +95,10 @@ $(stage)/how: FORCE
 	@mkdir -p $(@D)
 	@echo '$(STRIP)' | cmp -s - $@ || echo '$(STRIP)' > $@
 
+ifdef windows
+include packaging/windows/windows.mk
+else
+all: $(stage)/lib/$(real) $(stage)/lib/libapivideo.a
 $(stage)/lib/$(real): $(release)/$(built) $(stage)/how
 	@mkdir -p $(@D)
 	cp $< $@
@@ -98,12 +110,17 @@ $(stage)/lib/libapivideo.a: $(release)/libapivideo.a $(stage)/how
 	$(call one_object,$<,$(stage)/apivideo.o)
 	$(if $(STRIP),$(STRIP) $(strip_static) $(stage)/apivideo.o)
 	rm -f $@ && $(CROSS)ar rc $@ $(stage)/apivideo.o && rm $(stage)/apivideo.o
+endif
 
 demo: all ## A quarter of a minute in the life of a token, against a local api.video
 	$(if $(APIVIDEO_API_KEY),,$(CARGO) build $(flags) -p apivideo-sandbox)
 	$(CC) -std=c99 -Wall -Wextra -Wpedantic $(CFLAGS) -Iinclude -pthread -o $(stage)/demo examples/demo/*.c \
 		-L$(stage)/lib -lapivideo -Wl,-rpath,'$(abspath $(stage)/lib)'
 	@sh examples/demo/run.sh $(stage)/demo $(release)/apivideo-sandbox
+
+sandbox: ## A local api.video, and what to export to use it: no account, no network; PORT=8790
+	@$(CARGO) build $(flags) --quiet --package apivideo-sandbox
+	@$(release)/apivideo-sandbox --port $(or $(PORT),8790)
 
 test: ## Every test
 	sh tests/run.sh
@@ -164,20 +181,26 @@ headers = $(notdir $(wildcard include/*.h include/*.hpp))
 lib     = $(DESTDIR)$(libdir)
 inc     = $(DESTDIR)$(includedir)
 
+ifndef windows
+define install_libraries
+$(INSTALL) -m 755 $(stage)/lib/$(real) '$(lib)'
+cd '$(lib)' && ln -sf $(real) $(soname) && ln -sf $(soname) $(built)
+$(INSTALL) -m 644 $(stage)/lib/libapivideo.a '$(lib)'
+endef
+endif
+
 install: all ## Installs to PREFIX, below DESTDIR; also libdir=, includedir=
 	$(INSTALL) -d '$(lib)/pkgconfig' '$(lib)/cmake/apivideo' '$(inc)'
-	$(INSTALL) -m 755 $(stage)/lib/$(real) '$(lib)'
-	cd '$(lib)' && ln -sf $(real) $(soname) && ln -sf $(soname) $(built)
-	$(INSTALL) -m 644 $(stage)/lib/libapivideo.a '$(lib)'
+	$(install_libraries)
 	$(INSTALL) -m 644 $(headers:%=include/%) '$(inc)'
 	@$(fill) apivideo.pc.in > '$(lib)/pkgconfig/apivideo.pc'
 	@$(fill) cmake/apivideoConfig.cmake.in > '$(lib)/cmake/apivideo/apivideoConfig.cmake'
 	@$(fill) cmake/apivideoConfigVersion.cmake.in > '$(lib)/cmake/apivideo/apivideoConfigVersion.cmake'
 	chmod 644 '$(lib)/pkgconfig/apivideo.pc' '$(lib)/cmake/apivideo/'*
-	$(if $(DESTDIR),,@sh cmake/ldconfig.sh '$(libdir)' $(soname))
+	$(if $(DESTDIR)$(windows),,@sh cmake/ldconfig.sh '$(libdir)' $(soname))
 
 uninstall: ## Removes what install put there, given the same variables
-	rm -f $(patsubst %,'$(lib)/%',$(names) libapivideo.a pkgconfig/apivideo.pc) $(headers:%='$(inc)/%')
+	rm -f $(patsubst %,'$(lib)/%',$(names) $(if $(windows),$(import_libraries)) libapivideo.a pkgconfig/apivideo.pc) $(headers:%='$(inc)/%')
 	rm -f '$(lib)/cmake/apivideo/apivideoConfig.cmake' '$(lib)/cmake/apivideo/apivideoConfigVersion.cmake'
 	-rmdir '$(lib)/cmake/apivideo'
 
@@ -187,15 +210,23 @@ licenses: ## The licences of what is linked in, target/THIRD-PARTY-LICENSES.txt
 
 package = libapivideo-$(VERSION)-$(or $(TARGET),$(shell rustc -vV | sed -n 's/^host: //p'))
 dist    = $(CARGO_TARGET_DIR)/dist
+ifndef windows
+pack = tar -C '$(dist)' $(by_nobody) -cf - $(package) | gzip -9n > '$(dist)/$(package).tar.gz'
+endif
 dist: all licenses ## An archive that works wherever it is unpacked, in target/dist
 	rm -rf '$(dist)/$(package)'*
 	$(MAKE) --no-print-directory install DESTDIR='$(dist)/$(package)' PREFIX= libdir=/lib includedir=/include
-	mkdir '$(dist)/$(package)/examples' '$(dist)/$(package)/docs'
+	sh reproducible.sh $(CARGO) build $(flags) --package apivideo-sandbox
+	mkdir '$(dist)/$(package)/bin' '$(dist)/$(package)/examples' '$(dist)/$(package)/docs'
+	$(INSTALL) -m 755 $(release)/apivideo-sandbox '$(dist)/$(package)/bin'
+	$(if $(STRIP),$(STRIP) $(strip_shared) '$(dist)/$(package)/bin/apivideo-sandbox')
+	cp tests/sandbox/README.md '$(dist)/$(package)/bin/apivideo-sandbox.md'
+	sh licenses.sh '$(TARGET)' apivideo-sandbox > '$(dist)/$(package)/bin/THIRD-PARTY-LICENSES.txt'
 	cp $(wildcard examples/*.c examples/*.cpp examples/README.md) '$(dist)/$(package)/examples'
 	cp LICENSE '$(CARGO_TARGET_DIR)/THIRD-PARTY-LICENSES.txt' $(wildcard README.md CHANGELOG.md) '$(dist)/$(package)'
 	cp -R $(wildcard docs/*.md) docs/guides docs/pictures '$(dist)/$(package)/docs'
 	@$(fill) packaging/meson.build.in > '$(dist)/$(package)/meson.build'
-	tar -C '$(dist)' $(by_nobody) -cf - $(package) | gzip -9n > '$(dist)/$(package).tar.gz'
+	$(pack)
 	rm -r '$(dist)/$(package)'
 
 wheels: ## Python wheels of the platforms that packaging/build.sh has built, in target/wheels

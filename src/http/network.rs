@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use rustls::ClientConfig;
 
 use super::experience::Experience;
+use super::in_time::in_time;
 use super::lookup::{self, Refusal};
 use super::proxy::{Kind, Proxy, Route};
 use super::stream::{Socket, Stream, is_overdue};
@@ -16,10 +17,15 @@ use super::tls::{self, InWords, Tls};
 use super::{Target, dial, tunnel};
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, Status};
+use crate::ffi::sys;
 use crate::text::one_line;
 
 /// The longest text of the system's that is passed on.
 const LONGEST_REASON: usize = 200;
+
+/// A connection that waits for its peer ends by itself at its limit; what takes so much longer waits
+/// for somebody else.
+const ITS_OWN_END: Duration = Duration::from_millis(100);
 
 /// How a client reaches its server.
 pub(crate) struct Network {
@@ -49,11 +55,16 @@ struct Peer<'a> {
 
 impl fmt::Display for Peer<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (what, port) = (self.what, self.port);
-        match self.host.contains(':') {
-            true => write!(f, "{what}[{}]:{port}", self.host),
-            false => write!(f, "{what}{}:{port}", self.host),
-        }
+        f.write_str(self.what)?;
+        host_port(f, self.host, self.port)
+    }
+}
+
+/// As a URL has it: an IPv6 address in brackets.
+pub(crate) fn host_port(f: &mut fmt::Formatter<'_>, host: &str, port: u16) -> fmt::Result {
+    match host.contains(':') {
+        true => write!(f, "[{host}]:{port}"),
+        false => write!(f, "{host}:{port}"),
     }
 }
 
@@ -108,7 +119,7 @@ impl Network {
             }
         };
         if let Some(config) = tls {
-            stream = secure(stream, config, &server, limit)?;
+            stream = self.secure(stream, config, &server, limit)?;
         }
         stream.set_deadline(until);
         Ok(stream)
@@ -179,7 +190,7 @@ impl Network {
         };
         let (mut stream, limit) = self.dial(&peer, until, dialled)?;
         if let (Kind::Https, Some(config)) = (proxy.kind, tls) {
-            stream = secure(stream, Arc::clone(config), &peer, limit)?;
+            stream = self.secure(stream, Arc::clone(config), &peer, limit)?;
         }
         tunnel::open(&mut stream, proxy, host, server.port).map_err(|refusal| match refusal {
             tunnel::Refusal::Io(why) if is_overdue(&why) => Error::new(
@@ -257,12 +268,39 @@ impl Network {
         }
     }
 
+    /// TLS over the connection. Its own waits end at the limit, and so does the wait for a system
+    /// that judges certificates itself: it may ask others over the network, for 10 s and longer.
+    fn secure(
+        &self,
+        stream: Box<dyn Stream>,
+        config: Arc<ClientConfig>,
+        peer: &Peer,
+        limit: Limit,
+    ) -> Result<Box<dyn Stream>, Error> {
+        let host = peer.host.to_owned();
+        let handshake = move || tls::over(stream, config, &host);
+        let result = match self.tls.asks_the_system() {
+            true => in_time(limit.until + ITS_OWN_END, handshake),
+            false => Some(handshake()),
+        };
+        let result = result.ok_or_else(|| {
+            Error::new(
+                Status::Timeout,
+                format!(
+                    "No connection to {peer}: the system did not judge its certificate within the {} timeout. A firewall may keep it from asking whether that was revoked.",
+                    limit.name
+                ),
+            )
+        })?;
+        result.map_err(|why| failed(peer, limit, &why))
+    }
+
     fn tls_config(&self, server: &Peer) -> Result<Arc<ClientConfig>, Error> {
         let config = self.tls.config(SystemClock.now().mono_ms);
         config.map_err(|none| {
             let why = match none.named_by_environment {
                 true => "none are where SSL_CERT_FILE and SSL_CERT_DIR say",
-                false => "install the package ca-certificates, or set `ca_file` or SSL_CERT_FILE",
+                false => "install the package ca-certificates, or set `ca_file` or APIVIDEO_CA_FILE",
             };
             Error::new(
                 Status::TlsError,
@@ -272,15 +310,6 @@ impl Network {
             )
         })
     }
-}
-
-fn secure(
-    stream: Box<dyn Stream>,
-    config: Arc<ClientConfig>,
-    peer: &Peer,
-    limit: Limit,
-) -> Result<Box<dyn Stream>, Error> {
-    tls::over(stream, config, peer.host).map_err(|why| failed(peer, limit, &why))
 }
 
 /// Why there is no connection.
@@ -306,13 +335,13 @@ pub(crate) fn io_failed(what: &str, whom: &dyn fmt::Display, why: &io::Error) ->
             format!("No trusted TLS connection to {whom}: {}.", InWords(why)),
         );
     }
-    let status = match why.raw_os_error() {
-        Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM | libc::ENOBUFS) => Status::SystemError,
-        _ => Status::NetworkError,
+    let status = match sys::is_lack_of_resources(why) {
+        true => Status::SystemError,
+        false => Status::NetworkError,
     };
     let why = match why.kind() {
         io::ErrorKind::UnexpectedEof => "it was closed too early".to_owned(),
-        _ => one_line(&why.to_string())
+        _ => one_line(&sys::words_of(why))
             .chars()
             .take(LONGEST_REASON)
             .collect(),
