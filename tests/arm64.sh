@@ -30,7 +30,7 @@ debian_of_arm64() {
     mkdir -p "$work/apt/lists/partial" "$work/apt/archives/partial" "$work/debs"
     foreign apt-get update -qq || return 1
     kernel=$(foreign apt-cache depends linux-image-arm64:arm64 | sed -n 's/.*Depends: \(linux-image-[^ ]*\).*/\1/p' | head -n 1)
-    (cd "$work/debs" && foreign apt-get download -qq libc6:arm64 busybox-static:arm64 musl:arm64 libpython3.11-minimal:arm64 \
+    (cd "$work/debs" && foreign apt-get download -qq libc6:arm64 libgcc-s1:arm64 busybox-static:arm64 musl:arm64 libpython3.11-minimal:arm64 \
         libpython3.11-stdlib:arm64 python3.11-minimal:arm64 libffi8:arm64 zlib1g:arm64 libexpat1:arm64 "$kernel") || return 1
     for deb in "$work"/debs/*.deb; do dpkg-deb -x "$deb" "$work/debian" || return 1; done
     touch "$work/ready"

@@ -317,7 +317,8 @@ impl Connection {
     /// Reads the reply's head to its end, and hands it on made plain.
     fn read_head(&mut self) -> Result<bool, ureq::Error> {
         let mut raw = Vec::new();
-        let mut chunk = [0; 4096];
+        // On the heap, which is wiped: what a stack held may be found there long afterwards.
+        let mut chunk = vec![0; 4096];
         loop {
             let count = self.stream.read(&mut chunk)?;
             raw.extend(&chunk[..count]);
