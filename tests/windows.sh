@@ -3,6 +3,7 @@
 #
 # `sh tests/windows.sh` is the part windows of tests/run.sh; `sh tests/windows.sh c rust` does these steps only. Their names are
 # below, in $steps. What is downloaded stays in target/windows, with the prefix that Wine works in.
+# shellcheck disable=SC2046,SC2048,SC2086 # lists of names and of flags
 set -u
 cd "$(dirname "$0")/.." || exit 1
 unset CARGO_TARGET_DIR CARGO_BUILD_TARGET
