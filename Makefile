@@ -15,6 +15,8 @@ STRIP      = $(CROSS)strip
 # Another system to build for, and where to build: nothing is written elsewhere.
 TARGET     = $(CARGO_BUILD_TARGET)
 CARGO_TARGET_DIR ?= target
+# The time of what is in an archive: of the last commit, or of the release that the sources are from.
+SOURCE_DATE_EPOCH ?= $(or $(shell git log -1 --format=%ct 2> /dev/null),1577836800)
 
 # Cargo.toml alone names the version, how much of it names the ABI, and the oldest Rust.
 cargo_toml = $(shell sed -n 's/^$(1) = "*\([0-9.]*\)"*$$/\1/p' Cargo.toml | head -n 1)
@@ -49,15 +51,15 @@ strip_static = --strip-debug
 # Without the bitcode of Rust's std, which is of no use in one object, and which LLVM's tools refuse there.
 one_object   = $(LD) -r --force-group-allocation --whole-archive $(1) -o $(2) && \
 	$(OBJCOPY) --wildcard --keep-global-symbol='apivideo_*' --remove-section=.llvmbc --remove-section=.llvmcmd $(2)
-by_nobody = --sort=name --owner=0 --group=0 --numeric-owner
+by_nobody = --sort=name --owner=0 --group=0 --numeric-owner --mtime='@$(SOURCE_DATE_EPOCH)' --mode=u=rwX,go=rX
 endif
 real    = $(word 1,$(names))
 soname  = $(word 2,$(names))
 release = $(CARGO_TARGET_DIR)/$(if $(TARGET),$(TARGET)/)release
 stage   = $(CARGO_TARGET_DIR)/$(if $(windows),$(TARGET)/)stage
-flags   = --release $(CARGOFLAGS)$(if $(TARGET), --target $(TARGET))
+flags   = --release $(CARGOFLAGS)$(if $(TARGET), --target $(TARGET)$(if $(GLIBC),.$(GLIBC)))
 
-.PHONY: all rust demo test docs pictures doctor test-fresh simulate model mutants cargo-mutants prove python-test dotnet-test bench-python bench-dotnet bench bench-save header licenses install uninstall dist clean help FORCE
+.PHONY: all rust demo sandbox test docs pictures doctor test-fresh simulate model mutants cargo-mutants prove python-test dotnet-test bench-python bench-dotnet bench bench-save header licenses install uninstall dist wheels packages clean help FORCE
 
 all: ## The shared and the static library, in target/stage/lib
 
@@ -116,6 +118,10 @@ demo: all ## A quarter of a minute in the life of a token, against a local api.v
 		-L$(stage)/lib -lapivideo -Wl,-rpath,'$(abspath $(stage)/lib)'
 	@sh examples/demo/run.sh $(stage)/demo $(release)/apivideo-sandbox
 
+sandbox: ## A local api.video, and what to export to use it: no account, no network; PORT=8790
+	@$(CARGO) build $(flags) --quiet --package apivideo-sandbox
+	@$(release)/apivideo-sandbox --port $(or $(PORT),8790)
+
 test: ## Every test
 	sh tests/run.sh
 
@@ -153,7 +159,7 @@ cargo-mutants: ## Every change that cargo-mutants can make to a token's life, ea
 	sh tests/cargo-mutants.sh
 
 prove: ## All that looks for failures: the tests, and the long runs
-	APIVIDEO_TEST_FORKS=1000 sh tests/run.sh
+	APIVIDEO_TEST_FORKS=1000 APIVIDEO_TEST_CONAN=yes sh tests/run.sh
 	sh tests/run.sh race leaks
 	sh tests/mutants.sh
 	CI=true sh tests/cargo-mutants.sh
@@ -208,14 +214,26 @@ ifndef windows
 pack = tar -C '$(dist)' $(by_nobody) -cf - $(package) | gzip -9n > '$(dist)/$(package).tar.gz'
 endif
 dist: all licenses ## An archive that works wherever it is unpacked, in target/dist
-	rm -rf '$(dist)'
+	rm -rf '$(dist)/$(package)'*
 	$(MAKE) --no-print-directory install DESTDIR='$(dist)/$(package)' PREFIX= libdir=/lib includedir=/include
-	mkdir '$(dist)/$(package)/examples' '$(dist)/$(package)/docs'
+	sh reproducible.sh $(CARGO) build $(flags) --package apivideo-sandbox
+	mkdir '$(dist)/$(package)/bin' '$(dist)/$(package)/examples' '$(dist)/$(package)/docs'
+	$(INSTALL) -m 755 $(release)/apivideo-sandbox '$(dist)/$(package)/bin'
+	$(if $(STRIP),$(STRIP) $(strip_shared) '$(dist)/$(package)/bin/apivideo-sandbox')
+	cp tests/sandbox/README.md '$(dist)/$(package)/bin/apivideo-sandbox.md'
+	sh licenses.sh '$(TARGET)' apivideo-sandbox > '$(dist)/$(package)/bin/THIRD-PARTY-LICENSES.txt'
 	cp $(wildcard examples/*.c examples/*.cpp examples/README.md) '$(dist)/$(package)/examples'
 	cp LICENSE '$(CARGO_TARGET_DIR)/THIRD-PARTY-LICENSES.txt' $(wildcard README.md CHANGELOG.md) '$(dist)/$(package)'
 	cp -R $(wildcard docs/*.md) docs/guides docs/pictures '$(dist)/$(package)/docs'
+	@$(fill) packaging/meson.build.in > '$(dist)/$(package)/meson.build'
 	$(pack)
 	rm -r '$(dist)/$(package)'
+
+wheels: ## Python wheels of the platforms that packaging/build.sh has built, in target/wheels
+	sh packaging/wheels.sh
+
+packages: ## Everything that a release has, in target/packages: TARGETS='x86_64-unknown-linux-gnu …'
+	sh packaging/release.sh $(TARGETS)
 
 clean: ## Removes everything that was built
 	$(CARGO) clean

@@ -1,8 +1,11 @@
 //! A client: one API key, one token, any number of threads.
 
+use std::ffi::{CStr, CString};
 use std::ops::Deref;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
+
+use zeroize::Zeroizing;
 
 use crate::api_key::checked_api_key;
 use crate::auth::Auth;
@@ -12,6 +15,7 @@ use crate::cache::waiters::{Purpose, TokenRequest, WaiterId};
 use crate::cache::{Dependencies, TokenCache};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
+use crate::environment;
 use crate::error::{Error, Status};
 use crate::ffi::sys;
 use crate::process::{fork, timer};
@@ -21,17 +25,38 @@ use crate::token::Token;
 /// nothing itself.
 pub struct Client {
     inner: ClientInner,
+    base_url: CString,
 }
 
 impl Client {
-    /// A client with a copy of `config`. No I/O: the first token is got when it is first asked for.
+    /// A client with a copy of `config`, filled in from the environment where that names no server
+    /// or no CA file. No I/O: the first token is got when it is first asked for.
     pub fn new(api_key: &str, config: &Config) -> Result<Client, Error> {
+        Client::with_key(checked_api_key("api_key", api_key)?, config)
+    }
+
+    /// A client for the API key that APIVIDEO_API_KEY of the environment names.
+    pub fn from_environment(config: &Config) -> Result<Client, Error> {
+        let setting = environment::API_KEY;
+        match environment::text(setting, &environment::variable)?.map(Zeroizing::new) {
+            Some(key) => Client::with_key(checked_api_key(setting, &key)?, config),
+            None => Err(Error::new(
+                Status::NullArgument,
+                format!(
+                    "There is no API key: neither `api_key` nor {setting} of the environment is set."
+                ),
+            )),
+        }
+    }
+
+    fn with_key(api_key: &str, config: &Config) -> Result<Client, Error> {
+        let config = config.filled_in(environment::variable)?;
         fork::watch();
         sys::stay_loaded();
         let dependencies = Dependencies {
             clock: Arc::new(SystemClock),
             random: Box::new(random),
-            endpoint: Box::new(Auth::new(config.http(), checked_api_key(api_key)?)),
+            endpoint: Box::new(Auth::new(config.http(), config.server(), api_key)),
             observer: config.observer(),
             spawn: |work| {
                 sys::spawn("apivideo-renew", work).map_err(|why| {
@@ -44,12 +69,24 @@ impl Client {
             alarm: timer::alarm,
         };
         Ok(Client {
+            // It was checked: there is no NUL in it.
+            base_url: CString::new(config.base_url()).unwrap_or_default(),
             inner: ClientInner {
                 cache: TokenCache::new(dependencies, config.keeps_fresh()),
                 wait_timeout_ms: config.wait_timeout_ms(),
                 wait_for_recovery: config.waits_for_recovery(),
             },
         })
+    }
+
+    /// The server that the client gets its tokens from, such as `https://ws.api.video`.
+    pub fn base_url(&self) -> &str {
+        self.base_url_c().to_str().unwrap_or_default()
+    }
+
+    /// [`Client::base_url`] with a NUL at its end.
+    pub(crate) fn base_url_c(&self) -> &CStr {
+        &self.base_url
     }
 
     /// What calls need, to use while the client itself may be freed.

@@ -1,5 +1,7 @@
 //! What a client is told: every setting, its range and its default.
 
+use std::ffi::OsString;
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,6 +9,7 @@ use std::time::Duration;
 use ureq::http::Uri;
 
 use crate::cache::events::{LogLevel, Observer, TokenState};
+use crate::environment;
 use crate::error::Error;
 use crate::http::{
     CaFile, Environment as ProxyEnvironment, Http, Proxy, Route, Settings, Sources, Target,
@@ -24,17 +27,67 @@ pub enum Environment {
 }
 
 impl Environment {
+    const ALL: [Environment; 2] = [Environment::Production, Environment::Sandbox];
+
     /// The environment with this number, if there is one.
     pub fn from_number(number: i32) -> Option<Environment> {
-        [Environment::Production, Environment::Sandbox]
+        Environment::ALL
             .into_iter()
             .find(|environment| *environment as i32 == number)
+    }
+
+    fn from_name(name: &str) -> Option<Environment> {
+        Environment::ALL
+            .into_iter()
+            .find(|environment| environment.name().eq_ignore_ascii_case(name))
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Environment::Production => "production",
+            Environment::Sandbox => "sandbox",
+        }
     }
 
     fn base_url(self) -> &'static str {
         match self {
             Environment::Production => "https://ws.api.video",
             Environment::Sandbox => "https://sandbox.api.video",
+        }
+    }
+}
+
+/// Who answers, in an error's words.
+pub(crate) enum Server {
+    ApiVideo(Environment),
+    Other(Target),
+}
+
+impl Server {
+    /// What to look after when it refuses a key.
+    pub(crate) fn key_advice(&self) -> &'static str {
+        match self {
+            Server::ApiVideo(Environment::Production) => {
+                "check it, and that it is a key of production, not of the sandbox"
+            }
+            Server::ApiVideo(Environment::Sandbox) => {
+                "check it, and that it is a key of the sandbox, not of production"
+            }
+            Server::Other(_) => "check it, and that this is the server you mean",
+        }
+    }
+}
+
+impl fmt::Display for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Server::ApiVideo(Environment::Production) => {
+                f.write_str("api.video's production (ws.api.video)")
+            }
+            Server::ApiVideo(Environment::Sandbox) => {
+                f.write_str("api.video's sandbox (sandbox.api.video)")
+            }
+            Server::Other(target) => target.fmt(f),
         }
     }
 }
@@ -54,7 +107,8 @@ type StateFn = Arc<dyn Fn(TokenState) + Send + Sync>;
 /// range, and leaves it as it was.
 #[derive(Clone)]
 pub struct Config {
-    base_url: String,
+    /// `None`: the program has named no server.
+    base_url: Option<String>,
     app: Option<String>,
     sdk: Option<String>,
     connect_timeout_ms: u32,
@@ -78,7 +132,7 @@ enum ProxyChoice {
 impl Default for Config {
     fn default() -> Config {
         Config {
-            base_url: Environment::Production.base_url().to_owned(),
+            base_url: None,
             app: None,
             sdk: None,
             connect_timeout_ms: CONNECT_TIMEOUT_MS,
@@ -95,16 +149,17 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Sets the environment that the key belongs to. Default: production. This replaces an earlier
+    /// Sets the environment that the key belongs to. Default: the server that APIVIDEO_BASE_URL or
+    /// APIVIDEO_ENVIRONMENT names, else production. This replaces an earlier
     /// [`Config::set_base_url`], and the other way round.
     pub fn set_environment(&mut self, environment: Environment) {
-        self.base_url = environment.base_url().to_owned();
+        self.base_url = Some(environment.base_url().to_owned());
     }
 
     /// Sets another server: `https://host[:port][/path]`, or `http://…` on the machine's own
     /// loopback addresses only.
     pub fn set_base_url(&mut self, url: &str) -> Result<(), Error> {
-        self.base_url = checked_base_url(url)?;
+        self.base_url = Some(checked_base_url("base_url", url)?);
         Ok(())
     }
 
@@ -178,15 +233,14 @@ impl Config {
     }
 
     /// Sets a file of certificates in PEM that are trusted in addition to the system's: CAs'
-    /// certificates, or a server's own. It is read now. A client looks once an hour at most whether
-    /// it has changed, and then reads it again. Broken certificates in it are left out.
+    /// certificates, or a server's own. Default: the one that APIVIDEO_CA_FILE names, else none. It
+    /// is read now. A client looks once an hour at most whether it has changed, and then reads it
+    /// again. Broken certificates in it are left out.
     ///
     /// The system's certificates are where its distributor puts them, or where `SSL_CERT_FILE` and
     /// `SSL_CERT_DIR` of the environment point when the client is made.
     pub fn set_ca_file(&mut self, path: &str) -> Result<(), Error> {
-        let file = CaFile::read(Path::new(path))
-            .map_err(|why| Error::invalid(format!("`ca_file` {path:?} {why}.")))?;
-        self.ca_file = Some(file);
+        self.ca_file = Some(ca_file("ca_file", Path::new(path))?);
         Ok(())
     }
 
@@ -216,6 +270,22 @@ impl Config {
         self.on_state = None;
     }
 
+    /// The same settings, and where the program left out the server or the CA file, those that the
+    /// environment names.
+    pub(crate) fn filled_in(
+        &self,
+        variable: impl Fn(&str) -> Option<OsString>,
+    ) -> Result<Config, Error> {
+        let mut filled = self.clone();
+        if filled.base_url.is_none() {
+            filled.base_url = named_server(&variable)?;
+        }
+        if let (None, Some(path)) = (&filled.ca_file, variable(environment::CA_FILE)) {
+            filled.ca_file = Some(ca_file(environment::CA_FILE, Path::new(&path))?);
+        }
+        Ok(filled)
+    }
+
     pub(crate) fn wait_timeout_ms(&self) -> u32 {
         self.wait_timeout_ms
     }
@@ -235,8 +305,24 @@ impl Config {
         })
     }
 
-    /// What HTTP needs. Here, and only here, the library reads the environment. The C library does
-    /// so in a name lookup.
+    /// The server, as errors name it.
+    pub(crate) fn server(&self) -> Server {
+        let base_url = self.base_url();
+        match Environment::ALL
+            .into_iter()
+            .find(|environment| environment.base_url() == base_url)
+        {
+            Some(environment) => Server::ApiVideo(environment),
+            None => Server::Other(target(base_url)),
+        }
+    }
+
+    pub(crate) fn base_url(&self) -> &str {
+        let default = Environment::Production.base_url();
+        self.base_url.as_deref().unwrap_or(default)
+    }
+
+    /// What HTTP needs. The environment's proxies and certificates are read here.
     pub(crate) fn http(&self) -> Http {
         let client = concat!("libapivideo:", env!("CARGO_PKG_VERSION")).to_owned();
         let origins = [
@@ -244,9 +330,10 @@ impl Config {
             ("AV-Origin-App", self.app.clone()),
             ("AV-Origin-Sdk", self.sdk.clone()),
         ];
-        let target = target(&self.base_url);
+        let base_url = self.base_url().to_owned();
+        let target = target(&base_url);
         Http::new(Settings {
-            base_url: self.base_url.clone(),
+            base_url,
             connect_timeout: Duration::from_millis(self.connect_timeout_ms.into()),
             attempt_timeout: Duration::from_millis(self.attempt_timeout_ms.into()),
             route: self.route(&target),
@@ -317,8 +404,27 @@ fn in_range(name: &str, value: u32, range: std::ops::RangeInclusive<u32>) -> Res
     )))
 }
 
-fn checked_base_url(url: &str) -> Result<String, Error> {
-    let refuse = |why: &str| Err(Error::invalid(format!("`base_url` {why}.")));
+/// The server that the environment names, if it names one.
+fn named_server(variable: &impl Fn(&str) -> Option<OsString>) -> Result<Option<String>, Error> {
+    if let Some(url) = environment::text(environment::BASE_URL, variable)? {
+        return checked_base_url(environment::BASE_URL, &url).map(Some);
+    }
+    let Some(name) = environment::text(environment::ENVIRONMENT, variable)? else {
+        return Ok(None);
+    };
+    let known = Environment::from_name(&name).ok_or_else(|| {
+        let setting = environment::ENVIRONMENT;
+        Error::invalid(format!("`{setting}` must be production or sandbox."))
+    })?;
+    Ok(Some(known.base_url().to_owned()))
+}
+
+fn ca_file(setting: &str, path: &Path) -> Result<CaFile, Error> {
+    CaFile::read(path).map_err(|why| Error::invalid(format!("`{setting}` {path:?} {why}.")))
+}
+
+fn checked_base_url(setting: &str, url: &str) -> Result<String, Error> {
+    let refuse = |why: &str| Err(Error::invalid(format!("`{setting}` {why}.")));
     if url.len() > LONGEST_URL {
         return refuse("is longer than 2,048 bytes");
     }
@@ -428,7 +534,8 @@ mod tests {
             refused(config.set_base_url(url), "base_url");
         }
         assert_eq!(
-            config.base_url, "http://[::1]:80",
+            config.base_url.as_deref(),
+            Some("http://[::1]:80"),
             "a refused value changes nothing"
         );
     }
@@ -537,6 +644,99 @@ mod tests {
             "src",
         ] {
             refused(config.set_ca_file(path), "ca_file");
+        }
+    }
+
+    /// An environment with these variables, and what a program's settings become in it.
+    fn filled_in(config: &Config, variables: &[(&str, &str)]) -> Result<Config, Error> {
+        config.filled_in(|name| {
+            let found = variables.iter().find(|(each, _)| *each == name);
+            found.map(|(_, value)| OsString::from(value))
+        })
+    }
+
+    #[test]
+    fn the_environment_names_the_server_that_a_program_does_not() {
+        let with_environment = |environment| {
+            let mut config = Config::default();
+            config.set_environment(environment);
+            config
+        };
+        let mut with_url = Config::default();
+        with_url.set_base_url("https://example.com").unwrap();
+        let url = ("APIVIDEO_BASE_URL", "http://127.0.0.1:8790/");
+        let sandbox = ("APIVIDEO_ENVIRONMENT", "sandbox");
+        let production = Some("https://ws.api.video");
+        for (config, variables, expected) in [
+            (Config::default(), &[] as &[_], None),
+            (
+                Config::default(),
+                &[sandbox],
+                Some("https://sandbox.api.video"),
+            ),
+            (
+                Config::default(),
+                &[("APIVIDEO_ENVIRONMENT", "Production")],
+                production,
+            ),
+            (Config::default(), &[url], Some("http://127.0.0.1:8790")),
+            (
+                Config::default(),
+                &[sandbox, url],
+                Some("http://127.0.0.1:8790"),
+            ),
+            (
+                with_environment(Environment::Production),
+                &[sandbox, url],
+                production,
+            ),
+            (with_url, &[sandbox, url], Some("https://example.com")),
+            (
+                with_environment(Environment::Sandbox),
+                &[("APIVIDEO_ENVIRONMENT", "?"), ("APIVIDEO_BASE_URL", "?")],
+                Some("https://sandbox.api.video"),
+            ),
+        ] {
+            let filled = filled_in(&config, variables).unwrap();
+            assert_eq!(filled.base_url.as_deref(), expected, "{variables:?}");
+        }
+    }
+
+    #[test]
+    fn a_variable_that_cannot_be_used_is_named_and_not_shown() {
+        for name in ["APIVIDEO_ENVIRONMENT", "APIVIDEO_BASE_URL"] {
+            let error = filled_in(&Config::default(), &[(name, "hush")])
+                .err()
+                .expect(name);
+            assert!(
+                error.message.starts_with(&format!("`{name}` must b")),
+                "{}",
+                error.message
+            );
+            assert!(!error.message.contains("hush"), "{}", error.message);
+        }
+    }
+
+    #[test]
+    fn a_ca_file_of_the_environment_is_read_unless_the_program_has_one() {
+        let variables = [("APIVIDEO_CA_FILE", "tests/trust/P-256-sha512.pem")];
+        let filled = filled_in(&Config::default(), &variables).unwrap();
+        assert!(filled.ca_file.is_some());
+        let missing = [("APIVIDEO_CA_FILE", "/nonexistent.pem")];
+        let refusal = filled_in(&Config::default(), &missing).map(drop);
+        refused(refusal, "APIVIDEO_CA_FILE");
+        assert!(filled_in(&filled, &missing).is_ok());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_variable_is_text_where_it_has_to_be() {
+        use std::os::unix::ffi::OsStringExt;
+        for name in ["APIVIDEO_ENVIRONMENT", "APIVIDEO_BASE_URL"] {
+            let variable = |each: &str| (each == name).then(|| OsString::from_vec(vec![0xff]));
+            let error = Config::default().filled_in(variable).err().expect(name);
+            assert_eq!(error.status, crate::error::Status::InvalidUtf8);
+            assert_eq!(error.message, format!("`{name}` is not valid UTF-8."));
         }
     }
 }

@@ -4,7 +4,7 @@
 # root on Debian or Ubuntu installs it. tests/run.sh sources this file.
 # shellcheck disable=SC2046,SC2048,SC2116 # most words here are lists of names
 
-all_parts="format lint docs rust build c cpp abi examples readme install reproducible python dotnet model valgrind sanitizer fuzz site windows portability"
+all_parts="format lint docs rust build c cpp abi examples readme install reproducible python dotnet model valgrind sanitizer fuzz site prism musl arm64 windows portability packages"
 
 # needs PART: without these it cannot run.
 needs() {
@@ -27,6 +27,11 @@ needs() {
         race) echo cc c++ make nightly rust-src ;;
         fuzz) echo cc c++ nightly "$([ "${CI:-}" = true ] || echo cargo-fuzz)" ;; # With CI=true it builds its own.
         mutants) echo cc ;;
+        prism) echo cc node npm ;;
+        musl) echo cc make strip readelf python3 venv musl "std-$(uname -m)-unknown-linux-musl" ;;
+        arm64) [ "$(uname -m)" = aarch64 ] && echo cc || echo cc make readelf python3 venv cpio apt-get aarch64-linux-gnu-ld \
+            qemu-system-aarch64 std-aarch64-unknown-linux-gnu std-aarch64-unknown-linux-musl ;;
+        packages) echo cc make strip readelf git python3 venv ;;
         windows) echo cc make mingw mingw++ windows-rust wine python3 venv "$(has dotnet || echo npm openssl)" ;;
         portability) echo cc rustup ;;
         site) echo cc c++ make python3 venv doxygen chromium chromedriver ;;
@@ -41,6 +46,7 @@ wants() {
         abi) echo abidiff ;;
         examples | install) echo libcurl ;;
         python) echo node ;;
+        packages) echo cmake meson ruby dpkg-buildpackage lintian dh ;;
         windows) echo lld-link ;;
     esac
 }
@@ -58,6 +64,8 @@ has() {
         venv) python3 -c 'import ensurepip, venv' ;;
         pycparser) python3 -c 'import pycparser' ;;
         libcurl) pkg-config --exists libcurl ;;
+        std-*) [ -d "$(rustc --print sysroot)/lib/rustlib/${1#std-}/lib" ] ;;
+        musl) [ -e "/lib/ld-musl-$(uname -m).so.1" ] ;;
         mingw) command -v x86_64-w64-mingw32-gcc && command -v x86_64-w64-mingw32-windres ;;
         mingw++) command -v x86_64-w64-mingw32-g++-posix ;; # With std::thread.
         windows-rust) [ -d "$(rustc --print sysroot)/lib/rustlib/x86_64-pc-windows-gnu" ] ;;
@@ -89,6 +97,12 @@ package() {
         kill) echo procps ;;
         chromedriver) echo chromium-driver ;;
         libcurl) echo libcurl4-openssl-dev ;;
+        aarch64-linux-gnu-ld) echo binutils-aarch64-linux-gnu ;;
+        qemu-system-aarch64) echo qemu-system-arm ;;
+        dpkg-buildpackage) echo dpkg-dev ;;
+        dh) echo debhelper ;;
+        meson) echo meson ninja-build ;;
+        apt-get | std-*) ;;
         rustfmt | clippy | nightly | rust-src | cargo-fuzz | windows-rust | rustup) ;;
         *) echo "$1" ;;
     esac
@@ -98,6 +112,7 @@ package() {
 other() {
     case $1 in
         rustfmt | clippy) echo "rustup component add $1" ;;
+        std-*) echo "rustup target add ${1#std-}" ;;
         nightly) echo "rustup toolchain install nightly --profile minimal" ;;
         windows-rust) echo "rustup target add x86_64-pc-windows-gnu" ;;
         rust-src) echo "rustup component add rust-src --toolchain nightly" ;;
@@ -151,8 +166,12 @@ table() {
     done
 }
 
-# install_packages TOOL…: what Debian has of them, as root. The Rust toolchain is left to whoever owns it.
+# install_packages TOOL…: what Debian has of them, as root. The Rust toolchain is left to whoever owns it, but for other platforms'
+# standard libraries, which change nothing that is there.
 install_packages() {
+    [ "$(id -u)" != 0 ] || ! command -v rustup >/dev/null || for tool in "$@"; do
+        case $tool in std-*) rustup --quiet target add "${tool#std-}" || echo "error: rustup cannot get it; what needs it is skipped" >&2 ;; esac
+    done
     debian=$(packages "$@")
     [ -n "$debian" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || return 0
     echo "Installing: $debian"

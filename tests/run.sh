@@ -53,7 +53,7 @@ install_packages $lacking
 if [ $# -gt 0 ]; then
     row "$@"
 else
-    row format lint docs rust model sanitizer fuzz site portability &
+    row format lint docs rust prism model sanitizer fuzz site portability musl arm64 packages &
     trap 'kill $! 2>/dev/null' EXIT
     trap 'exit 130' INT TERM HUP
     row build c cpp abi examples readme install reproducible valgrind python dotnet windows

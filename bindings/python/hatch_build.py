@@ -3,9 +3,9 @@
 LIBAPIVIDEO_MANYLINUX, such as 2_17: link against that old a glibc, with zig's linker, for a wheel
 that runs on any Linux distribution with the same or a newer one. The linker comes from PyPI.
 
-APIVIDEO_WHEEL_LIBRARY and APIVIDEO_WHEEL_TAG, such as apivideo.dll of `make
-TARGET=x86_64-pc-windows-gnu` and win_amd64: a library that was built for another system, and that
-system's tag. APIVIDEO_WHEEL_TARGET is Rust's name of it, for the licences.
+APIVIDEO_WHEEL_LIBRARY and APIVIDEO_WHEEL_TAG: a shared library that is built already, and the
+platform's tag of its wheel, such as musllinux_1_2_aarch64 or win_amd64. CARGO_BUILD_TARGET says whose
+licences go along. `make wheels` does that.
 """
 
 from __future__ import annotations
@@ -23,18 +23,17 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 SOURCES = ["Cargo.toml", "Cargo.lock", "LICENSE", "build.rs", "packaging/windows/version.rc", "licenses.sh", "src", "tests/sandbox/Cargo.toml", "tests/sandbox/src"]
-BUILT = os.environ.get("APIVIDEO_WHEEL_LIBRARY")
-TAG = os.environ.get("APIVIDEO_WHEEL_TAG")
-TARGET = os.environ.get("APIVIDEO_WHEEL_TARGET")
-SYSTEM = sys.platform if TAG is None else "win32" if TAG.startswith("win") else "darwin" if TAG.startswith("macosx") else "linux"
-FILE_NAME = {"darwin": "libapivideo.dylib", "win32": "apivideo.dll"}.get(SYSTEM, "libapivideo.so")
+PREBUILT = os.environ.get("APIVIDEO_WHEEL_LIBRARY")
+TAG = os.environ.get("APIVIDEO_WHEEL_TAG") if PREBUILT else None
+SYSTEM = TAG or sys.platform
+FILE_NAME = "apivideo.dll" if SYSTEM.startswith("win") else "libapivideo.dylib" if SYSTEM.startswith(("darwin", "macosx")) else "libapivideo.so"
 NOTICES = "THIRD-PARTY-LICENSES.txt"
 MANYLINUX = os.environ.get("LIBAPIVIDEO_MANYLINUX")
 
 
 class CargoBuildHook(BuildHookInterface[Any]):
     def dependencies(self) -> list[str]:
-        return ["cargo-zigbuild==0.24.0", "ziglang==0.15.2"] if MANYLINUX and self.target_name == "wheel" else []
+        return ["cargo-zigbuild==0.24.0", "ziglang==0.15.2"] if MANYLINUX and not PREBUILT and self.target_name == "wheel" else []
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         in_sdist = Path(self.root, "rust")
@@ -46,7 +45,7 @@ class CargoBuildHook(BuildHookInterface[Any]):
         crate = in_sdist if in_sdist.is_dir() else Path(self.root, "..", "..")
         if not (crate / "Cargo.toml").is_file():
             raise SystemExit(f"libapivideo: the Rust sources are missing; they should be in {in_sdist} or {crate.resolve()}.")
-        library = self.build(crate.resolve())
+        library = Path(PREBUILT).resolve() if PREBUILT else self.build(crate.resolve())
         if version == "editable":
             shutil.copy(library, Path(self.root, "src", "libapivideo", FILE_NAME))
             return
@@ -57,10 +56,6 @@ class CargoBuildHook(BuildHookInterface[Any]):
         build_data["force_include"][str(self.licenses(crate.resolve()))] = f"{metadata}/licenses/{NOTICES}"
 
     def build(self, crate: Path) -> Path:
-        if (BUILT is None) != (TAG is None):
-            raise SystemExit("libapivideo: APIVIDEO_WHEEL_LIBRARY and APIVIDEO_WHEEL_TAG go together: set both, or neither.")
-        if BUILT:
-            return self.copied(Path(BUILT))
         check_rust(crate)
         target = Path(os.environ.get("CARGO_TARGET_DIR") or crate / "target")
         command = ["cargo", "rustc", "--release", "--lib", "--crate-type", "cdylib", "--locked", "--package", "apivideo"]
@@ -81,22 +76,18 @@ class CargoBuildHook(BuildHookInterface[Any]):
 
     def stripped(self, built: Path) -> Path:
         """A copy without the symbols that only a debugger reads."""
-        copy = self.copied(built)
+        copy = Path(self.directory, FILE_NAME)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(built, copy)
         strip = shutil.which("strip")
         if strip and sys.platform != "win32":
             subprocess.run([strip, "-x" if sys.platform == "darwin" else "--strip-unneeded", str(copy)], check=True)
         return copy
 
-    def copied(self, library: Path) -> Path:
-        copy = Path(self.directory, FILE_NAME)
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(library, copy)
-        return copy
-
     def licenses(self, crate: Path) -> Path:
         notices = Path(self.directory, NOTICES)
         with notices.open("wb") as file:
-            subprocess.run(["sh", "licenses.sh", *([TARGET] if TARGET else [])], cwd=crate, stdout=file, check=True)
+            subprocess.run(["sh", "licenses.sh", *filter(None, [os.environ.get("CARGO_BUILD_TARGET")])], cwd=crate, stdout=file, check=True)
         return notices
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
@@ -125,9 +116,11 @@ def check_rust(crate: Path) -> None:
 
 
 def platform_tag() -> str:
-    machine = platform.machine().lower()
-    if TAG:
+    if PREBUILT:
+        if not TAG:
+            raise SystemExit("libapivideo: APIVIDEO_WHEEL_LIBRARY needs APIVIDEO_WHEEL_TAG, such as win_amd64.")
         return TAG
+    machine = platform.machine().lower()
     if MANYLINUX:
         return f"manylinux_{MANYLINUX}_{machine}"
     if sys.platform == "darwin":

@@ -69,7 +69,8 @@ unsafe fn set(
     unsafe { guard(error_out, || change(borrow_mut(config, "config")?)) }
 }
 
-/// Sets which of api.video's environments the key belongs to. Default: production.
+/// Sets which of api.video's environments the key belongs to. Default: the server that the
+/// environment's variables name, else production.
 ///
 /// `environment`: one of `apivideo_environment`. This replaces an earlier
 /// apivideo_config_set_base_url(), and the other way round. `error_out`: may be NULL.
@@ -271,7 +272,8 @@ pub unsafe extern "C" fn apivideo_config_set_proxy(
 }
 
 /// Sets a file of certificates that are trusted in addition to the system's: those of CAs, or a
-/// server's own. Default: none. TLS verification cannot be turned off.
+/// server's own. Default: the one that APIVIDEO_CA_FILE names, else none. TLS verification cannot
+/// be turned off.
 ///
 /// The file is PEM and at most 4 MiB. It is read now, and again when it has changed, which is
 /// looked for at an exchange, once an hour at most. Broken certificates in it are left out. A

@@ -5,6 +5,8 @@
 //! that C gave checks for NULL; that the pointer is otherwise what the header asks for is the C
 //! caller's promise.
 
+mod pages;
+pub(crate) mod privileges;
 pub(crate) mod secret;
 pub(crate) mod sys;
 

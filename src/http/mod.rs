@@ -3,8 +3,8 @@
 //!
 //! An exchange is made of: `proxy`, through whom it goes, if anybody; `lookup`, `experience` and
 //! `dial`, from a name to its addresses, in a good order, to a connection; `tunnel`, through a
-//! proxy; `tls` and `roots`, whom to trust; `stream` and `in_time`, the deadline of it all; `head` and
-//! `retry_after`, a reply's head; and `ureq`, which speaks HTTP over that.
+//! proxy; `tls`, `secured` and `roots`, whom to trust; `stream` and `in_time`, the deadline of it
+//! all; `head` and `retry_after`, a reply's head; and `ureq`, which speaks HTTP over that.
 
 mod curves;
 mod dial;
@@ -16,6 +16,7 @@ mod network;
 mod proxy;
 mod retry_after;
 mod roots;
+mod secured;
 mod stream;
 mod tls;
 mod tunnel;
@@ -37,7 +38,7 @@ use ureq::unversioned::transport::{
 
 use crate::error::{Error, Status};
 use crate::text::one_line;
-use network::{Network, io_failed};
+use network::{Network, host_port, io_failed};
 use stream::{Stream, is_overdue};
 use tls::Tls;
 
@@ -59,6 +60,12 @@ pub(crate) struct Target {
     /// A name or an address, without brackets.
     pub(crate) host: String,
     pub(crate) port: u16,
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        host_port(f, &self.host, self.port)
+    }
 }
 
 /// What a client's exchanges have in common.

@@ -55,11 +55,16 @@ struct Peer<'a> {
 
 impl fmt::Display for Peer<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (what, port) = (self.what, self.port);
-        match self.host.contains(':') {
-            true => write!(f, "{what}[{}]:{port}", self.host),
-            false => write!(f, "{what}{}:{port}", self.host),
-        }
+        f.write_str(self.what)?;
+        host_port(f, self.host, self.port)
+    }
+}
+
+/// As a URL has it: an IPv6 address in brackets.
+pub(crate) fn host_port(f: &mut fmt::Formatter<'_>, host: &str, port: u16) -> fmt::Result {
+    match host.contains(':') {
+        true => write!(f, "[{host}]:{port}"),
+        false => write!(f, "{host}:{port}"),
     }
 }
 
@@ -295,7 +300,7 @@ impl Network {
         config.map_err(|none| {
             let why = match none.named_by_environment {
                 true => "none are where SSL_CERT_FILE and SSL_CERT_DIR say",
-                false => "install the package ca-certificates, or set `ca_file` or SSL_CERT_FILE",
+                false => "install the package ca-certificates, or set `ca_file` or APIVIDEO_CA_FILE",
             };
             Error::new(
                 Status::TlsError,

@@ -147,10 +147,11 @@ pub(crate) struct Environment {
 
 impl Environment {
     pub(crate) fn read() -> Environment {
-        Environment::from(|name| std::env::var_os(name))
+        Environment::from(crate::environment::variable)
     }
 
-    /// As curl: lower case first, and what is empty is not there.
+    /// As curl: lower case first, and what is empty is not there. In a program with raised rights
+    /// nothing is.
     fn from(variable: impl Fn(&str) -> Option<OsString>) -> Environment {
         let first = |names: &[&'static str]| {
             names.iter().find_map(|name| {

@@ -16,6 +16,7 @@ use rustls::crypto::CryptoProvider;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
+use crate::environment;
 use crate::ffi::sys::{self, FileId};
 use crate::process::fork::PerProcess;
 use crate::process::sync::Mutex;
@@ -51,8 +52,8 @@ impl Sources {
     /// not count.
     pub(crate) fn of_environment() -> Sources {
         Sources::from(
-            std::env::var_os("SSL_CERT_FILE"),
-            std::env::var_os("SSL_CERT_DIR"),
+            environment::variable("SSL_CERT_FILE"),
+            environment::variable("SSL_CERT_DIR"),
         )
     }
 

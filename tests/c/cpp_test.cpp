@@ -343,6 +343,21 @@ void test_moved_from_handles() {
     CHECK(!t.authorization().empty());
 }
 
+void test_environment() {
+    CHECK(thrown_by([] { client c = client::from_environment(); }) == status::null_argument);
+    setenv("APIVIDEO_API_KEY", "sandbox-key", 1);
+    CHECK(client::from_environment(local()).get_token().id() != 0);
+    setenv("APIVIDEO_BASE_URL", base_url.c_str(), 1);
+    CHECK(client::from_environment().get_token().id() != 0);
+    CHECK(client::from_environment().base_url() == base_url);
+    CHECK(client::try_from_environment().has_value());
+    config moved;
+    const config settings = std::move(moved);
+    CHECK(!client::try_from_environment(moved));
+    unsetenv("APIVIDEO_API_KEY");
+    unsetenv("APIVIDEO_BASE_URL");
+}
+
 void test_strings() {
     using namespace std::string_literals;
     config settings;
@@ -764,6 +779,7 @@ int main() {
         TEST(unavailable_server),
         TEST(result),
         TEST(moved_from_handles),
+        TEST(environment),
         TEST(strings),
         TEST(settings),
         TEST(statistics),
