@@ -39,6 +39,7 @@ native = -lbcrypt -ladvapi32 -lcrypt32 -ldbghelp -lkernel32 -lntdll -luserenv -l
 built  = apivideo.dll
 # Below libdir; and there is no other name for a version.
 names  = ../bin/apivideo.dll ../bin/apivideo.dll
+strip_shared = --strip-unneeded
 CROSS  = $(firstword $(subst -, ,$(TARGET)))-w64-mingw32-
 else
 built  = libapivideo.so
@@ -117,7 +118,7 @@ demo: all ## A quarter of a minute in the life of a token, against a local api.v
 	$(if $(APIVIDEO_API_KEY),,$(CARGO) build $(flags) -p apivideo-sandbox)
 	$(CC) -std=c99 -Wall -Wextra -Wpedantic $(CFLAGS) -Iinclude -pthread -o $(stage)/demo examples/demo/*.c \
 		-L$(stage)/lib -lapivideo -Wl,-rpath,'$(abspath $(stage)/lib)'
-	@sh examples/demo/run.sh $(stage)/demo $(release)/apivideo-sandbox
+	@sh examples/demo/run.sh $(stage)/demo $(release)/apivideo-sandbox$(exe)
 
 sandbox: ## A local api.video, and what to export to use it: no account, no network; PORT=8790
 	@$(CARGO) build $(flags) --quiet --package apivideo-sandbox
@@ -220,7 +221,7 @@ dist: all licenses ## An archive that works wherever it is unpacked, in target/d
 	sh reproducible.sh $(CARGO) build $(flags) --package apivideo-sandbox
 	mkdir '$(dist)/$(package)/bin' '$(dist)/$(package)/examples' '$(dist)/$(package)/docs'
 	$(INSTALL) -m 755 $(release)/apivideo-sandbox$(exe) '$(dist)/$(package)/bin'
-	$(if $(STRIP),$(STRIP) $(strip_shared) '$(dist)/$(package)/bin/apivideo-sandbox$(exe)')
+	$(if $(STRIP),SOURCE_DATE_EPOCH=0 $(STRIP) $(strip_shared) '$(dist)/$(package)/bin/apivideo-sandbox$(exe)')
 	cp tests/sandbox/README.md '$(dist)/$(package)/bin/apivideo-sandbox.md'
 	sh licenses.sh '$(TARGET)' apivideo-sandbox > '$(dist)/$(package)/bin/THIRD-PARTY-LICENSES.txt'
 	cp $(wildcard examples/*.c examples/*.cpp examples/README.md) '$(dist)/$(package)/examples'

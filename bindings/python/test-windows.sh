@@ -38,20 +38,19 @@ APIVIDEO_SANDBOX=$(windows_path "$PWD/target/x86_64-pc-windows-gnu/debug/apivide
 export APIVIDEO_SANDBOX
 unset APIVIDEO_TEST_URL
 
-# The others want fork(), signals, a C compiler, or names of files as on Linux, and do not say so
-# yet.
+# The others want fork(), signals, a C compiler, or names of files as on Linux, and do not say so.
 portable="test_client.py test_auth.py"
 for file in bindings/python/tests/test_*.py; do
     case " $portable " in
         *" $(basename "$file") "*) ;;
-        *) echo "skipped: $(basename "$file"): not made portable yet" ;;
+        *) echo "skipped: $(basename "$file"): not made portable" ;;
     esac
 done
 
 # Without a pipe this Python does not start under Wine.
 cd bindings/python/tests
 # shellcheck disable=SC2086 # a list of names
-timeout 400 "$wine" "$root/cp311/python.exe" -X utf8 -m pytest -q -p no:cacheprovider -k 'not fork' -rs $portable 2>&1 </dev/null |
+timeout 1200 "$wine" "$root/cp311/python.exe" -X utf8 -m pytest -q -p no:cacheprovider -k 'not fork' -rs $portable 2>&1 </dev/null |
     cat >"$run/python.log" || true
 grep -E '^(SKIPPED|FAILED|ERROR|E  )' "$run/python.log" || true
 tail -n 1 "$run/python.log"
