@@ -39,6 +39,7 @@ native = -lbcrypt -ladvapi32 -lcrypt32 -ldbghelp -lkernel32 -lntdll -luserenv -l
 built  = apivideo.dll
 # Below libdir; and there is no other name for a version.
 names  = ../bin/apivideo.dll ../bin/apivideo.dll
+strip_shared = --strip-unneeded
 CROSS  = $(firstword $(subst -, ,$(TARGET)))-w64-mingw32-
 else
 built  = libapivideo.so
@@ -55,6 +56,7 @@ by_nobody = --sort=name --owner=0 --group=0 --numeric-owner --mtime='@$(SOURCE_D
 endif
 real    = $(word 1,$(names))
 soname  = $(word 2,$(names))
+exe     = $(if $(windows),.exe)
 release = $(CARGO_TARGET_DIR)/$(if $(TARGET),$(TARGET)/)release
 stage   = $(CARGO_TARGET_DIR)/$(if $(windows),$(TARGET)/)stage
 flags   = --release $(CARGOFLAGS)$(if $(TARGET), --target $(TARGET)$(if $(GLIBC),.$(GLIBC)))
@@ -116,11 +118,11 @@ demo: all ## A quarter of a minute in the life of a token, against a local api.v
 	$(if $(APIVIDEO_API_KEY),,$(CARGO) build $(flags) -p apivideo-sandbox)
 	$(CC) -std=c99 -Wall -Wextra -Wpedantic $(CFLAGS) -Iinclude -pthread -o $(stage)/demo examples/demo/*.c \
 		-L$(stage)/lib -lapivideo -Wl,-rpath,'$(abspath $(stage)/lib)'
-	@sh examples/demo/run.sh $(stage)/demo $(release)/apivideo-sandbox
+	@sh examples/demo/run.sh $(stage)/demo $(release)/apivideo-sandbox$(exe)
 
 sandbox: ## A local api.video, and what to export to use it: no account, no network; PORT=8790
 	@$(CARGO) build $(flags) --quiet --package apivideo-sandbox
-	@$(release)/apivideo-sandbox --port $(or $(PORT),8790)
+	@$(release)/apivideo-sandbox$(exe) --port $(or $(PORT),8790)
 
 test: ## Every test
 	sh tests/run.sh
@@ -218,8 +220,8 @@ dist: all licenses ## An archive that works wherever it is unpacked, in target/d
 	$(MAKE) --no-print-directory install DESTDIR='$(dist)/$(package)' PREFIX= libdir=/lib includedir=/include
 	sh reproducible.sh $(CARGO) build $(flags) --package apivideo-sandbox
 	mkdir '$(dist)/$(package)/bin' '$(dist)/$(package)/examples' '$(dist)/$(package)/docs'
-	$(INSTALL) -m 755 $(release)/apivideo-sandbox '$(dist)/$(package)/bin'
-	$(if $(STRIP),$(STRIP) $(strip_shared) '$(dist)/$(package)/bin/apivideo-sandbox')
+	$(INSTALL) -m 755 $(release)/apivideo-sandbox$(exe) '$(dist)/$(package)/bin'
+	$(if $(STRIP),SOURCE_DATE_EPOCH=0 $(STRIP) $(strip_shared) '$(dist)/$(package)/bin/apivideo-sandbox$(exe)')
 	cp tests/sandbox/README.md '$(dist)/$(package)/bin/apivideo-sandbox.md'
 	sh licenses.sh '$(TARGET)' apivideo-sandbox > '$(dist)/$(package)/bin/THIRD-PARTY-LICENSES.txt'
 	cp $(wildcard examples/*.c examples/*.cpp examples/README.md) '$(dist)/$(package)/examples'

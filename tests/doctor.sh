@@ -32,8 +32,8 @@ needs() {
         arm64) [ "$(uname -m)" = aarch64 ] && echo cc || echo cc make readelf python3 venv cpio apt-get aarch64-linux-gnu-ld \
             qemu-system-aarch64 std-aarch64-unknown-linux-gnu std-aarch64-unknown-linux-musl ;;
         packages) echo cc make strip readelf git python3 venv ;;
-        windows) echo cc make mingw mingw++ windows-rust wine python3 venv "$(has dotnet || echo npm openssl)" ;;
-        portability) echo cc rustup ;;
+        windows) echo cc make mingw mingw++ std-x86_64-pc-windows-gnu wine python3 venv "$(has dotnet || echo npm openssl)" ;;
+        portability) echo cc std-x86_64-pc-windows-msvc std-aarch64-pc-windows-gnullvm std-aarch64-apple-darwin std-x86_64-apple-darwin ;;
         site) echo cc c++ make python3 venv doxygen chromium chromedriver ;;
     esac
 }
@@ -69,7 +69,6 @@ has() {
         musl) [ -e "/lib/ld-musl-$(uname -m).so.1" ] ;;
         mingw) command -v x86_64-w64-mingw32-gcc && command -v x86_64-w64-mingw32-windres ;;
         mingw++) command -v x86_64-w64-mingw32-g++-posix ;; # With std::thread.
-        windows-rust) [ -d "$(rustc --print sysroot)/lib/rustlib/x86_64-pc-windows-gnu" ] ;;
         wine) command -v wine64 || command -v wine || [ -x /usr/lib/wine/wine64 ] ;;
         lld-link) command -v lld-link || ls /usr/bin/lld-link-* ;;
         kill) [ -x /bin/kill ] || [ -x /usr/bin/kill ] ;; # Not the shell's own.
@@ -105,7 +104,7 @@ package() {
         libffi) echo libffi-dev ;;
         meson) echo meson ninja-build ;;
         apt-get | std-*) ;;
-        rustfmt | clippy | nightly | rust-src | cargo-fuzz | windows-rust | rustup) ;;
+        rustfmt | clippy | nightly | rust-src | cargo-fuzz) ;;
         *) echo "$1" ;;
     esac
 }
@@ -116,7 +115,6 @@ other() {
         rustfmt | clippy) echo "rustup component add $1" ;;
         std-*) echo "rustup target add ${1#std-}" ;;
         nightly) echo "rustup toolchain install nightly --profile minimal" ;;
-        windows-rust) echo "rustup target add x86_64-pc-windows-gnu" ;;
         rust-src) echo "rustup component add rust-src --toolchain nightly" ;;
         cargo-fuzz) echo "cargo install cargo-fuzz --locked --root target/tools" ;;
     esac

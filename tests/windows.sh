@@ -3,6 +3,7 @@
 #
 # `sh tests/windows.sh` is the part windows of tests/run.sh; `sh tests/windows.sh c rust` does these steps only. Their names are
 # below, in $steps. What is downloaded stays in target/windows, with the prefix that Wine works in.
+# shellcheck disable=SC2046,SC2048,SC2086 # lists of names and of flags
 set -u
 cd "$(dirname "$0")/.." || exit 1
 unset CARGO_TARGET_DIR CARGO_BUILD_TARGET
@@ -151,9 +152,8 @@ step_cpp() {
 }
 
 step_static() {
-    for name in abi_test token_test; do
-        program $name $stage/lib/libapivideo.a $(make --silent TARGET=$target print-native) -static -lpthread || return 1
-    done
+    program abi_test $stage/lib/libapivideo.a $(make --silent TARGET=$target print-native) -static -lpthread || return 1
+    skip token_test-static "moves the library's clocks, whose imports are here the program's too"
 }
 
 # --- Rust ---

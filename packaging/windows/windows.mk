@@ -11,7 +11,7 @@ $(stage)/bin/apivideo.dll: $(release)/apivideo.dll $(stage)/how
 	@mkdir -p $(@D)
 	cp $< $@
 	@# Or it writes the time of day.
-	$(if $(STRIP),SOURCE_DATE_EPOCH=0 $(STRIP) --strip-unneeded $@)
+	$(if $(STRIP),SOURCE_DATE_EPOCH=0 $(STRIP) $(strip_shared) $@)
 $(stage)/apivideo.def: $(stage)/bin/apivideo.dll
 	{ echo 'LIBRARY apivideo.dll'; echo EXPORTS; $(CROSS)objdump -p $< | sed -n 's/^.* \(apivideo_[a-z0-9_]*\)$$/    \1/p'; } > $@
 # Without the prefix, its parts are named after the process.

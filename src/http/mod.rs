@@ -3,8 +3,9 @@
 //!
 //! An exchange is made of: `proxy`, through whom it goes, if anybody; `lookup`, `experience` and
 //! `dial`, from a name to its addresses, in a good order, to a connection; `tunnel`, through a
-//! proxy; `tls`, `secured` and `roots`, whom to trust; `stream` and `in_time`, the deadline of it
-//! all; `head` and `retry_after`, a reply's head; and `ureq`, which speaks HTTP over that.
+//! proxy; `tls`, `secured`, `roots` and `verdict`, whom to trust; `stream` and `in_time`, the
+//! deadline of it all; `head` and `retry_after`, a reply's head; and `ureq`, which speaks HTTP over
+//! that.
 
 mod curves;
 mod dial;
@@ -20,6 +21,7 @@ mod secured;
 mod stream;
 mod tls;
 mod tunnel;
+mod verdict;
 
 use std::fmt;
 use std::io::{self, Read};

@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 use rustls::ClientConfig;
 
 use super::experience::Experience;
-use super::in_time::in_time;
+use super::in_time::NoResult;
 use super::lookup::{self, Refusal};
 use super::proxy::{Kind, Proxy, Route};
 use super::stream::{Socket, Stream, is_overdue};
 use super::tls::{self, InWords, Tls};
-use super::{Target, dial, tunnel};
+use super::{Target, dial, tunnel, verdict};
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, Status};
 use crate::ffi::sys;
@@ -22,10 +22,6 @@ use crate::text::one_line;
 
 /// The longest text of the system's that is passed on.
 const LONGEST_REASON: usize = 200;
-
-/// A connection that waits for its peer ends by itself at its limit; what takes so much longer waits
-/// for somebody else.
-const ITS_OWN_END: Duration = Duration::from_millis(100);
 
 /// How a client reaches its server.
 pub(crate) struct Network {
@@ -268,8 +264,7 @@ impl Network {
         }
     }
 
-    /// TLS over the connection. Its own waits end at the limit, and so does the wait for a system
-    /// that judges certificates itself: it may ask others over the network, for 10 s and longer.
+    /// TLS over the connection. All its waits end at the limit.
     fn secure(
         &self,
         stream: Box<dyn Stream>,
@@ -277,22 +272,11 @@ impl Network {
         peer: &Peer,
         limit: Limit,
     ) -> Result<Box<dyn Stream>, Error> {
-        let host = peer.host.to_owned();
-        let handshake = move || tls::over(stream, config, &host);
-        let result = match self.tls.asks_the_system() {
-            true => in_time(limit.until + ITS_OWN_END, handshake),
-            false => Some(handshake()),
-        };
-        let result = result.ok_or_else(|| {
-            Error::new(
-                Status::Timeout,
-                format!(
-                    "No connection to {peer}: the system did not judge its certificate within the {} timeout. A firewall may keep it from asking whether that was revoked.",
-                    limit.name
-                ),
-            )
-        })?;
-        result.map_err(|why| failed(peer, limit, &why))
+        let handshake = || tls::over(stream, config, peer.host);
+        verdict::until(limit.until, handshake).map_err(|why| match verdict::missing_in(&why) {
+            Some(none) => not_judged(peer, limit, none),
+            None => failed(peer, limit, &why),
+        })
     }
 
     fn tls_config(&self, server: &Peer) -> Result<Arc<ClientConfig>, Error> {
@@ -322,6 +306,28 @@ fn failed(peer: &Peer, limit: Limit, why: &io::Error) -> Error {
         );
     }
     io_failed("No connection to", peer, why)
+}
+
+/// The system has said nothing of a certificate.
+fn not_judged(peer: &Peer, limit: Limit, why: NoResult) -> Error {
+    let name = limit.name;
+    let (status, words) = match why {
+        NoResult::TimedOut => (
+            Status::Timeout,
+            format!(
+                "the system did not judge its certificate within the {name} timeout. A firewall may keep it from asking whether that was revoked."
+            ),
+        ),
+        NoResult::NoThread => (
+            Status::SystemError,
+            "the system has no thread left in which to judge its certificate.".to_owned(),
+        ),
+        NoResult::Failed => (
+            Status::Internal,
+            "to judge its certificate failed, by a fault of the library.".to_owned(),
+        ),
+    };
+    Error::new(status, format!("No connection to {peer}: {words}"))
 }
 
 /// What an I/O error means for the exchange with somebody.

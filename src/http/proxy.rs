@@ -46,8 +46,8 @@ impl Proxy {
     pub(crate) const FORM: &'static str =
         "[http|https|socks4|socks4a|socks5|socks5h]://[user:password@]host[:port], percent-encoded";
 
-    /// `[scheme://][user[:password]@]host[:port]`, and whatever follows that. As curl does, it takes
-    /// `http` where no scheme is given.
+    /// `[scheme://][user[:password]@]host[:port]`, and whatever follows that. As curl does, it
+    /// takes `http` where no scheme is given.
     pub(crate) fn parse(url: &str) -> Option<Proxy> {
         let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
         let kind = Kind::of_scheme(scheme)?;

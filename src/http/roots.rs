@@ -16,6 +16,7 @@ use rustls::crypto::CryptoProvider;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
+use super::verdict;
 use crate::environment;
 use crate::ffi::sys::{self, FileId};
 use crate::process::fork::PerProcess;
@@ -164,7 +165,8 @@ pub(crate) fn certificates(text: &[u8]) -> Vec<CertificateDer<'static>> {
         .collect()
 }
 
-/// A text in UTF-8, or in UTF-16 if it begins with that one's byte order mark, as PowerShell writes.
+/// A text in UTF-8, or in UTF-16 if it begins with that one's byte order mark, as PowerShell
+/// writes.
 fn decoded(text: &[u8]) -> Cow<'_, str> {
     let utf16 = |bytes: &[u8], unit: fn([u8; 2]) -> u16| {
         let units: Vec<u16> = bytes.as_chunks().0.iter().map(|pair| unit(*pair)).collect();
@@ -295,7 +297,7 @@ pub(crate) fn of_system(
     if sources.are_the_systems_verifier() {
         known.roots = Arc::new(Roots {
             certificates: Vec::new(),
-            verifier: systems_verifier(provider),
+            verifier: systems_verifier(provider).map(verdict::InTime::of),
         });
     }
     let roots = Arc::clone(&known.roots);

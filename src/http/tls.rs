@@ -18,6 +18,7 @@ use super::curves;
 use super::roots::{self, CaFile, Roots, Sources, WatchedCaFile};
 use super::secured::Secured;
 use super::stream::Stream;
+use super::verdict;
 use crate::process::fork::PerProcess;
 use crate::process::sync::Mutex;
 
@@ -55,11 +56,6 @@ impl Tls {
             ca_file,
             state: PerProcess::new(),
         }
-    }
-
-    /// Whether a certificate is judged by the system, which takes as long as it likes.
-    pub(crate) fn asks_the_system(&self) -> bool {
-        self.sources.are_the_systems_verifier()
     }
 
     /// The configuration for an exchange now. The same as before, unless certificates have changed.
@@ -188,8 +184,12 @@ impl ServerCertVerifier for Verifier {
         }
         match &self.trust.system.verifier {
             // What the CA file says of the certificate's time or name is the better reason.
-            Some(verifier) if is_unknown(&refusal) => verify(verifier),
-            Some(verifier) => verify(verifier).map_err(|_| refusal),
+            Some(verifier) => verify(verifier).map_err(|why| {
+                match is_unknown(&refusal) || verdict::missing(&why).is_some() {
+                    true => why,
+                    false => refusal,
+                }
+            }),
             None => Err(refusal),
         }
     }

@@ -2,6 +2,7 @@
 //
 // Ends with "N passed, N failed", and with status 1 if anything failed.
 
+#include "environment.h"
 #include "sockets.h"
 
 #include <apivideo.hpp>
@@ -345,17 +346,17 @@ void test_moved_from_handles() {
 
 void test_environment() {
     CHECK(thrown_by([] { client c = client::from_environment(); }) == status::null_argument);
-    setenv("APIVIDEO_API_KEY", "sandbox-key", 1);
+    CHECK(set_variable("APIVIDEO_API_KEY", "sandbox-key"));
     CHECK(client::from_environment(local()).get_token().id() != 0);
-    setenv("APIVIDEO_BASE_URL", base_url.c_str(), 1);
+    CHECK(set_variable("APIVIDEO_BASE_URL", base_url.c_str()));
     CHECK(client::from_environment().get_token().id() != 0);
     CHECK(client::from_environment().base_url() == base_url);
     CHECK(client::try_from_environment().has_value());
     config moved;
     const config settings = std::move(moved);
     CHECK(!client::try_from_environment(moved));
-    unsetenv("APIVIDEO_API_KEY");
-    unsetenv("APIVIDEO_BASE_URL");
+    unset_variable("APIVIDEO_API_KEY");
+    unset_variable("APIVIDEO_BASE_URL");
 }
 
 void test_strings() {

@@ -42,8 +42,7 @@ static inline void take_over(const char *dll, const char *name, void *to) {
     FARPROC found = GetProcAddress(GetModuleHandleA(dll), name);
     void *from;
     ADDRESS_OF(found, from);
-    if (library == NULL) library = (unsigned char *)GetModuleHandleA(NULL); /* The static library. */
-    if (from == NULL || replace_import(library, from, to) == 0) {
+    if (library == NULL || from == NULL || replace_import(library, from, to) == 0) {
         fprintf(stderr, "the library does not import %s\n", name);
         abort();
     }

@@ -1,6 +1,7 @@
 /* Tokens through the C ABI: what programs do all day, and what goes wrong around them. */
 #include "time_travel.h"
 
+#include "environment.h"
 #include "support.h"
 
 static void a_token_and_its_four_fields(void) {
@@ -579,7 +580,7 @@ static void a_client_may_be_freed_by_its_own_callback(void) {
 /* What apivideo_client_new() says of a variable of the environment, in `error`, which is to be freed. */
 static apivideo_status client_of_environment(const char *name, const char *value, const apivideo_config *config,
                                              apivideo_client **client, apivideo_error **error) {
-    REQUIRE(setenv(name, value, 1) == 0);
+    REQUIRE(set_variable(name, value));
     return apivideo_client_new(NULL, config, client, error);
 }
 
@@ -603,11 +604,11 @@ static void the_environment_fills_in_what_a_program_leaves_out(void) {
     apivideo_error_free(error);
 
     /* What the program sets goes before the environment, which is not even looked at. */
-    REQUIRE(setenv("APIVIDEO_BASE_URL", "no URL", 1) == 0);
+    REQUIRE(set_variable("APIVIDEO_BASE_URL", "no URL"));
     REQUIRE(client_of_environment("APIVIDEO_API_KEY", KEY, config, &client, NULL) == APIVIDEO_STATUS_OK);
     free(access_token_of(client));
     apivideo_client_free(client);
-    REQUIRE(setenv("APIVIDEO_API_KEY", "not the key", 1) == 0);
+    REQUIRE(set_variable("APIVIDEO_API_KEY", "not the key"));
     client = client_with(config);
     free(access_token_of(client));
     apivideo_client_free(client);
@@ -617,10 +618,10 @@ static void the_environment_fills_in_what_a_program_leaves_out(void) {
     apivideo_error_free(error);
 
     /* All of it from the environment. */
-    REQUIRE(setenv("APIVIDEO_BASE_URL", sandbox_url(), 1) == 0);
+    REQUIRE(set_variable("APIVIDEO_BASE_URL", sandbox_url()));
     REQUIRE(client_of_environment("APIVIDEO_API_KEY", KEY, NULL, &client, NULL) == APIVIDEO_STATUS_OK);
-    unsetenv("APIVIDEO_API_KEY"); /* It was read, once. */
-    unsetenv("APIVIDEO_BASE_URL");
+    unset_variable("APIVIDEO_API_KEY"); /* It was read, once. */
+    unset_variable("APIVIDEO_BASE_URL");
     CHECK(strcmp(apivideo_client_base_url(client), sandbox_url()) == 0);
     free(access_token_of(client));
     apivideo_client_free(client);

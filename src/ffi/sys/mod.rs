@@ -1,5 +1,5 @@
-//! The few things asked of the operating system that std does not offer: the same functions for each
-//! system, in a file of its own. Nothing else in the library knows which system it is on.
+//! The few things asked of the operating system that std does not offer: the same functions for
+//! each system, in a file of its own. Nothing else in the library knows which system it is on.
 
 #[cfg(unix)]
 mod unix;

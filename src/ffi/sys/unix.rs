@@ -67,7 +67,7 @@ pub(crate) fn mono_ms() -> i64 {
 pub(crate) fn tick() -> i64 {
     static READS: AtomicI64 = AtomicI64::new(0);
     match (read_clock(CHEAP_WALL), read_clock(CHEAP_MONOTONIC)) {
-        // An odd factor: no step of the wall clock undoes a tick of the other.
+        // An odd factor: hardly any step of the wall clock undoes a tick of the other.
         (Some(wall), Some(mono)) => nanos(wall).wrapping_add(nanos(mono).wrapping_mul(0x9E37_79B9)),
         _ => READS.fetch_add(1, Ordering::Relaxed),
     }

@@ -60,13 +60,14 @@ pub(crate) fn mono_ms() -> i64 {
 /// A number that changes when either clock has moved, as of the kernel's last tick: a few
 /// nanoseconds to read.
 pub(crate) fn tick() -> i64 {
-    // An odd factor: no step of the wall clock undoes a tick of the other.
+    // An odd factor: hardly any step of the wall clock undoes a tick of the other.
     wall_units(GetSystemTimeAsFileTime).wrapping_add(mono_ms().wrapping_mul(0x9E37_79B9))
 }
 
 /// There are no forked children.
 pub(crate) fn wiped_in_child() -> &'static AtomicU64 {
-    Box::leak(Box::default())
+    static NEVER_WIPED: AtomicU64 = AtomicU64::new(0);
+    &NEVER_WIPED
 }
 
 /// There are no forked children.
@@ -159,9 +160,11 @@ pub(crate) fn wait_for<S: AsSocket>(
 ) -> io::Result<Vec<bool>> {
     let (mut watched, mut failed) = (Set::of(sockets), Set::of(sockets));
     let none = std::ptr::null_mut();
-    let (read, write) = match ready {
-        Ready::ToRead => (watched.as_mut_ptr(), none),
-        Ready::ToWrite => (none, watched.as_mut_ptr()),
+    // What has failed can be read from. A set of its own tells of a failed connection, and of
+    // urgent data, which no read takes away: to wait for that too would be no wait.
+    let (read, write, except) = match ready {
+        Ready::ToRead => (watched.as_mut_ptr(), none, none),
+        Ready::ToWrite => (none, watched.as_mut_ptr(), failed.as_mut_ptr()),
     };
     // Rounded up: a wait of less than a microsecond must not become many of none.
     let micros = limit.as_nanos().div_ceil(1000);
@@ -171,13 +174,13 @@ pub(crate) fn wait_for<S: AsSocket>(
     };
     // SAFETY: each set is NULL, or a count and as many sockets, ours alone, and its pointer is
     // aligned for more than a FD_SET wants; no more than that count is read or written.
-    let count = unsafe { select(0, read, write, failed.as_mut_ptr(), &timeout) };
+    let count = unsafe { select(0, read, write, except, &timeout) };
     if count == SOCKET_ERROR {
         return Err(io::Error::last_os_error());
     }
     let is_ready = |socket: &S| {
         let socket = socket.as_socket().as_raw_socket() as SOCKET;
-        watched.has(socket) || failed.has(socket)
+        watched.has(socket) || (!except.is_null() && failed.has(socket))
     };
     Ok(sockets.iter().map(is_ready).collect())
 }
@@ -240,6 +243,24 @@ fn kernel32(name: &CStr) -> Option<unsafe extern "system" fn() -> isize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::net::{TcpListener, TcpStream};
+    use std::time::Instant;
+
+    #[test]
+    fn urgent_data_is_nothing_to_read() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (ours, _) = listener.accept().unwrap();
+        socket2::SockRef::from(&peer)
+            .send_out_of_band(b"!")
+            .unwrap();
+        let (begun, limit) = (Instant::now(), Duration::from_millis(300));
+        assert_eq!(wait_for(&[&ours], Ready::ToRead, limit).unwrap(), [false]);
+        assert!(begun.elapsed() >= limit - Duration::from_millis(20));
+        drop(peer);
+        let limit = Duration::from_secs(20);
+        assert_eq!(wait_for(&[&ours], Ready::ToRead, limit).unwrap(), [true]);
+    }
 
     #[test]
     fn the_systems_words_are_in_one_language() {
