@@ -29,7 +29,7 @@ fi
 
 # The wheel for Windows, unpacked as pip would.
 rm -rf "$run/package" "$run/wheel"
-APIVIDEO_WHEEL_LIBRARY=$run/apivideo.dll APIVIDEO_WHEEL_TAG=win_amd64 APIVIDEO_WHEEL_TARGET=x86_64-pc-windows-gnu \
+APIVIDEO_WHEEL_LIBRARY=$run/apivideo.dll APIVIDEO_WHEEL_TAG=win_amd64 CARGO_BUILD_TARGET=x86_64-pc-windows-gnu \
     python3 -m pip wheel -q --root-user-action ignore --disable-pip-version-check --no-deps --wheel-dir "$run/wheel" ./bindings/python
 python3 -m zipfile -e "$run"/wheel/libapivideo-*-py3-none-win_amd64.whl "$run/package"
 printf '%s\r\n' python311.zip . '..\site' "$(windows_path "$run/package")" 'import site' >"$root/cp311/python311._pth"
