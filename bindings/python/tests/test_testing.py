@@ -85,3 +85,16 @@ def test_what_keeps_it_from_starting_is_said(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("APIVIDEO_SANDBOX", SANDBOX)
     with pytest.raises(RuntimeError, match="--nonsense"), testing.start("--nonsense"):
         pass
+
+
+def test_a_program_that_says_something_else_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = tmp_path / "other"
+    other.write_text("#!/bin/sh\necho hello\nexec sleep 600\n")
+    other.chmod(0o755)
+    monkeypatch.setenv("APIVIDEO_SANDBOX", str(other))
+    with pytest.raises(RuntimeError, match="did not start"), testing.start():
+        pass
+    other.write_text("#!/bin/sh\nexec sleep 600\n")
+    monkeypatch.setattr(testing, "_LONGEST_START", 0.1)
+    with pytest.raises(RuntimeError, match="did not start"), testing.start():
+        pass

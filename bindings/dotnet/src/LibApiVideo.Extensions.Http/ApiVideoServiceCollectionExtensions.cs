@@ -1,5 +1,6 @@
 using System;
 using System.Globalization;
+using System.Linq;
 using System.Threading;
 using System.Threading.Tasks;
 using LibApiVideo;
@@ -84,34 +85,37 @@ namespace Microsoft.Extensions.DependencyInjection
         /// <summary>Without reflection, so that a program can be trimmed.</summary>
         private static void Bind(IConfiguration from, ApiVideoClientOptions to)
         {
-            to.ApiKey = from[nameof(to.ApiKey)] ?? to.ApiKey;
+            to.ApiKey = Text(from, nameof(to.ApiKey)) ?? to.ApiKey;
             to.Environment = Value<ApiVideoEnvironment>(from, nameof(to.Environment), TryParse, "Production or Sandbox") ?? to.Environment;
-            to.BaseUrl = from[nameof(to.BaseUrl)] ?? to.BaseUrl;
-            to.AppName = from[nameof(to.AppName)] ?? to.AppName;
-            to.AppVersion = from[nameof(to.AppVersion)] ?? to.AppVersion;
-            to.SdkName = from[nameof(to.SdkName)] ?? to.SdkName;
-            to.SdkVersion = from[nameof(to.SdkVersion)] ?? to.SdkVersion;
+            to.BaseUrl = Text(from, nameof(to.BaseUrl)) ?? to.BaseUrl;
+            to.AppName = Text(from, nameof(to.AppName)) ?? to.AppName;
+            to.AppVersion = Text(from, nameof(to.AppVersion)) ?? to.AppVersion;
+            to.SdkName = Text(from, nameof(to.SdkName)) ?? to.SdkName;
+            to.SdkVersion = Text(from, nameof(to.SdkVersion)) ?? to.SdkVersion;
             to.ConnectTimeout = Time(from, nameof(to.ConnectTimeout)) ?? to.ConnectTimeout;
             to.AttemptTimeout = Time(from, nameof(to.AttemptTimeout)) ?? to.AttemptTimeout;
             to.WaitTimeout = Time(from, nameof(to.WaitTimeout)) ?? to.WaitTimeout;
             to.WaitForRecovery = Switch(from, nameof(to.WaitForRecovery)) ?? to.WaitForRecovery;
             to.KeepFresh = Switch(from, nameof(to.KeepFresh)) ?? to.KeepFresh;
+            // Empty means none.
             to.Proxy = from[nameof(to.Proxy)] ?? to.Proxy;
-            to.CaFile = from[nameof(to.CaFile)] ?? to.CaFile;
+            to.CaFile = Text(from, nameof(to.CaFile)) ?? to.CaFile;
             to.LogLevel = Value<ApiVideoLogLevel>(from, nameof(to.LogLevel), TryParse, "Off, Error, Warning, Info or Debug") ?? to.LogLevel;
         }
+
+        /// <summary>An empty value is the usual stand-in for one that is set elsewhere.</summary>
+        private static string? Text(IConfiguration from, string name) => string.IsNullOrEmpty(from[name]) ? null : from[name];
 
         private delegate bool Parser<T>(string text, out T value);
 
         private static T? Value<T>(IConfiguration from, string name, Parser<T> parse, string expected) where T : struct
         {
-            string? text = from[name];
-            if (string.IsNullOrEmpty(text))
+            if (!(Text(from, name) is string text))
             {
                 return null;
             }
             string path = from is IConfigurationSection section ? $"{section.Path}:{name}" : name;
-            return parse(text!, out T value) ? value : throw new OptionsValidationException(
+            return parse(text, out T value) ? value : throw new OptionsValidationException(
                 nameof(ApiVideoClientOptions), typeof(ApiVideoClientOptions), new[] { $"{path} of the configuration must be {expected}." });
         }
 
@@ -121,7 +125,9 @@ namespace Microsoft.Extensions.DependencyInjection
 
         private static bool TryParse(string text, out TimeSpan value) => TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out value);
 
-        private static bool TryParse<T>(string text, out T value) where T : struct => Enum.TryParse(text, ignoreCase: true, out value);
+        /// <summary>A name, and neither a number nor a list.</summary>
+        private static bool TryParse<T>(string text, out T value) where T : struct =>
+            Enum.TryParse(text, ignoreCase: true, out value) && text.All(char.IsLetter);
 
         /// <summary>The client itself knows what is valid, and making one sends nothing.</summary>
         private sealed class Validation : IValidateOptions<ApiVideoClientOptions>

@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.IO;
 using System.Linq;
 using System.Runtime.InteropServices;
+using System.Threading;
 
 namespace LibApiVideo.Testing
 {
@@ -21,6 +22,7 @@ namespace LibApiVideo.Testing
     {
         private const string Program = "apivideo-sandbox";
         private const string Announcement = Program + " listening on ";
+        private static readonly TimeSpan LongestStart = TimeSpan.FromSeconds(30);
         private readonly Process _process;
 
         private ApiVideoSandbox(Process process, string baseUrl) => (_process, BaseUrl) = (process, baseUrl);
@@ -39,7 +41,7 @@ namespace LibApiVideo.Testing
         /// <exception cref="FileNotFoundException">
         /// The program is neither where APIVIDEO_SANDBOX of the environment says nor on PATH.
         /// </exception>
-        /// <exception cref="InvalidOperationException">The program ended at once.</exception>
+        /// <exception cref="InvalidOperationException">The program ended at once, or did not listen within 30 seconds.</exception>
         public static ApiVideoSandbox Start(string arguments = "")
         {
             var start = new ProcessStartInfo(FindProgram(), "--exit-with-parent " + arguments)
@@ -51,13 +53,19 @@ namespace LibApiVideo.Testing
                 CreateNoWindow = true,
             };
             Process process = Process.Start(start)!;
-            string? line = process.StandardOutput.ReadLine();
+            string? line;
+            using (new Timer(_ => End(process), null, LongestStart, Timeout.InfiniteTimeSpan))
+            {
+                line = process.StandardOutput.ReadLine();
+            }
             if (line != null && line.StartsWith(Announcement, StringComparison.Ordinal))
             {
                 return new ApiVideoSandbox(process, line.Substring(Announcement.Length));
             }
             using (process)
             {
+                // What still runs would be waited for.
+                End(process);
                 throw new InvalidOperationException($"{start.FileName} did not start. It said: {process.StandardError.ReadToEnd().Trim()}");
             }
         }
@@ -68,6 +76,18 @@ namespace LibApiVideo.Testing
             // It ends when its input does, and this does not wait for that.
             _process.StandardInput.Dispose();
             _process.Dispose();
+        }
+
+        private static void End(Process process)
+        {
+            try
+            {
+                process.Kill();
+            }
+            catch (InvalidOperationException)
+            {
+                // It has ended.
+            }
         }
 
         private static string FindProgram()

@@ -83,6 +83,19 @@ namespace LibApiVideo.Tests
         }
 
         [Test]
+        public void AnEmptyValueCountsAsNone()
+        {
+            var services = new ServiceCollection();
+            services.AddApiVideo(options => options.ApiKey = "key").AddApiVideo(Section(("ApiKey", ""), ("BaseUrl", ""), ("CaFile", ""), ("Environment", "")));
+            using (ServiceProvider provider = services.BuildServiceProvider())
+            {
+                ApiVideoClientOptions options = provider.GetRequiredService<IOptions<ApiVideoClientOptions>>().Value;
+                Assert.Equal("key", options.ApiKey);
+                Assert.True(options.BaseUrl is null && options.CaFile is null && options.Environment is null, "nothing else is set");
+            }
+        }
+
+        [Test]
         public void AHostDoesNotStartWithABadOption()
         {
             foreach ((string key, string value, string says) in new[]
@@ -91,6 +104,8 @@ namespace LibApiVideo.Tests
                 ("WaitTimeout", "soon", "ApiVideo:WaitTimeout of the configuration must be a time such as 00:00:30."),
                 ("KeepFresh", "perhaps", "ApiVideo:KeepFresh of the configuration must be true or false."),
                 ("Environment", "staging", "ApiVideo:Environment of the configuration must be Production or Sandbox."),
+                ("Environment", "1", "ApiVideo:Environment of the configuration must be Production or Sandbox."),
+                ("Environment", "Production,Sandbox", "ApiVideo:Environment of the configuration must be Production or Sandbox."),
                 ("BaseUrl", "ftp://x", "`BaseUrl` must begin with https://."),
                 ("ApiKey", "'key'", "`ApiKey` begins or ends with a quote"),
             })

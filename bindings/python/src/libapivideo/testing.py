@@ -19,6 +19,7 @@ import json
 import os
 import shutil
 import subprocess
+import threading
 import urllib.request
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -27,6 +28,7 @@ from typing import Any
 __all__ = ["Sandbox", "start"]
 
 _PROGRAM = "apivideo-sandbox"
+_LONGEST_START = 30.0
 _ANNOUNCEMENT = f"{_PROGRAM} listening on "
 _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -66,14 +68,19 @@ def start(*options: str) -> Generator[Sandbox, None, None]:
 
     options: those of the program, such as "--expires-in", "5".
 
-    Raises FileNotFoundError if there is no such program, and RuntimeError if it ends at once.
+    Raises FileNotFoundError if there is no such program, and RuntimeError if it ends at once, or does
+    not listen within 30 seconds.
     """
     command = [_program(), "--exit-with-parent", *options]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout and process.stderr
+            limit = threading.Timer(_LONGEST_START, process.kill)
+            limit.start()
             line = process.stdout.readline()
+            limit.cancel()
             if not line.startswith(_ANNOUNCEMENT):
+                process.kill()  # What still runs would be waited for.
                 raise RuntimeError(f"{command[0]} did not start. It said: {process.stderr.read().strip()}")
             yield Sandbox(line[len(_ANNOUNCEMENT) :].strip())
         finally:
