@@ -41,7 +41,9 @@ namespace LibApiVideo.Testing
         /// <exception cref="FileNotFoundException">
         /// The program is neither where APIVIDEO_SANDBOX of the environment says nor on PATH.
         /// </exception>
-        /// <exception cref="InvalidOperationException">The program ended at once, or did not listen within 30 seconds.</exception>
+        /// <exception cref="InvalidOperationException">
+        /// The program ended at once, or did not listen within 30 seconds.
+        /// </exception>
         public static ApiVideoSandbox Start(string arguments = "")
         {
             var start = new ProcessStartInfo(FindProgram(), "--exit-with-parent " + arguments)
