@@ -30,13 +30,18 @@ static inline ssize_t copy_to_window(uintptr_t from, size_t length) {
 #endif
 }
 
+/* How often the needle is there, but for the window itself, which holds copies of what was searched. */
 static inline int count_in_range(uintptr_t from, uintptr_t to, const needle *n) {
-    uintptr_t at;
+    uintptr_t begin = (uintptr_t)window, end = begin + sizeof window, at;
     int found = 0;
-    for (at = from; at < to; at += sizeof window - 64) {
-        if (at <= (uintptr_t)window + sizeof window && at + sizeof window > (uintptr_t)window) continue;
-        found += count_in(window, copy_to_window(at, to - at < sizeof window ? to - at : sizeof window), n);
+    if (from < end && to > begin) {
+        if (from < begin) found += count_in_range(from, begin, n);
+        if (to > end) found += count_in_range(end, to, n);
+        return found;
     }
+    /* A needle lies in one part, or else wholly in the next. */
+    for (at = from; at < to; at += sizeof window - (n->length - 1))
+        found += count_in(window, copy_to_window(at, to - at < sizeof window ? to - at : sizeof window), n);
     return found;
 }
 
