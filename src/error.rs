@@ -58,11 +58,16 @@ pub enum Status {
     SystemError = 17,
     /// A bug in this library. The library goes on working. Please report it.
     Internal = 18,
+    /// The API answered a request with 4xx: the error has its problem. Do not retry.
+    RequestRejected = 19,
+    /// A file to upload cannot be read, or is not the file that it was when the upload began. Do not
+    /// retry.
+    FileError = 20,
 }
 
 impl Status {
     /// Every status, in the order of the numbers.
-    pub(crate) const ALL: [Status; 19] = [
+    pub(crate) const ALL: [Status; 21] = [
         Status::Ok,
         Status::InvalidArgument,
         Status::NullArgument,
@@ -82,6 +87,8 @@ impl Status {
         Status::Closed,
         Status::SystemError,
         Status::Internal,
+        Status::RequestRejected,
+        Status::FileError,
     ];
 
     /// The status with this number, if there is one.
@@ -116,6 +123,8 @@ impl Status {
             Status::Closed => c"client closed",
             Status::SystemError => c"system error",
             Status::Internal => c"internal error",
+            Status::RequestRejected => c"request rejected",
+            Status::FileError => c"file error",
         }
     }
 

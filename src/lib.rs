@@ -42,6 +42,8 @@ mod http;
 mod process;
 mod text;
 mod token;
+#[allow(dead_code)] // What drives it comes next.
+mod upload;
 
 #[cfg(feature = "capi")]
 pub mod capi;

@@ -19,7 +19,7 @@ fresh_copy() {
 simulate() {
     (
         cd "$copy" && export CARGO_TARGET_DIR=target && cargo test --quiet --lib --no-run &&
-            timeout 60 cargo test --quiet --lib -- cache:: token::
+            timeout 60 cargo test --quiet --lib -- cache:: token:: upload::
     ) >"$copy/log" 2>&1
 }
 
@@ -69,6 +69,28 @@ mutant 'no margin before the end' $policy 's/lifetime_ms - expiry_margin(lifetim
 mutant 'expiry counts from the reply' $state '/fn on_response(/,/^    }/s/validity(lifetime_ms, sent, at)/validity(lifetime_ms, at.now, at)/'
 mutant 'renewal a margin too late' $policy 's/0.70 + 0.10 \* random/0.995/'
 mutant 'a clock that was set is an error' $state 's/if flight.repeats < policy::MOST_REPEATS/if false/'
+
+upload=src/upload/state.rs
+chunks=src/upload/chunks.rs
+mutant 'what was acknowledged is sent again' $upload '/fn learn(/,/^    }/s/self.missing.remove(.*);//'
+mutant 'a chunk is lost' $chunks '/fn take(/,/^    }/s/gap.from = chunk.to;/gap.from = chunk.to.saturating_add(1).min(gap.to);/'
+mutant 'the last chunk is as long as the others' $chunks '/fn take(/,/^    }/s/size.min(gap.len())/size/'
+mutant 'a small gap is left' $chunks '/fn take(/,/^    }/s/gap.to != self.end/false/'
+mutant 'a lost reply is not looked for' $upload '/fn chunk_failed(/,/^    }/s/failure.may_have_arrived \&\& self.can_ask()/false/'
+mutant 'already sent is an error' $upload '/fn chunk_failed(/,/^    }/s/is_there \&\& work.may_have_arrived/false/'
+mutant 'already sent is always a success' $upload '/fn chunk_failed(/,/^    }/s/is_there \&\& work.may_have_arrived/is_there/'
+mutant 'an outage is found out by each chunk in turn' $upload '/fn take_up(/,/^    }/s/self.begun.len() >= most/self.under_way() >= most/'
+mutant 'by token each chunk makes a video' $upload '/fn must_go_alone(/,/^    }/s/self.settings.by_token \&\& //;/fn job(/,/^    }/s/self.video_id.clone()/None/'
+mutant 'by token all go at once' $upload '/fn must_go_alone(/,/^    }/s/self.settings.by_token/false/'
+mutant 'a rejected token is used on' $upload '/fn note_rejection(/,/^    }/s/failure.refusal == Refusal::Unauthorized/false/'
+mutant 'a token that came to its end counts as refused' $upload '/fn has_worked(/,/^    }/s/self.working_token == Some(token)/false/'
+mutant 'chunks are not paced' src/upload/pace.rs '/fn next(/,/^    }/s/window.left == 0/false/'
+mutant 'the pace forgets what is on its way' src/upload/pace.rs '/fn told(/,/^    }/s/saturating_sub(others as u64)/saturating_sub(0)/'
+mutant 'a 429 holds one chunk only' src/upload/pace.rs '/fn refused(/,/^    }/s/self.not_before.max(Some(until))/self.not_before/'
+mutant 'retries without end' src/upload/policy.rs 's/self.passing < MOST_FAILURES/self.passing < u32::MAX/'
+mutant 'a video is taken for complete too early' $upload '/fn settle(/,/^    }/s/self.begun.is_empty() \&\& //'
+mutant 'a stream ends without its last part' $upload '/fn end_at(/,/^    }/s/self.size = Some(size);/let _ = size;/'
+mutant 'another file is mixed with what is there' $upload '/fn check(/,/^    }/s/if \*total != size =>/if false \&\& *total != size =>/'
 
 echo "$found passed, $survived failed"
 [ "$survived" = 0 ]
