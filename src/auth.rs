@@ -406,7 +406,7 @@ mod tests {
 
     use super::*;
     use crate::config::{Config, Environment};
-    use crate::http::Waits;
+    use crate::http::{Headers, Waits};
     use crate::token::TokenSet;
 
     fn server() -> Server {
@@ -420,7 +420,9 @@ mod tests {
     fn reply(status: u16, body: &str) -> Reply {
         Reply {
             status,
+            headers: Headers::default(),
             waits: Waits::default(),
+            kept_silent: false,
             body: Ok(body.as_bytes().to_vec()),
         }
     }

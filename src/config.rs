@@ -6,13 +6,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ureq::http::Uri;
-
 use crate::cache::events::{LogLevel, Observer, TokenState};
 use crate::environment;
 use crate::error::Error;
 use crate::http::{
-    CaFile, Environment as ProxyEnvironment, Http, Proxy, Route, Settings, Sources, Target,
+    CaFile, Environment as ProxyEnvironment, Http, Proxy, Route, Settings, Sources, Target, Uri,
     host_and_port, is_loopback,
 };
 

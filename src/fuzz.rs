@@ -11,7 +11,7 @@ use crate::capi::apivideo_token;
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::error::Error;
-use crate::http::{self, Reply, Route, Waits};
+use crate::http::{self, Headers, Reply, Route, Waits};
 use crate::token::{Token, TokenSet};
 
 /// What was granted: the access token, the refresh token and the life.
@@ -36,8 +36,10 @@ pub fn reply(
     };
     let reply = Reply {
         status,
+        headers: Headers::default(),
         waits: Waits::default(),
         body: Ok(body.to_vec()),
+        kept_silent: false,
     };
     let server = Config::default().server();
     match auth::read(&request, &server, &reply, &[key, access, refresh_token]) {

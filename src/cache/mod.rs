@@ -419,7 +419,7 @@ impl TokenCache {
 
 impl Wake for TokenCache {
     /// An alarm rang: see to what is due.
-    fn wake(&self) {
+    fn wake(self: Arc<Self>) {
         self.change(Caller::MustNotWait, |state, now| state.wake(now));
     }
 }

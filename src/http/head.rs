@@ -1,21 +1,65 @@
-//! A reply's head as others send it, made into one that `ureq` understands.
+//! A reply's head as others send it, and made into one that `ureq-proto` understands.
 
-/// What is read of a head. `ureq` takes 128 headers, none of them folded or with a blank before its
-/// colon.
-const KEPT: [&str; 6] = [
-    "connection",
-    "content-length",
-    "date",
-    "retry-after",
-    "transfer-encoding",
-    "x-ratelimit-retry-after",
-];
+/// What HTTP itself reads of a head. `ureq-proto` takes 128 headers, none of them folded or with a
+/// blank before its colon.
+const KEPT: [&str; 3] = ["connection", "content-length", "transfer-encoding"];
 
-/// The head of the reply proper, with what matters of it, and where it ends; `None` while it has
-/// not.
-///
-/// What comes before it (1xx) is left out. What is no head at all is passed on as it is.
-pub(crate) fn plain_head(mut raw: &[u8]) -> Option<(Vec<u8>, usize)> {
+/// Names in lower case, and values, in the order in which they came. Those that are equal, once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Headers(Vec<(String, String)>);
+
+impl Headers {
+    /// The values of this name, in lower case.
+    pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        let named = self.0.iter().filter(move |header| header.0 == name);
+        named.map(|header| header.1.as_str())
+    }
+
+    pub(crate) fn into_vec(self) -> Vec<(String, String)> {
+        self.0
+    }
+
+    /// What is no header is left out, and of a value what is no UTF-8.
+    fn of(lines: &[Vec<u8>]) -> Headers {
+        let mut headers = Headers::default();
+        for line in lines.iter().skip(1) {
+            let text = String::from_utf8_lossy(line);
+            let Some((name, value)) = text.split_once(':') else {
+                continue;
+            };
+            let header = (name.trim().to_ascii_lowercase(), value.trim().to_owned());
+            if !headers.0.contains(&header) {
+                headers.0.push(header);
+            }
+        }
+        headers
+    }
+}
+
+impl FromIterator<(String, String)> for Headers {
+    fn from_iter<I: IntoIterator<Item = (String, String)>>(headers: I) -> Headers {
+        Headers(headers.into_iter().collect())
+    }
+}
+
+/// A reply's head.
+#[derive(Debug)]
+pub(crate) struct Head {
+    /// With what matters of it to HTTP. What is no head at all, as it is.
+    pub(crate) plain: Vec<u8>,
+    pub(crate) headers: Headers,
+    /// Where it ends.
+    pub(crate) length: usize,
+}
+
+/// Whether the reply so far begins with a whole head that bids us go on with the request.
+pub(crate) fn says_continue(raw: &[u8]) -> bool {
+    raw.starts_with(b"HTTP/1.") && raw.get(8..12) == Some(b" 100") && head_length(raw).is_some()
+}
+
+/// The head of the reply proper; `None` while it has not ended. What comes before it (1xx) is left
+/// out.
+pub(crate) fn reply_head(mut raw: &[u8]) -> Option<Head> {
     let whole = raw.len();
     // An empty line before it may be what was left of the reply before.
     while let Some(rest) = raw.strip_prefix(b"\n").or(raw.strip_prefix(b"\r\n")) {
@@ -23,7 +67,11 @@ pub(crate) fn plain_head(mut raw: &[u8]) -> Option<(Vec<u8>, usize)> {
     }
     loop {
         if !b"HTTP/1.".starts_with(&raw[..raw.len().min(7)]) {
-            return Some((Vec::new(), whole - raw.len()));
+            return Some(Head {
+                plain: Vec::new(),
+                headers: Headers::default(),
+                length: whole - raw.len(),
+            });
         }
         let length = head_length(raw)?;
         let (head, rest) = raw.split_at(length);
@@ -32,7 +80,13 @@ pub(crate) fn plain_head(mut raw: &[u8]) -> Option<(Vec<u8>, usize)> {
         match status.get(8..10) {
             // 101 ends HTTP, and is not for us.
             Some(b" 1") if status.get(8..12) != Some(b" 101") => raw = rest,
-            _ => return Some((kept(&lines), whole - rest.len())),
+            _ => {
+                return Some(Head {
+                    plain: kept(&lines),
+                    headers: Headers::of(&lines),
+                    length: whole - rest.len(),
+                });
+            }
         }
     }
 }
@@ -91,8 +145,9 @@ mod tests {
     use super::*;
 
     fn plain(raw: &str) -> Option<(String, &str)> {
-        let (head, length) = plain_head(raw.as_bytes())?;
-        Some((String::from_utf8(head).unwrap(), &raw[length..]))
+        let head = reply_head(raw.as_bytes())?;
+        let plain = String::from_utf8(head.plain).unwrap();
+        Some((plain, &raw[head.length..]))
     }
 
     #[test]
@@ -125,12 +180,12 @@ mod tests {
             ("HTTP/1.1 200 OK\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n"),
             ("HTTP/1.0 200\n\n", "HTTP/1.0 200\r\n\r\n"),
             (
-                "HTTP/1.1 429 X\r\nX-A: b\r\nRetry-After:7\r\nCONTENT-LENGTH :  4 \r\n\r\n",
-                "HTTP/1.1 429 X\r\nretry-after: 7\r\ncontent-length: 4\r\n\r\n",
+                "HTTP/1.1 429 X\r\nX-A: b\r\nConnection:close\r\nCONTENT-LENGTH :  4 \r\n\r\n",
+                "HTTP/1.1 429 X\r\nconnection: close\r\ncontent-length: 4\r\n\r\n",
             ),
             (
-                "HTTP/1.1 200 X\r\nX-A: b\r\n Date: c\r\nDate:\r\n\tx\r\n  y\r\n\r\n",
-                "HTTP/1.1 200 X\r\ndate: x y\r\n\r\n",
+                "HTTP/1.1 200 X\r\nX-A: b\r\n Connection: c\r\nConnection:\r\n\tx\r\n  y\r\n\r\n",
+                "HTTP/1.1 200 X\r\nconnection: x y\r\n\r\n",
             ),
             (
                 "HTTP/1.1 200 X\r\nContent-Length: 4\r\ncontent-length: 4\r\n\r\n",
@@ -145,8 +200,8 @@ mod tests {
                 "HTTP/1.1 200 X\r\n\r\n",
             ),
             (
-                "\r\n\nHTTP/1.1 200 X\r\nDate: a\r\n b\r\n\r\n",
-                "HTTP/1.1 200 X\r\ndate: a b\r\n\r\n",
+                "\r\n\nHTTP/1.1 200 X\r\nConnection: a\r\n b\r\n\r\n",
+                "HTTP/1.1 200 X\r\nconnection: a b\r\n\r\n",
             ),
             (
                 "HTTP/1.1 100 Continue\r\nA: b\r\n\r\nHTTP/1.1 103 X\r\n\r\nHTTP/1.1 200 X\r\n\r\n",
@@ -160,6 +215,37 @@ mod tests {
         ] {
             let with_body = format!("{raw}body");
             assert_eq!(plain(&with_body), Some((head.to_owned(), "body")), "{raw}");
+        }
+    }
+
+    #[test]
+    fn every_header_is_kept_and_folded_ones_are_joined() {
+        let raw =
+            b"HTTP/1.1 200 X\r\nA: 1\r\nB :\t2\r\n 3\r\na: 4\r\nA:1\r\nnone\r\nC: \xff\r\n\r\n";
+        let headers = reply_head(raw).unwrap().headers;
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        assert_eq!(headers.all("a").collect::<Vec<_>>(), ["1", "4"]);
+        assert_eq!(
+            headers.into_vec(),
+            [
+                pair("a", "1"),
+                pair("b", "2 3"),
+                pair("a", "4"),
+                pair("c", "\u{fffd}")
+            ]
+        );
+    }
+
+    #[test]
+    fn a_server_says_continue_with_a_whole_head() {
+        assert!(says_continue(b"HTTP/1.1 100 Continue\r\nX: y\r\n\r\n"));
+        for other in [
+            "",
+            "HTTP/1.1 100 Continue\r\n",
+            "HTTP/1.1 102 X\r\n\r\n",
+            "HTTP/1.1 200 X\r\n\r\n",
+        ] {
+            assert!(!says_continue(other.as_bytes()), "{other}");
         }
     }
 }

@@ -12,7 +12,7 @@ use super::experience::Experience;
 use super::in_time::NoResult;
 use super::lookup::{self, Refusal};
 use super::proxy::{Kind, Proxy, Route};
-use super::stream::{Socket, Stream, is_overdue};
+use super::stream::{Patience, Socket, Stream, is_overdue};
 use super::tls::{self, InWords, Tls};
 use super::{Target, dial, tunnel, verdict};
 use crate::clock::{Clock, SystemClock};
@@ -81,13 +81,14 @@ impl Network {
         }
     }
 
-    /// A connection to the server, ready for a request. Its waits end at `until` as well. `dialled`
-    /// receives the address that it leads to, even if what follows fails.
+    /// A connection to the server, ready for a request that has this patience. `dialled` receives
+    /// the address that it leads to, even if what follows fails.
     pub(crate) fn connect(
         &self,
-        until: Instant,
+        patience: Patience,
         dialled: &OnceLock<IpAddr>,
     ) -> Result<Box<dyn Stream>, Error> {
+        let until = patience.end();
         let Target { host, port, .. } = &self.target;
         let server = Peer {
             what: "",
@@ -117,7 +118,7 @@ impl Network {
         if let Some(config) = tls {
             stream = self.secure(stream, config, &server, limit)?;
         }
-        stream.set_deadline(until);
+        stream.set_patience(patience);
         Ok(stream)
     }
 
@@ -225,7 +226,10 @@ impl Network {
         if let Ok(address) = tcp.peer_addr() {
             let _ = dialled.set(address.ip());
         }
-        Ok((Box::new(Socket::new(tcp, limit.until)), limit))
+        Ok((
+            Box::new(Socket::new(tcp, Patience::Until(limit.until))),
+            limit,
+        ))
     }
 
     fn addresses(&self, peer: &Peer, until: Instant) -> Result<Vec<IpAddr>, Error> {

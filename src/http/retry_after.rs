@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use ureq::http::HeaderMap;
+use super::head::Headers;
 
 const WEEKDAYS: [&str; 7] = [
     "Monday",
@@ -22,12 +22,13 @@ pub(crate) struct Waits {
 }
 
 impl Waits {
-    pub(crate) fn of(headers: &HeaderMap, now: SystemTime) -> Waits {
-        let texts = |name: &str| headers.get_all(name).into_iter();
-        let texts = |name| texts(name).filter_map(|value| Some(value.to_str().ok()?.trim()));
+    pub(crate) fn of(headers: &Headers, now: SystemTime) -> Waits {
         // Both are the server's: its clock may be minutes from ours.
-        let now = texts("date").find_map(date).unwrap_or(now);
-        let wait = |name| texts(name).find_map(|value| parse_retry_after(value, now));
+        let now = headers.all("date").find_map(date).unwrap_or(now);
+        let wait = |name| {
+            let mut values = headers.all(name);
+            values.find_map(|value| parse_retry_after(value, now))
+        };
         Waits {
             rate_limit_ms: wait("x-ratelimit-retry-after"),
             retry_after_ms: wait("retry-after"),
@@ -128,28 +129,22 @@ mod tests {
 
     #[test]
     fn each_header_has_its_own_wait_and_dates_are_the_server_s() {
-        let mut headers = HeaderMap::new();
-        let waits = |headers: &HeaderMap| Waits::of(headers, SystemTime::now());
-        assert_eq!(waits(&headers), Waits::default());
-        headers.insert(
-            "retry-after",
-            "Sun, 06 Nov 1994 08:50:37 GMT".parse().unwrap(),
-        );
-        headers.insert("x-ratelimit-retry-after", "4".parse().unwrap());
-        let mut expected = Waits {
-            rate_limit_ms: Some(4_000),
-            retry_after_ms: Some(0),
+        const DATE: (&str, &str) = ("date", "Sun, 06 Nov 1994 08:49:37 GMT");
+        const LATER: (&str, &str) = ("retry-after", "Sun, 06 Nov 1994 08:50:37 GMT");
+        const WINDOW: &str = "x-ratelimit-retry-after";
+        let waits = |headers: &[(&str, &str)]| {
+            let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+            let waits = Waits::of(&headers.iter().map(owned).collect(), SystemTime::now());
+            (waits.rate_limit_ms, waits.retry_after_ms)
         };
-        assert_eq!(waits(&headers), expected, "long past by our clock");
-        headers.insert("date", "Sun, 06 Nov 1994 08:49:37 GMT".parse().unwrap());
-        expected.retry_after_ms = Some(60_000);
-        assert_eq!(waits(&headers), expected);
-        headers.insert("x-ratelimit-retry-after", "?".parse().unwrap());
-        expected.rate_limit_ms = None;
-        assert_eq!(waits(&headers), expected);
-        headers.append("x-ratelimit-retry-after", "9".parse().unwrap());
-        headers.append("x-ratelimit-retry-after", "5".parse().unwrap());
-        expected.rate_limit_ms = Some(9_000);
-        assert_eq!(waits(&headers), expected, "the first that can be read");
+        assert_eq!(waits(&[]), (None, None));
+        let long_past_by_our_clock = waits(&[LATER, (WINDOW, "4")]);
+        assert_eq!(long_past_by_our_clock, (Some(4_000), Some(0)));
+        let both = waits(&[LATER, (WINDOW, "4"), DATE]);
+        assert_eq!(both, (Some(4_000), Some(60_000)));
+        let unreadable = waits(&[LATER, (WINDOW, "?"), DATE]);
+        assert_eq!(unreadable, (None, Some(60_000)));
+        let the_first_that_can_be_read = waits(&[(WINDOW, "?"), (WINDOW, "9"), (WINDOW, "5")]);
+        assert_eq!(the_first_that_can_be_read, (Some(9_000), None));
     }
 }

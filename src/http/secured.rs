@@ -1,54 +1,81 @@
 //! TLS over a connection, in as few messages as it takes.
 
 use std::io::{self, Read, Write};
-use std::time::Instant;
 
 use rustls::ClientConnection;
 
-use super::stream::Stream;
+use super::stream::{Patience, Socket, Stream};
 
-/// A connection after its handshake. What is written goes out with `flush`.
+/// A connection after its handshake.
 #[derive(Debug)]
 pub(crate) struct Secured {
     tls: ClientConnection,
     below: Box<dyn Stream>,
+    /// What TLS has made of what was written, and how much of it is sent. Kept for the next:
+    /// memory costs more here than what is in it.
+    records: Vec<u8>,
+    sent: usize,
 }
 
 impl Secured {
     /// The server has proved who it is. Our last message goes out with the request that follows:
     /// one packet, and a server that is woken once.
-    pub(crate) fn new(
-        mut tls: ClientConnection,
-        mut below: Box<dyn Stream>,
-    ) -> io::Result<Secured> {
-        while tls.is_handshaking() {
-            send(&mut tls, &mut below)?;
-            if tls.read_tls(&mut below)? == 0 {
+    pub(crate) fn new(tls: ClientConnection, below: Box<dyn Stream>) -> io::Result<Secured> {
+        let mut secured = Secured {
+            tls,
+            below,
+            records: Vec::new(),
+            sent: 0,
+        };
+        while secured.tls.is_handshaking() {
+            secured.send()?;
+            if !secured.receive()? {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
-            if let Err(why) = tls.process_new_packets() {
-                // The alert tells the server why. That it may not arrive changes nothing.
-                let _ = send(&mut tls, &mut below);
-                return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+        }
+        Ok(secured)
+    }
+
+    /// Sends all that TLS has to send. After an error, the next goes on where this one stopped.
+    fn send(&mut self) -> io::Result<()> {
+        loop {
+            while self.sent < self.records.len() {
+                self.sent += self.below.write(&self.records[self.sent..])?;
+            }
+            self.records.clear();
+            self.sent = 0;
+            if !self.tls.wants_write() {
+                return self.below.flush();
+            }
+            while self.tls.wants_write() {
+                self.tls.write_tls(&mut self.records)?;
             }
         }
-        Ok(Secured { tls, below })
+    }
+
+    /// Takes in what has come; `false` at the end of all that does.
+    fn receive(&mut self) -> io::Result<bool> {
+        let count = self.tls.read_tls(&mut self.below)?;
+        if let Err(why) = self.tls.process_new_packets() {
+            // The alert tells the server why. That it may not arrive changes nothing.
+            let _ = self.send();
+            return Err(invalid(why));
+        }
+        Ok(count > 0)
     }
 }
 
-fn send(tls: &mut ClientConnection, below: &mut Box<dyn Stream>) -> io::Result<()> {
-    let mut records = Vec::new();
-    while tls.wants_write() {
-        tls.write_tls(&mut records)?;
-    }
-    below.write_all(&records)?;
-    below.flush()
+fn invalid(why: rustls::Error) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, why)
 }
 
 impl Read for Secured {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         self.flush()?;
-        while self.tls.wants_read() && self.tls.complete_io(&mut self.below)?.0 > 0 {}
+        while self.tls.wants_read() && self.receive()? {
+            // An answer to the server's own messages, such as new keys.
+            self.flush()?;
+        }
         self.tls.reader().read(into)
     }
 }
@@ -66,12 +93,36 @@ impl Write for Secured {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        send(&mut self.tls, &mut self.below)
+        self.send()
     }
 }
 
 impl Stream for Secured {
-    fn set_deadline(&mut self, until: Instant) {
-        self.below.set_deadline(until);
+    fn set_patience(&mut self, patience: Patience) {
+        self.below.set_patience(patience);
+    }
+
+    fn watch_input(&mut self, watch: bool) {
+        self.below.watch_input(watch);
+    }
+
+    /// What TLS says to itself, such as a session to resume, is no input.
+    fn has_input(&mut self) -> io::Result<bool> {
+        loop {
+            let state = self.tls.process_new_packets().map_err(invalid)?;
+            if state.plaintext_bytes_to_read() > 0 || state.peer_has_closed() {
+                return Ok(true);
+            }
+            if !self.below.has_input()? {
+                return Ok(false);
+            }
+            if !self.receive()? {
+                return Ok(true);
+            }
+        }
+    }
+
+    fn socket(&self) -> &Socket {
+        self.below.socket()
     }
 }

@@ -2,74 +2,232 @@
 
 use std::fmt::Debug;
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::ffi::sys::{self, Ready};
+use crate::ffi::sys::{self, Ready, SocketId};
+use crate::process::fork;
 
-/// A connection: TCP, or TLS over another.
-pub(crate) trait Stream: Read + Write + Debug + Send + Sync {
-    /// From now on no wait lasts longer. A peer that sends a byte now and then changes nothing.
-    fn set_deadline(&mut self, until: Instant);
+/// How often a connection that is still is looked at, whether its bytes have moved.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// How long a connection's waits may last.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Patience {
+    /// Until then, all together. A peer that sends a byte now and then changes nothing.
+    Until(Instant),
+    /// As long as bytes move: no longer than this without one.
+    Still(Duration),
 }
 
-impl Stream for Box<dyn Stream> {
-    fn set_deadline(&mut self, until: Instant) {
-        (**self).set_deadline(until);
+impl Patience {
+    /// When a wait that begins now is to end.
+    pub(crate) fn end(self) -> Instant {
+        match self {
+            Patience::Until(until) => until,
+            Patience::Still(limit) => Instant::now() + limit,
+        }
     }
 }
 
-/// TCP. The socket does not block: it is waited for, until the deadline.
+/// A connection: TCP, or TLS over another. What is written goes out with `flush`.
+///
+/// A write, or a flush, that fails with [`is_interrupted_by_input`] is to be made again with what
+/// it has not taken.
+pub(crate) trait Stream: Read + Write + Debug + Send + Sync {
+    fn set_patience(&mut self, patience: Patience);
+
+    /// From now on a write that has to wait fails if there is something to read meanwhile.
+    fn watch_input(&mut self, watch: bool);
+
+    /// Whether a read would be answered at once: with bytes, the end, or an error.
+    fn has_input(&mut self) -> io::Result<bool>;
+
+    /// The connection below all else.
+    fn socket(&self) -> &Socket;
+}
+
+impl Stream for Box<dyn Stream> {
+    fn set_patience(&mut self, patience: Patience) {
+        (**self).set_patience(patience);
+    }
+
+    fn watch_input(&mut self, watch: bool) {
+        (**self).watch_input(watch);
+    }
+
+    fn has_input(&mut self) -> io::Result<bool> {
+        (**self).has_input()
+    }
+
+    fn socket(&self) -> &Socket {
+        (**self).socket()
+    }
+}
+
+/// TCP. The socket does not block: it is waited for, as long as its patience lasts.
 #[derive(Debug)]
 pub(crate) struct Socket {
-    tcp: TcpStream,
-    until: Instant,
+    tcp: Arc<TcpStream>,
+    /// Of the socket itself, whatever becomes of its descriptor's number.
+    id: Option<SocketId>,
+    /// The process that made it.
+    process: u64,
+    patience: Patience,
+    watches_input: bool,
+    written: u64,
 }
 
 impl Socket {
     /// `tcp` does not block.
-    pub(crate) fn new(tcp: TcpStream, until: Instant) -> Socket {
-        Socket { tcp, until }
+    pub(crate) fn new(tcp: TcpStream, patience: Patience) -> Socket {
+        Socket {
+            id: sys::socket_id(&tcp),
+            tcp: Arc::new(tcp),
+            process: fork::generation(),
+            patience,
+            watches_input: false,
+            written: 0,
+        }
+    }
+
+    /// For somebody who may have to shut it down while it is waited for.
+    pub(crate) fn tcp(&self) -> &Arc<TcpStream> {
+        &self.tcp
+    }
+
+    /// How many bytes the system has taken to send.
+    pub(crate) fn written(&self) -> u64 {
+        self.written
+    }
+
+    /// Whether this process made it, and its descriptor is still that of this socket. Some
+    /// programs close descriptors that are not theirs, and the number may be another file's now.
+    pub(crate) fn is_ours(&self) -> bool {
+        self.process == fork::generation()
+            && self.id.is_some()
+            && sys::socket_id(&self.tcp) == self.id
     }
 
     fn when_ready<T>(
         &mut self,
         ready: Ready,
-        mut attempt: impl FnMut(&mut TcpStream) -> io::Result<T>,
+        mut attempt: impl FnMut(&TcpStream) -> io::Result<T>,
     ) -> io::Result<T> {
+        let mut wait = Wait::begin(self.patience, &self.tcp);
+        let mut may_have_input = false;
         loop {
             // First of all: a peer that always has a byte ready must not keep us either.
-            let left = left(self.until).ok_or_else(overdue)?;
-            match attempt(&mut self.tcp) {
+            let left = wait.left()?;
+            match attempt(&self.tcp) {
                 Err(why) if why.kind() == io::ErrorKind::WouldBlock => {}
                 Err(why) if why.kind() == io::ErrorKind::Interrupted => continue,
                 done => return done,
             }
-            sys::wait_for(&[&self.tcp], ready, left)?;
+            if may_have_input && sys::wait_for(&[&*self.tcp], Ready::ToRead, Duration::ZERO)?[0] {
+                return Err(interrupted_by_input());
+            }
+            sys::wait_for(&[&*self.tcp], ready, left)?;
+            may_have_input = matches!(ready, Ready::ToWriteOrRead);
+        }
+    }
+}
+
+/// One wait for a socket.
+struct Wait<'a> {
+    patience: Patience,
+    until: Instant,
+    tcp: &'a TcpStream,
+    /// What the system had to send when that last changed.
+    unsent: Option<usize>,
+}
+
+impl Wait<'_> {
+    fn begin(patience: Patience, tcp: &TcpStream) -> Wait<'_> {
+        Wait {
+            patience,
+            until: patience.end(),
+            tcp,
+            unsent: None,
+        }
+    }
+
+    /// How long to wait before one looks again.
+    fn left(&mut self) -> io::Result<Duration> {
+        let Patience::Still(limit) = self.patience else {
+            return left(self.until).ok_or_else(overdue);
+        };
+        // What was written may take a slow line many minutes.
+        let unsent = sys::unsent(self.tcp);
+        if unsent != self.unsent {
+            self.unsent = unsent;
+            self.until = Instant::now() + limit;
+        }
+        left(self.until)
+            .ok_or_else(overdue)
+            .map(|left| left.min(LOOK))
+    }
+}
+
+impl Drop for Socket {
+    /// A descriptor that is not ours is left as it is. Otherwise the connection ends with this,
+    /// even where a forked child has it too.
+    fn drop(&mut self) {
+        match self.is_ours() {
+            true => drop(self.tcp.shutdown(Shutdown::Both)),
+            false => std::mem::forget(Arc::clone(&self.tcp)),
         }
     }
 }
 
 impl Stream for Socket {
-    fn set_deadline(&mut self, until: Instant) {
-        self.until = until;
+    fn set_patience(&mut self, patience: Patience) {
+        self.patience = patience;
+    }
+
+    fn watch_input(&mut self, watch: bool) {
+        self.watches_input = watch;
+    }
+
+    fn has_input(&mut self) -> io::Result<bool> {
+        Ok(sys::wait_for(&[&*self.tcp], Ready::ToRead, Duration::ZERO)?[0])
+    }
+
+    fn socket(&self) -> &Socket {
+        self
     }
 }
 
 impl Read for Socket {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        self.when_ready(Ready::ToRead, |tcp| tcp.read(into))
+        self.when_ready(Ready::ToRead, |mut tcp| tcp.read(into))
     }
 }
 
 impl Write for Socket {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.when_ready(Ready::ToWrite, |tcp| tcp.write(bytes))
+        let ready = match self.watches_input {
+            true => Ready::ToWriteOrRead,
+            false => Ready::ToWrite,
+        };
+        let count = self.when_ready(ready, |mut tcp| tcp.write(bytes))?;
+        self.written += count as u64;
+        Ok(count)
     }
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// A write has to wait, and there is something to read.
+fn interrupted_by_input() -> io::Error {
+    io::ErrorKind::WouldBlock.into()
+}
+
+pub(crate) fn is_interrupted_by_input(why: &io::Error) -> bool {
+    why.kind() == io::ErrorKind::WouldBlock
 }
 
 /// How long until then; `None` if that is past.
@@ -98,7 +256,10 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let ours = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         ours.set_nonblocking(true).unwrap();
-        (Socket::new(ours, until), listener.accept().unwrap().0)
+        (
+            Socket::new(ours, Patience::Until(until)),
+            listener.accept().unwrap().0,
+        )
     }
 
     #[test]

@@ -17,7 +17,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// What has alarms.
 pub(crate) trait Wake: Send + Sync {
-    fn wake(&self);
+    fn wake(self: Arc<Self>);
 }
 
 /// One alarm for each, by its address: the earliest that it asked for.

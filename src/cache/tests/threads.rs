@@ -279,7 +279,7 @@ fn an_alarm_tells_an_operation_that_its_time_is_up() {
     };
     cache.start(needs_timer, &completion);
     clock.set(needs_timer.deadline_ms);
-    cache.wake();
+    Arc::clone(&cache).wake();
     let late = completion.wait(Duration::ZERO).unwrap().unwrap_err();
     assert_eq!(late.status, Status::Timeout);
 }
@@ -319,7 +319,7 @@ fn where_there_is_no_thread_only_a_caller_that_waits_makes_the_exchange() {
     };
     let completion = Arc::new(Completion::new());
     cache.start(patient, &completion);
-    cache.wake();
+    Arc::clone(&cache).wake();
     assert!(completion.wait(Duration::ZERO).is_none(), "it still waits");
     assert_eq!(exchanges.load(Ordering::SeqCst), 0);
     get(&cache).unwrap();

@@ -5,6 +5,7 @@
 use std::fs::Metadata;
 use std::io;
 use std::mem::MaybeUninit;
+use std::net::TcpStream;
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -175,6 +176,7 @@ pub(crate) fn wait_for<S: AsFd>(
     let events = match ready {
         Ready::ToRead => libc::POLLIN,
         Ready::ToWrite => libc::POLLOUT,
+        Ready::ToWriteOrRead => libc::POLLOUT | libc::POLLIN,
     };
     let polled = |socket: &S| libc::pollfd {
         fd: socket.as_fd().as_raw_fd(),
@@ -195,6 +197,37 @@ pub(crate) fn wait_for<S: AsFd>(
         };
     }
     Ok(polled.iter().map(|socket| socket.revents != 0).collect())
+}
+
+/// The same for every descriptor of one socket, and of no other: the device of all sockets, and its
+/// number.
+pub(crate) type SocketId = (u64, u64);
+
+/// Of what the descriptor belongs to now; `None` if that is nothing.
+#[allow(clippy::useless_conversion, clippy::unnecessary_cast)] // Not the same on every system.
+pub(crate) fn socket_id(socket: &TcpStream) -> Option<SocketId> {
+    let mut found = MaybeUninit::<libc::stat>::uninit();
+    // SAFETY: any number may be asked for; the pointer is valid for a write of one stat, which the
+    // call fills when it returns 0.
+    let found = unsafe {
+        (libc::fstat(socket.as_raw_fd(), found.as_mut_ptr()) == 0).then(|| found.assume_init())
+    }?;
+    Some((found.st_dev as u64, found.st_ino as u64))
+}
+
+/// How many bytes the system has taken to send, and the other side has not acknowledged; `None`
+/// where it does not tell.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) fn unsent(socket: &TcpStream) -> Option<usize> {
+    let mut count: libc::c_int = 0;
+    // SAFETY: the descriptor is open, and the request writes one int to the valid pointer.
+    let asked = unsafe { libc::ioctl(socket.as_raw_fd(), libc::TIOCOUTQ, &mut count) };
+    (asked == 0).then(|| usize::try_from(count).ok()).flatten()
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(crate) fn unsent(_socket: &TcpStream) -> Option<usize> {
+    None
 }
 
 /// The same for every path to one file: its device and number.

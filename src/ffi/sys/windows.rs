@@ -6,6 +6,7 @@
 use std::ffi::{CStr, c_void};
 use std::fs::{self, Metadata};
 use std::io;
+use std::net::TcpStream;
 use std::os::windows::io::{AsRawSocket, AsSocket};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
@@ -168,13 +169,18 @@ pub(crate) fn wait_for<S: AsSocket>(
     ready: Ready,
     limit: Duration,
 ) -> io::Result<Vec<bool>> {
-    let (mut watched, mut failed) = (Set::of(sockets), Set::of(sockets));
+    let [mut watched, mut failed, mut readable] = [(); 3].map(|()| Set::of(sockets));
     let none = std::ptr::null_mut();
     // What has failed can be read from. A set of its own tells of a failed connection, and of
     // urgent data, which no read takes away: to wait for that too would be no wait.
     let (read, write, except) = match ready {
         Ready::ToRead => (watched.as_mut_ptr(), none, none),
         Ready::ToWrite => (none, watched.as_mut_ptr(), failed.as_mut_ptr()),
+        Ready::ToWriteOrRead => (
+            readable.as_mut_ptr(),
+            watched.as_mut_ptr(),
+            failed.as_mut_ptr(),
+        ),
     };
     // Rounded up: a wait of less than a microsecond must not become many of none.
     let micros = limit.as_nanos().div_ceil(1000);
@@ -190,9 +196,22 @@ pub(crate) fn wait_for<S: AsSocket>(
     }
     let is_ready = |socket: &S| {
         let socket = socket.as_socket().as_raw_socket() as SOCKET;
-        watched.has(socket) || (!except.is_null() && failed.has(socket))
+        let is_readable = matches!(ready, Ready::ToWriteOrRead) && readable.has(socket);
+        watched.has(socket) || (!except.is_null() && failed.has(socket)) || is_readable
     };
     Ok(sockets.iter().map(is_ready).collect())
+}
+
+/// No program closes handles by their numbers.
+pub(crate) type SocketId = ();
+
+pub(crate) fn socket_id(_socket: &TcpStream) -> Option<SocketId> {
+    Some(())
+}
+
+/// How many bytes the system has still to send is not told.
+pub(crate) fn unsent(_socket: &TcpStream) -> Option<usize> {
+    None
 }
 
 /// The same for every path to one file: the path without links.

@@ -1,0 +1,328 @@
+//! One request and its reply over a connection. `ureq-proto` reads the reply; the rest is ours.
+
+use std::io::{self, Read};
+use std::time::{Duration, Instant};
+
+use ureq_proto::BodyMode;
+use ureq_proto::client::state::{RecvBody, RecvResponse};
+use ureq_proto::client::{Call, RecvBodyResult, RecvResponseResult, SendRequestResult};
+use ureq_proto::http::{self, Method};
+
+use super::head::{Head, Headers, reply_head, says_continue};
+use super::stream::{Patience, Stream, is_interrupted_by_input, is_overdue};
+
+/// What is sent at once: a small request in one piece, since a server that answers a head alone and
+/// closes would reset the connection, and its answer would be lost. A large one in pieces that keep
+/// a fast line busy.
+const PIECE: usize = 128 * 1024;
+/// What is read at once.
+const BITE: usize = 16 * 1024;
+const LARGEST_HEAD: usize = 64 * 1024;
+/// How long a server is waited for that is to say whether it wants the body.
+const GO_AHEAD: Duration = Duration::from_millis(250);
+
+/// What a request has besides its head.
+pub(crate) struct Body<'a> {
+    pub(crate) content_type: &'a str,
+    /// As many bytes as this; what the source has beyond them is not read.
+    pub(crate) length: u64,
+    pub(crate) source: &'a mut dyn Read,
+    /// Ask the server first whether it wants it: `Expect: 100-continue`.
+    pub(crate) asks_first: bool,
+}
+
+/// Why there is no reply, or no more of it.
+#[derive(Debug)]
+pub(crate) enum Trouble {
+    Io(io::Error),
+    /// The reply's head is too large.
+    LargeHead,
+    /// The reply's body is larger than it may be.
+    LargeBody,
+    NoHttp,
+    /// The request's body could not be read.
+    Source(io::Error),
+}
+
+impl From<io::Error> for Trouble {
+    fn from(why: io::Error) -> Trouble {
+        Trouble::Io(why)
+    }
+}
+
+impl From<ureq_proto::Error> for Trouble {
+    fn from(_: ureq_proto::Error) -> Trouble {
+        Trouble::NoHttp
+    }
+}
+
+/// What came of an exchange.
+pub(crate) struct Received {
+    pub(crate) status: u16,
+    pub(crate) headers: Headers,
+    /// Or why there is none: the status is known without it.
+    pub(crate) body: Result<Vec<u8>, Trouble>,
+    /// The connection can take another request.
+    pub(crate) is_reusable: bool,
+    /// The server was asked whether it wants the body, and did not say in time.
+    pub(crate) kept_silent: bool,
+}
+
+/// The state of one exchange.
+pub(crate) struct Exchange<'a> {
+    stream: &'a mut dyn Stream,
+    patience: Patience,
+    /// Of the reply, what was read and is not used yet.
+    input: Vec<u8>,
+    kept_silent: bool,
+}
+
+impl<'a> Exchange<'a> {
+    pub(crate) fn new(stream: &'a mut dyn Stream, patience: Patience) -> Exchange<'a> {
+        stream.set_patience(patience);
+        Exchange {
+            stream,
+            patience,
+            input: Vec::new(),
+            kept_silent: false,
+        }
+    }
+
+    /// `head` is the request's, whole.
+    pub(crate) fn make(
+        mut self,
+        head: Vec<u8>,
+        body: Option<Body>,
+        is_head: bool,
+        largest_body: u64,
+    ) -> Result<Received, Trouble> {
+        let is_sent = match body {
+            None => self.send(&head),
+            Some(body) => {
+                self.stream.watch_input(true);
+                let is_sent = self.send_all(head, body);
+                self.stream.watch_input(false);
+                is_sent
+            }
+        };
+        match is_sent {
+            Ok(is_sent) => self.receive(is_head, largest_body, is_sent),
+            Err(Trouble::Io(why)) if !is_overdue(&why) => {
+                // Who closes early may have said why.
+                let said = self.receive(is_head, largest_body, false);
+                said.map_err(|_| Trouble::Io(why))
+            }
+            Err(why) => Err(why),
+        }
+    }
+
+    // --- The request ---
+
+    /// Sends head and body; `false` if the reply came before the end.
+    fn send_all(&mut self, mut piece: Vec<u8>, body: Body) -> Result<bool, Trouble> {
+        if body.asks_first {
+            if !self.send(&piece)? || !self.may_go_ahead()? {
+                return Ok(false);
+            }
+            piece.clear();
+        }
+        let mut left = body.length;
+        loop {
+            left -= fill(&mut piece, body.source, left).map_err(Trouble::Source)?;
+            if !self.send(&piece)? {
+                return Ok(false);
+            }
+            if left == 0 {
+                return Ok(true);
+            }
+            if self.stream.has_input()? && self.is_answered()? {
+                return Ok(false);
+            }
+            piece.clear();
+        }
+    }
+
+    /// Sends these bytes; `false` if the reply came instead of the end.
+    fn send(&mut self, bytes: &[u8]) -> Result<bool, Trouble> {
+        let mut sent = 0;
+        loop {
+            let step = match sent < bytes.len() {
+                true => self.stream.write(&bytes[sent..]),
+                false => self.stream.flush().map(|()| 0),
+            };
+            match step {
+                Ok(0) if sent == bytes.len() => return Ok(true),
+                Ok(0) => return Err(io::Error::from(io::ErrorKind::WriteZero).into()),
+                Ok(count) => sent += count,
+                Err(why) if is_interrupted_by_input(&why) => {
+                    if self.is_answered()? {
+                        return Ok(false);
+                    }
+                }
+                Err(why) => return Err(why.into()),
+            }
+        }
+    }
+
+    /// Waits a moment for the server's word; `false` if that is its reply.
+    fn may_go_ahead(&mut self) -> Result<bool, Trouble> {
+        self.stream.set_patience(Patience::Until(
+            self.patience.end().min(Instant::now() + GO_AHEAD),
+        ));
+        let is_answered = loop {
+            if says_continue(&self.input) {
+                break Ok(false);
+            }
+            match self.is_answered() {
+                Ok(false) => {}
+                Err(Trouble::Io(why)) if is_overdue(&why) => {
+                    self.kept_silent = true;
+                    break Ok(false);
+                }
+                answered => break answered,
+            }
+        };
+        self.stream.set_patience(self.patience);
+        is_answered.map(|is_answered| !is_answered)
+    }
+
+    // --- The reply ---
+
+    /// Reads some more of the reply; whether its head is there.
+    fn is_answered(&mut self) -> Result<bool, Trouble> {
+        self.read()?;
+        Ok(reply_head(&self.input).is_some())
+    }
+
+    fn read(&mut self) -> Result<(), Trouble> {
+        // On the heap, which is wiped: what a stack held may be found there long afterwards.
+        let mut bite = vec![0; BITE];
+        match self.stream.read(&mut bite)? {
+            0 => Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
+            count => {
+                self.input.extend(&bite[..count]);
+                Ok(())
+            }
+        }
+    }
+
+    fn receive(
+        &mut self,
+        is_head: bool,
+        largest_body: u64,
+        is_sent: bool,
+    ) -> Result<Received, Trouble> {
+        let head = self.read_head()?;
+        let mut call = awaiting_reply(is_head)?;
+        let (used, response) = call.try_response(&head.plain, false)?;
+        let Some(response) = response.filter(|_| used == head.plain.len()) else {
+            return Err(Trouble::NoHttp);
+        };
+        self.input.drain(..head.length);
+        let (body, is_open) = match call.proceed() {
+            Some(RecvResponseResult::RecvBody(call)) => self.read_body(call, largest_body),
+            Some(RecvResponseResult::Redirect(call)) => {
+                (Ok(Vec::new()), !call.must_close_connection())
+            }
+            Some(RecvResponseResult::Cleanup(call)) => {
+                (Ok(Vec::new()), !call.must_close_connection())
+            }
+            None => return Err(Trouble::NoHttp),
+        };
+        Ok(Received {
+            status: response.status().as_u16(),
+            headers: head.headers,
+            is_reusable: is_sent && is_open && body.is_ok() && self.input.is_empty(),
+            body,
+            kept_silent: self.kept_silent,
+        })
+    }
+
+    fn read_head(&mut self) -> Result<Head, Trouble> {
+        loop {
+            if let Some(head) = reply_head(&self.input) {
+                return Ok(head);
+            }
+            if self.input.len() > LARGEST_HEAD {
+                return Err(Trouble::LargeHead);
+            }
+            self.read()?;
+        }
+    }
+
+    /// The body, and whether the connection can be used again.
+    fn read_body(
+        &mut self,
+        mut call: Call<RecvBody>,
+        largest: u64,
+    ) -> (Result<Vec<u8>, Trouble>, bool) {
+        let mut body = Vec::new();
+        let read = loop {
+            match self.read_part(&mut call, &mut body, largest) {
+                Ok(true) => {}
+                Ok(false) => break Ok(()),
+                Err(why) => break Err(why),
+            }
+        };
+        let is_open = match call.proceed() {
+            Some(RecvBodyResult::Cleanup(call)) => !call.must_close_connection(),
+            Some(RecvBodyResult::Redirect(call)) => !call.must_close_connection(),
+            None => false,
+        };
+        (read.map(|()| body), is_open)
+    }
+
+    /// Takes what was read into the body, or reads on; `false` at the body's end.
+    fn read_part(
+        &mut self,
+        call: &mut Call<RecvBody>,
+        body: &mut Vec<u8>,
+        largest: u64,
+    ) -> Result<bool, Trouble> {
+        let mut part = vec![0; self.input.len()];
+        let (used, made) = call.read(&self.input, &mut part)?;
+        self.input.drain(..used);
+        body.extend(&part[..made]);
+        if body.len() as u64 > largest {
+            return Err(Trouble::LargeBody);
+        }
+        let is_to_the_end = call.body_mode() == BodyMode::CloseDelimited;
+        if call.can_proceed() && !is_to_the_end {
+            return Ok(false);
+        }
+        if used > 0 && !self.input.is_empty() {
+            return Ok(true);
+        }
+        match self.read() {
+            Ok(()) => Ok(true),
+            Err(Trouble::Io(why)) if why.kind() == io::ErrorKind::UnexpectedEof => {
+                // Some servers leave out the last line of a body in chunks.
+                let is_whole = is_to_the_end || call.is_ended_chunked();
+                is_whole.then_some(false).ok_or(Trouble::Io(why))
+            }
+            Err(why) => Err(why),
+        }
+    }
+}
+
+/// Adds to the piece what there is room for, of the `left` bytes of the source.
+fn fill(piece: &mut Vec<u8>, source: &mut dyn Read, left: u64) -> io::Result<u64> {
+    let room = PIECE.saturating_sub(piece.len()) as u64;
+    let wanted = room.min(left);
+    match source.take(wanted).read_to_end(piece)? as u64 {
+        count if count == wanted => Ok(count),
+        _ => Err(io::ErrorKind::UnexpectedEof.into()),
+    }
+}
+
+/// A request that was sent: all that matters of it to a reply is whether it is HEAD.
+fn awaiting_reply(is_head: bool) -> Result<Call<RecvResponse>, Trouble> {
+    let method = if is_head { Method::HEAD } else { Method::GET };
+    let request = http::Request::builder().method(method).uri("/").body(());
+    let mut call = Call::new(request.map_err(|_| Trouble::NoHttp)?)?.proceed();
+    call.write(&mut [0; 64])?;
+    match call.proceed()? {
+        Some(SendRequestResult::RecvResponse(call)) => Ok(call),
+        _ => Err(Trouble::NoHttp),
+    }
+}
