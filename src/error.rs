@@ -58,11 +58,15 @@ pub enum Status {
     SystemError = 17,
     /// A bug in this library. The library goes on working. Please report it.
     Internal = 18,
+    /// A request: the API answered with 4xx, and not with 408 or 429. The error has api.video's
+    /// problem, with each of its faults. Do not retry it as it is. With 401, two tokens were
+    /// rejected.
+    RequestRejected = 19,
 }
 
 impl Status {
     /// Every status, in the order of the numbers.
-    pub(crate) const ALL: [Status; 19] = [
+    pub(crate) const ALL: [Status; 20] = [
         Status::Ok,
         Status::InvalidArgument,
         Status::NullArgument,
@@ -82,6 +86,7 @@ impl Status {
         Status::Closed,
         Status::SystemError,
         Status::Internal,
+        Status::RequestRejected,
     ];
 
     /// The status with this number, if there is one.
@@ -116,6 +121,7 @@ impl Status {
             Status::Closed => c"client closed",
             Status::SystemError => c"system error",
             Status::Internal => c"internal error",
+            Status::RequestRejected => c"request rejected",
         }
     }
 
@@ -146,6 +152,11 @@ pub struct Problem {
     pub title: String,
     /// `name`: the field or thing at fault.
     pub name: String,
+    /// `detail`: more about this very case.
+    pub detail: String,
+    /// `problems`: each fault of a request that has several. 100 at most, without lists of their
+    /// own.
+    pub problems: Vec<Problem>,
 }
 
 /// Why a call failed. Never contains a key or a token.
@@ -158,7 +169,7 @@ pub struct Error {
     /// The status of the HTTP reply, if there was one.
     pub http_status: Option<u16>,
     /// What the server said about it.
-    pub problem: Problem,
+    pub problem: Box<Problem>,
     /// The time after which it makes sense to try again, in milliseconds from now, if it is known.
     pub retry_after_ms: Option<u64>,
 }
@@ -170,7 +181,7 @@ impl Error {
             status,
             message: message.into(),
             http_status: None,
-            problem: Problem::default(),
+            problem: Box::default(),
             retry_after_ms: None,
         }
     }
