@@ -53,17 +53,20 @@
  * Time. Durations are in milliseconds, as the names say. Every wait has an end.
  *
  * Processes. After fork() a child may go on using its clients and tokens: it keeps the access
- * token, and gets its own from then on. In the child the parent's operations are CANCELLED, and
- * counters begin at 0. A child that will call exec() need not call anything. The library starts
+ * token, and gets its own from then on. It makes connections of its own. In the child the parent's
+ * operations are CANCELLED, and counters begin at 0. A child that will call exec() need not call anything. The library starts
  * short-lived threads, which block all signals, and one thread that lives as long as there is
- * something to time: an operation, or a client that is kept fresh. It installs no signal handlers
+ * something to time: an operation, an idle connection, or a client that is kept fresh. It installs no signal handlers
  * and never delays exit.
  *
- * Descriptors. An exchange has a socket, which is closed at its end and by exec(). A program must
- * not close descriptors that it does not own, as some daemons do, while the library is in use. An
- * exchange that loses its socket fails or times out, and is made again. But if the program has
- * opened something else under the same number, the library may read from it, write to it and close
- * it.
+ * Descriptors. An exchange for a token has a socket, which is closed at its end. The connections of
+ * requests are kept for the next request, closed when they were idle for 30 seconds, and left alone
+ * by a forked child. exec() closes all of them. A program must not close descriptors that it does
+ * not own, as some daemons do, while a call is under way: an exchange that loses its socket fails or
+ * times out, and if the program has opened something else under the same number, the library may
+ * read from it and write to it. A connection that only waits for the next request is safe: before it
+ * is used or closed, the library makes sure that its descriptor still is that very socket, and
+ * otherwise touches it no more.
  *
  * Secrets. Keys and tokens are wiped when they are freed. No message and no line of the log
  * contains one.
@@ -199,6 +202,12 @@ enum apivideo_status
    * A bug in this library. The library goes on working. Please report it.
    */
   APIVIDEO_STATUS_INTERNAL = 18,
+  /**
+   * A request: the API answered with 4xx, and not with 408 or 429. The error has api.video's
+   * problem, with each of its faults. Do not retry it as it is. With 401, two tokens were
+   * rejected.
+   */
+  APIVIDEO_STATUS_REQUEST_REJECTED = 19,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -397,6 +406,12 @@ typedef struct apivideo_error apivideo_error;
  * A call under way. Any thread may use it. It belongs to the caller, who frees it.
  */
 typedef struct apivideo_operation apivideo_operation;
+
+/**
+ * The answer to a request that succeeded. It never changes, any thread may read it, and it may
+ * outlive its client. Each pointer is one reference, which its owner frees.
+ */
+typedef struct apivideo_response apivideo_response;
 
 /**
  * A client's counters at one moment. Any thread may read them. The snapshot belongs to the caller,
@@ -738,6 +753,17 @@ apivideo_status apivideo_config_set_keep_fresh(apivideo_config *config,
                                                apivideo_error **error_out);
 
 /**
+ * Sets how many bytes the body of a reply to apivideo_request() may have: 1 to 1,073,741,824 (1
+ * GiB). Default: 16,777,216 (16 MiB). A larger one fails with PROTOCOL_ERROR, and the message says
+ * so. `error_out`: may be NULL.
+ *
+ * Errors: NULL_ARGUMENT, INVALID_ARGUMENT.
+ */
+apivideo_status apivideo_config_set_max_reply_bytes(apivideo_config *config,
+                                                    uint64_t bytes,
+                                                    apivideo_error **error_out);
+
+/**
  * Sets the proxy, and NO_PROXY of the environment does not count any more. Default: the
  * environment's.
  *
@@ -870,6 +896,44 @@ const char *apivideo_error_title(const apivideo_error *error);
 const char *apivideo_error_name(const apivideo_error *error);
 
 /**
+ * Gives `detail` of api.video's problem object: more about this very case. Empty if there is none,
+ * and for NULL.
+ *
+ * Never NULL. The text lives as long as the error. It comes from the server.
+ */
+const char *apivideo_error_detail(const apivideo_error *error);
+
+/**
+ * Gives how many faults api.video's problem object lists (`problems`), such as each attribute of a
+ * request that is wrong. 100 at most. 0 if it lists none, and for NULL.
+ */
+size_t apivideo_error_problem_count(const apivideo_error *error);
+
+/**
+ * Gives `type` of the fault at `index`, from 0 to apivideo_error_problem_count() - 1. Empty if
+ * there is none, and for NULL.
+ *
+ * Never NULL. The text lives as long as the error. It comes from the server.
+ */
+const char *apivideo_error_problem_type_at(const apivideo_error *error, size_t index);
+
+/**
+ * Gives `title` of the fault at `index`, as apivideo_error_problem_type_at() gives its `type`.
+ */
+const char *apivideo_error_title_at(const apivideo_error *error, size_t index);
+
+/**
+ * Gives `name` of the fault at `index`, mostly an attribute's, as apivideo_error_problem_type_at()
+ * gives its `type`.
+ */
+const char *apivideo_error_name_at(const apivideo_error *error, size_t index);
+
+/**
+ * Gives `detail` of the fault at `index`, as apivideo_error_problem_type_at() gives its `type`.
+ */
+const char *apivideo_error_detail_at(const apivideo_error *error, size_t index);
+
+/**
  * Tells whether the same call may succeed later although the caller changes nothing. False for
  * NULL.
  */
@@ -898,13 +962,27 @@ void apivideo_error_free(apivideo_error *error);
  * NULL. Any thread may call this.
  *
  * Errors: PENDING if the time is over before the operation is complete; CANCELLED; NULL_ARGUMENT;
- * all errors of apivideo_get_token_valid_for(), where TIMEOUT means that the client's wait timeout
- * is over.
+ * INVALID_ARGUMENT if the operation is a request's; all errors of apivideo_get_token_valid_for(),
+ * where TIMEOUT means that the client's wait timeout is over.
  */
 apivideo_status apivideo_operation_wait(const apivideo_operation *operation,
                                         uint32_t timeout_ms,
                                         const apivideo_token **token_out,
                                         apivideo_error **error_out);
+
+/**
+ * Waits for a request's operation to complete, as apivideo_operation_wait() does for a token's.
+ *
+ * `response_out`: receives a reference. Free it with apivideo_response_free(). `error_out`: may be
+ * NULL. Any thread may call this.
+ *
+ * Errors: PENDING if the time is over before the operation is complete; CANCELLED; NULL_ARGUMENT;
+ * INVALID_ARGUMENT if the operation is a token's; all errors of apivideo_request().
+ */
+apivideo_status apivideo_operation_wait_response(const apivideo_operation *operation,
+                                                 uint32_t timeout_ms,
+                                                 const apivideo_response **response_out,
+                                                 apivideo_error **error_out);
 
 /**
  * Calls `callback` with `user_data` exactly once, when the operation is complete, however it ends.
@@ -927,8 +1005,9 @@ apivideo_status apivideo_operation_on_complete(const apivideo_operation *operati
                                                apivideo_error **error_out);
 
 /**
- * Ends the operation with CANCELLED, unless it is complete. Its exchange goes on for other
- * callers. NULL is fine. Any thread may call this.
+ * Ends the operation with CANCELLED, unless it is complete. The exchange for a token goes on for
+ * other callers; a request's connection is closed, so that nothing more of it is sent, but what the
+ * server has of it may still be carried out. NULL is fine. Any thread may call this.
  */
 void apivideo_operation_cancel(const apivideo_operation *operation);
 
@@ -937,6 +1016,108 @@ void apivideo_operation_cancel(const apivideo_operation *operation);
  * from here on.
  */
 void apivideo_operation_free(apivideo_operation *operation);
+
+/**
+ * Makes a request to the API with a valid token, and waits for its end.
+ *
+ * `method`: such as "GET", in any case. `path`: what follows the base URL, query and all, such as
+ * "/videos?pageSize=100"; percent-encoded, and without `..`. `json`: the body, or NULL for none.
+ * `response_out`: receives a reference. Free it with apivideo_response_free(). `error_out`: may be
+ * NULL. Any thread may call this. It waits no longer than the wait timeout, see
+ * apivideo_config_set_wait_timeout_ms(); each attempt ends after the attempt timeout.
+ *
+ * A 401 renews the token and sends once more. A 429 waits as it is told, if that is within the wait
+ * timeout. A connection that was refused, or lost before anything was sent, is tried again, and
+ * GET, PUT, DELETE and HEAD also after a 502, 503 or 504 or a lost reply: with growing delays, four
+ * times in all, or as often as the wait timeout allows with
+ * apivideo_config_set_wait_for_recovery(). Other methods are not sent again once they may have been
+ * carried out: the message then says so. A DELETE that is sent again may find nothing left to
+ * delete. Redirects are not followed.
+ *
+ * Errors: NULL_ARGUMENT, INVALID_UTF8, INVALID_ARGUMENT (the message names the argument); those of
+ * apivideo_get_token(); REQUEST_REJECTED for a 4xx, with the problem; RATE_LIMITED; SERVER_ERROR;
+ * PROTOCOL_ERROR, also for a reply that is larger than apivideo_config_set_max_reply_bytes()
+ * allows; NETWORK_ERROR; TLS_ERROR; TIMEOUT; CLOSED; SYSTEM_ERROR.
+ */
+apivideo_status apivideo_request(const apivideo_client *client,
+                                 const char *method,
+                                 const char *path,
+                                 const char *json,
+                                 const apivideo_response **response_out,
+                                 apivideo_error **error_out);
+
+/**
+ * Starts apivideo_request() and returns at once. An operation receives the answer: see
+ * apivideo_operation_wait_response() and apivideo_operation_on_complete().
+ *
+ * `operation_out`: receives the operation. Free it with apivideo_operation_free(); it may outlive
+ * the client. `error_out`: may be NULL. Any thread may call this. It never blocks. The operation is
+ * complete after the wait timeout at the latest.
+ *
+ * Errors: NULL_ARGUMENT, INVALID_UTF8, INVALID_ARGUMENT. The operation reports all others.
+ */
+apivideo_status apivideo_request_start(const apivideo_client *client,
+                                       const char *method,
+                                       const char *path,
+                                       const char *json,
+                                       apivideo_operation **operation_out,
+                                       apivideo_error **error_out);
+
+/**
+ * Tells whether a webhook call comes from api.video: whether `signature` is that of these bytes.
+ *
+ * `secret`: the webhook's `signatureSecret`, as the API gave it. `body`: the call's body as it came,
+ * not parsed and written anew; NULL if `length` is 0. `length`: its length in bytes. `signature`:
+ * the value of the call's header `X-Api-Video-Signature`. Any thread may call this. It takes the
+ * same time wherever the first difference is.
+ *
+ * False if it is not, if an argument is NULL, and if the secret is empty. A signature says nothing
+ * about when a call was made: one that was recorded is good for ever.
+ */
+bool apivideo_webhook_verify(const char *secret,
+                             const void *body,
+                             size_t length,
+                             const char *signature);
+
+/**
+ * Gives the status of the HTTP reply, from 200 to 299. 0 for NULL.
+ */
+int32_t apivideo_response_http_status(const apivideo_response *response);
+
+/**
+ * Gives the body as it came, mostly JSON: apivideo_response_body_length() bytes. Behind them is a
+ * NUL, so that a text can be used as a string. Empty if there is none, and for NULL.
+ *
+ * Never NULL. The bytes live as long as the reference.
+ */
+const char *apivideo_response_body(const apivideo_response *response);
+
+/**
+ * Gives the length of the body in bytes, without the NUL behind it. 0 for NULL.
+ */
+size_t apivideo_response_body_length(const apivideo_response *response);
+
+/**
+ * Gives the value of a header of the reply, such as "X-RateLimit-Remaining". Upper and lower case
+ * are the same. What came several times is joined with ", ". Empty if there is no such header, and
+ * for NULL.
+ *
+ * Never NULL. The text lives as long as the reference. It comes from the server.
+ */
+const char *apivideo_response_header(const apivideo_response *response, const char *name);
+
+/**
+ * Gives the path of the next page, to be asked for with apivideo_request(). Empty on the last page,
+ * where there are no pages, and for NULL.
+ *
+ * Never NULL. The text lives as long as the reference. It comes from the server.
+ */
+const char *apivideo_response_next_page(const apivideo_response *response);
+
+/**
+ * Frees one reference to a response. NULL is fine. Any thread may call this.
+ */
+void apivideo_response_free(const apivideo_response *response);
 
 /**
  * Gives one value of a snapshot.

@@ -3,7 +3,7 @@
 //! The facts are those of api.video's API reference for `POST /auth/api-key` and `POST
 //! /auth/refresh`.
 
-use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize};
@@ -12,20 +12,10 @@ use serde_json::Value;
 use crate::cache::exchange::{Endpoint, Outcome, Request};
 use crate::cache::policy;
 use crate::config::Server;
-use crate::error::{Error, Problem, Status};
+use crate::error::{Error, Status};
 use crate::ffi::secret::Secret;
 use crate::http::{Http, Reply};
-use crate::text::one_line;
-
-/// The longest text of a server's that is passed on.
-const LONGEST_TEXT: usize = 300;
-/// A longer word in such a text may be a key or a token that we no longer know.
-const LONGEST_WORD: usize = 40;
-/// So many letters and digits of a secret are not passed on either.
-const PART: usize = 16;
-/// A secret with fewer is left out only where it is as it was: its letters may stand in any text.
-const SHORTEST_PART: usize = 8;
-const REDACTED: &str = "[redacted]";
+use crate::problem::{self, json, text, without_bom};
 
 const SITE: &str = "api.video";
 /// The fields that we send.
@@ -33,13 +23,13 @@ const SENT: [&str; 2] = ["apiKey", "refreshToken"];
 
 /// The endpoints, for one API key.
 pub(crate) struct Auth {
-    http: Http,
+    http: Arc<Http>,
     server: Server,
     api_key: Secret,
 }
 
 impl Auth {
-    pub(crate) fn new(http: Http, server: Server, api_key: &str) -> Auth {
+    pub(crate) fn new(http: Arc<Http>, server: Server, api_key: &str) -> Auth {
         Auth {
             http,
             server,
@@ -102,7 +92,7 @@ pub(crate) fn read(request: &Request, server: &Server, reply: &Reply, secrets: &
     };
     match reply.status {
         200..=299 => granted(server, reply),
-        400 | 401 | 403 if is_api_videos(&json(reply)) => {
+        400 | 401 | 403 if is_api_videos(&json(reply.bytes())) => {
             let status = match request {
                 Request::ApiKey { .. } => Status::KeyRejected,
                 Request::Refresh(_) => Status::RefreshRejected,
@@ -155,10 +145,6 @@ fn has_the_form(problem: &Value) -> bool {
     is_empty || says("title") || problem["status"].is_number() && (says("name") || says("detail"))
 }
 
-fn text<'a>(problem: &'a Value, name: &str) -> &'a str {
-    problem[name].as_str().unwrap_or_default()
-}
-
 /// The host of a URL that names one of the internet's.
 fn site_of(url: &str) -> Option<&str> {
     let (_, rest) = url.split_once("://")?;
@@ -169,17 +155,6 @@ fn site_of(url: &str) -> Option<&str> {
 fn is_of_api_video(host: &str) -> bool {
     let above = host.strip_suffix(SITE);
     above.is_some_and(|above| above.is_empty() || above.ends_with('.'))
-}
-
-/// The JSON of the body; `null` if it is none, or is not complete.
-fn json(reply: &Reply) -> Value {
-    let body = reply.body.as_deref().unwrap_or_default();
-    serde_json::from_slice(without_bom(body)).unwrap_or_default()
-}
-
-/// JSON begins without a byte order mark, but some servers' files do not.
-fn without_bom(body: &[u8]) -> &[u8] {
-    body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body)
 }
 
 fn granted(server: &Server, reply: &Reply) -> Outcome {
@@ -286,7 +261,7 @@ fn failure_of(
     reply: &Reply,
     secrets: &[&str],
 ) -> Error {
-    let problem = problem(reply, secrets);
+    let problem = problem::of(reply, secrets);
     let (http, path) = (reply.status, request.path());
     let what = match (status, http) {
         (Status::KeyRejected, _) => {
@@ -314,96 +289,13 @@ fn failure_of(
         status,
         message: format!("{what} (POST {path}, HTTP {http}{title})."),
         http_status: Some(http),
-        problem,
-        retry_after_ms: retry_after_ms(reply),
+        problem: Box::new(problem),
+        retry_after_ms: reply.asked_ms(),
     }
-}
-
-/// What the server asks to wait. api.video sends its own header with every reply, to tell when
-/// its count of requests begins anew: that is an order to wait only beside a 429.
-fn retry_after_ms(reply: &Reply) -> Option<u64> {
-    match reply.status {
-        429 => reply.waits.rate_limit_ms.max(reply.waits.retry_after_ms),
-        503 => reply.waits.retry_after_ms,
-        _ => None,
-    }
-}
-
-/// A problem object, whatever its content type, or the first of its `problems` if it says nothing
-/// itself; all empty if the body is none.
-fn problem(reply: &Reply, secrets: &[&str]) -> Problem {
-    let value = json(reply);
-    let is_said = |name| value[name].is_string();
-    let says_something = is_said("type") || is_said("title") || is_said("name");
-    let problem = if says_something {
-        &value
-    } else {
-        &value["problems"][0]
-    };
-    let shown = |name| presentable(text(problem, name), secrets);
-    Problem {
-        kind: shown("type"),
-        title: shown("title"),
-        name: shown("name"),
-    }
-}
-
-/// A server's text as one short line without secrets: those that are known, parts of them, and any
-/// word that is as long as one.
-fn presentable(text: &str, secrets: &[&str]) -> String {
-    // First of all: what cannot be seen must not hide a secret.
-    let mut text = one_line(text);
-    for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
-        text = text.replace(secret, REDACTED);
-    }
-    let text = without_parts(&text, secrets);
-    let words: Vec<&str> = text
-        .split_inclusive(|c: char| c.is_whitespace() || c == '/')
-        .map(|word| {
-            if word.len() > LONGEST_WORD {
-                REDACTED
-            } else {
-                word
-            }
-        })
-        .collect();
-    words.concat().chars().take(LONGEST_TEXT).collect()
-}
-
-/// The text without what it has in common with a secret, from [`PART`] letters and digits on: a
-/// server may have cut a secret off, broken it in two, or put other signs into it.
-fn without_parts(text: &str, secrets: &[&str]) -> String {
-    let text: Vec<char> = text.chars().collect();
-    let is_letter = |at: &usize| text[*at].is_alphanumeric();
-    let places: Vec<usize> = (0..text.len()).filter(is_letter).collect();
-    let letters: Vec<char> = places.iter().map(|at| text[*at]).collect();
-    let mut is_secret = vec![false; text.len()];
-    for secret in secrets {
-        let secret: Vec<char> = secret.chars().filter(|c| c.is_alphanumeric()).collect();
-        let part = secret.len().min(PART);
-        if part < SHORTEST_PART {
-            continue;
-        }
-        let parts: HashSet<&[char]> = secret.windows(part).collect();
-        for (letters, places) in letters.windows(part).zip(places.windows(part)) {
-            if parts.contains(letters) {
-                is_secret[places[0]..=places[part - 1]].fill(true);
-            }
-        }
-    }
-    let runs = is_secret.chunk_by(|a, b| a == b);
-    let mut text = text.into_iter();
-    runs.map(|run| {
-        let shown: String = text.by_ref().take(run.len()).collect();
-        if run[0] { REDACTED.to_owned() } else { shown }
-    })
-    .collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::config::{Config, Environment};
     use crate::http::{Headers, Waits};
@@ -414,7 +306,7 @@ mod tests {
     }
 
     fn auth() -> Auth {
-        Auth::new(Config::default().http(), server(), "the key")
+        Auth::new(Arc::new(Config::default().http()), server(), "the key")
     }
 
     fn reply(status: u16, body: &str) -> Reply {
@@ -781,29 +673,6 @@ mod tests {
     }
 
     #[test]
-    fn a_part_of_a_secret_is_not_passed_on() {
-        let secret = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
-        for (text, shown) in [
-            (
-                format!("key {}... is bad", &secret[..35]),
-                "key [redacted]... is bad",
-            ),
-            (format!("{} {}", &secret[..20], &secret[20..]), "[redacted]"),
-            (
-                format!("{}-{}: {}!", &secret[..8], &secret[8..16], &secret[16..24]),
-                "[redacted]!",
-            ),
-            ("your \"ten le-tters\".".to_owned(), "your \"[redacted]\"."),
-            ("sh ort".to_owned(), "sh ort"),
-            (format!("é{}é", &secret[10..26]), "é[redacted]é"),
-            (format!("é{}é", &secret[10..25]), "éklmnopqrstuvwxyé"),
-        ] {
-            let secrets = [secret, "short", "ten/letters"];
-            assert_eq!(presentable(&text, &secrets), shown);
-        }
-    }
-
-    #[test]
     fn the_first_of_the_problems_speaks_for_an_object_that_says_nothing() {
         let first = |more: &str| {
             let body = format!(r#"{{{more}"problems":[{{"title":"A.","name":"apiKey"}},{{}}]}}"#);
@@ -813,19 +682,6 @@ mod tests {
         assert_eq!(first(""), "|A.|apiKey");
         assert_eq!(first(r#""status":400,"title":null,"#), "|A.|apiKey");
         assert_eq!(first(r#""title":"B.","#), "|B.|");
-    }
-
-    #[test]
-    fn a_word_as_long_as_a_token_is_not_passed_on() {
-        let word = "x".repeat(40);
-        assert_eq!(presentable(&word, &[]), word);
-        let token = "x".repeat(41);
-        assert_eq!(
-            presentable(&format!("is {token} yours"), &[]),
-            "is [redacted]yours"
-        );
-        let url = "https://docs.api.video/reference/authentication-errors";
-        assert_eq!(presentable(url, &[]), url);
     }
 
     #[test]

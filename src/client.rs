@@ -13,13 +13,16 @@ use crate::cache::completion::Completion;
 use crate::cache::statistics::Statistics;
 use crate::cache::waiters::{Purpose, TokenRequest, WaiterId};
 use crate::cache::{Dependencies, TokenCache};
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{Clock, SystemClock, random};
 use crate::config::Config;
 use crate::environment;
 use crate::error::{Error, Status};
 use crate::ffi::privileges;
 use crate::ffi::sys;
 use crate::process::{fork, timer};
+use crate::request::checks::Checked;
+use crate::request::response::Response;
+use crate::request::{Limits, Requests, Task};
 use crate::token::Token;
 
 /// Hands any thread a valid token for one API key. Dropping it ends every wait, and waits for
@@ -65,10 +68,11 @@ impl Client {
         let config = config.filled_in(environment::variable)?;
         fork::watch();
         sys::stay_loaded();
+        let http = Arc::new(config.http());
         let dependencies = Dependencies {
             clock: Arc::new(SystemClock),
             random: Box::new(random),
-            endpoint: Box::new(Auth::new(config.http(), config.server(), api_key)),
+            endpoint: Box::new(Auth::new(Arc::new(config.http()), config.server(), api_key)),
             observer: config.observer(),
             spawn: |work| {
                 sys::spawn("apivideo-renew", work).map_err(|why| {
@@ -80,11 +84,18 @@ impl Client {
             },
             alarm: timer::alarm,
         };
+        let cache = TokenCache::new(dependencies, config.keeps_fresh());
+        let limits = Limits {
+            wait_timeout_ms: config.wait_timeout_ms(),
+            wait_for_recovery: config.waits_for_recovery(),
+            largest_reply: config.max_reply_bytes(),
+        };
         Ok(Client {
             // It was checked: there is no NUL in it.
             base_url: CString::new(config.base_url()).unwrap_or_default(),
             inner: ClientInner {
-                cache: TokenCache::new(dependencies, config.keeps_fresh()),
+                requests: Requests::new(http, config.server(), Arc::clone(&cache), limits),
+                cache,
                 wait_timeout_ms: config.wait_timeout_ms(),
                 wait_for_recovery: config.waits_for_recovery(),
             },
@@ -119,6 +130,7 @@ impl Deref for Client {
 impl Drop for Client {
     fn drop(&mut self) {
         self.inner.cache.close();
+        self.inner.requests.close();
     }
 }
 
@@ -127,6 +139,7 @@ impl Drop for Client {
 #[derive(Clone)]
 pub struct ClientInner {
     cache: Arc<TokenCache>,
+    requests: Arc<Requests>,
     wait_timeout_ms: u32,
     wait_for_recovery: bool,
 }
@@ -154,7 +167,7 @@ impl ClientInner {
             Some(token) => Ok(token),
             None => self
                 .cache
-                .get(self.request(Purpose::Token, min_validity_ms)),
+                .get(self.token_request(Purpose::Token, min_validity_ms)),
         }
     }
 
@@ -166,34 +179,66 @@ impl ClientInner {
                 completion.answer(Ok(Arc::clone(token.set())));
                 self.operation(completion, None)
             }
-            None => self.start(self.request(Purpose::Token, min_validity_ms)),
+            None => self.start(self.token_request(Purpose::Token, min_validity_ms)),
         }
     }
 
     /// `POST /auth/api-key`, now. The token becomes this client's own.
     pub fn authenticate(&self) -> Result<Arc<Token>, Error> {
-        self.cache.get(self.request(Purpose::Authenticate, 0))
+        self.cache.get(self.token_request(Purpose::Authenticate, 0))
     }
 
     /// [`ClientInner::authenticate`] without waiting: the answer comes to the operation.
     pub fn start_authenticate(&self) -> Operation {
-        self.start(self.request(Purpose::Authenticate, 0))
+        self.start(self.token_request(Purpose::Authenticate, 0))
     }
 
     /// `POST /auth/refresh`, now, with this client's refresh token. The token becomes this client's
     /// own.
     pub fn refresh(&self) -> Result<Arc<Token>, Error> {
-        self.cache.get(self.request(Purpose::Refresh, 0))
+        self.cache.get(self.token_request(Purpose::Refresh, 0))
     }
 
     /// [`ClientInner::refresh`] without waiting: the answer comes to the operation.
     pub fn start_refresh(&self) -> Operation {
-        self.start(self.request(Purpose::Refresh, 0))
+        self.start(self.token_request(Purpose::Refresh, 0))
     }
 
     /// The API answered 401 to this token: the next call gets another, with the API key.
     pub fn invalidate(&self, rejected: &Token) -> Result<(), Error> {
         self.cache.invalidate(rejected.set())
+    }
+
+    /// Makes a request to the API, with a valid token, and waits for its end.
+    ///
+    /// `path` is what follows the base URL, query and all. A 401 renews the token and sends once
+    /// more; a 429 waits as it is told; a connection that was refused, or lost before the request
+    /// was sent, is tried again, and GET, PUT, DELETE and HEAD also after a 502, a 503, a 504 or a
+    /// lost reply: up to four times, or within the wait timeout with
+    /// [`Config::set_wait_for_recovery`]. Redirects are not followed.
+    ///
+    /// A 4xx is [`Status::RequestRejected`], whose error has the problem.
+    pub fn request(
+        &self,
+        method: &str,
+        path: &str,
+        json: Option<&str>,
+    ) -> Result<Arc<Response>, Error> {
+        self.requests.make(Checked::new(method, path, json)?)
+    }
+
+    /// [`ClientInner::request`] without waiting: the answer comes to the operation. An error if it
+    /// is none that can be sent.
+    pub fn start_request(
+        &self,
+        method: &str,
+        path: &str,
+        json: Option<&str>,
+    ) -> Result<Operation<PendingRequest>, Error> {
+        let task = self.requests.start(Checked::new(method, path, json)?);
+        Ok(Operation {
+            call: PendingRequest { task },
+        })
     }
 
     /// The counters, and what is going on now.
@@ -229,7 +274,7 @@ impl ClientInner {
         }
     }
 
-    fn request(&self, purpose: Purpose, min_validity_ms: u64) -> TokenRequest {
+    fn token_request(&self, purpose: Purpose, min_validity_ms: u64) -> TokenRequest {
         let wait_for_recovery = self.wait_for_recovery && purpose == Purpose::Token;
         TokenRequest {
             purpose,
@@ -242,37 +287,45 @@ impl ClientInner {
     }
 }
 
-/// A call under way. Dropping it cancels it; the exchange that it waits for goes on for others.
+/// A call under way: for a token, or, as `Operation<PendingRequest>`, for a response. Dropping it
+/// cancels it; the exchange for a token that it waits for goes on for others.
 ///
 /// It keeps nothing of its client: once that is dropped, and an exchange under way is over, the key
 /// is gone from memory.
-pub struct Operation {
-    call: PendingCall,
+pub struct Operation<P: Pending = PendingCall> {
+    call: P,
 }
 
-impl Operation {
+/// What an operation waits for.
+pub trait Pending {
+    /// Ends the waiting, unless the answer is there already.
+    fn end(&self);
+}
+
+impl<P: Pending + Clone> Operation<P> {
     /// What calls need, to use while a callback may free the operation itself.
     #[cfg(feature = "capi")]
-    pub(crate) fn call(&self) -> PendingCall {
+    pub(crate) fn call(&self) -> P {
         self.call.clone()
     }
 }
 
-impl Deref for Operation {
-    type Target = PendingCall;
+impl<P: Pending> Deref for Operation<P> {
+    type Target = P;
 
-    fn deref(&self) -> &PendingCall {
+    fn deref(&self) -> &P {
         &self.call
     }
 }
 
-impl Drop for Operation {
+impl<P: Pending> Drop for Operation<P> {
     fn drop(&mut self) {
-        self.call.cancel();
+        self.call.end();
     }
 }
 
-/// What an [`Operation`] does. A clone may be used while a callback frees the operation itself.
+/// What an operation for a token does. A clone may be used while a callback frees the operation
+/// itself.
 #[derive(Clone)]
 pub struct PendingCall {
     cache: Weak<TokenCache>,
@@ -309,26 +362,53 @@ impl PendingCall {
         if let (Some(id), Some(cache)) = (self.id, self.cache.upgrade()) {
             cache.cancel(id);
         }
-        self.completion.answer(Err(Error::new(
-            Status::Cancelled,
-            "The operation was cancelled.",
-        )));
+        self.completion.answer(Err(cancelled()));
     }
+}
+
+impl Pending for PendingCall {
+    fn end(&self) {
+        self.cancel();
+    }
+}
+
+/// What an operation for a response does. A clone may be used while a callback frees the operation
+/// itself.
+#[derive(Clone)]
+pub struct PendingRequest {
+    task: Arc<Task>,
+}
+
+impl PendingRequest {
+    /// The answer, if it comes within `timeout`.
+    pub fn wait(&self, timeout: Duration) -> Option<Result<Arc<Response>, Error>> {
+        self.task.wait(timeout)
+    }
+
+    /// Calls `callback` once when the answer is there, as [`PendingCall::on_complete`] does.
+    pub fn on_complete(&self, callback: impl FnOnce() + Send + 'static) -> Result<(), Error> {
+        self.task.on_answer(callback)
+    }
+
+    /// Ends the request with [`Status::Cancelled`], unless it has ended already. Its connection is
+    /// closed, so that nothing more of it is sent.
+    pub fn cancel(&self) {
+        self.task.end(cancelled());
+    }
+}
+
+impl Pending for PendingRequest {
+    fn end(&self) {
+        self.cancel();
+    }
+}
+
+fn cancelled() -> Error {
+    Error::new(Status::Cancelled, "The operation was cancelled.")
 }
 
 fn millis(ms: u64) -> i64 {
     i64::try_from(ms).unwrap_or(i64::MAX)
-}
-
-/// A random number in [0, 1), from the system: processes forked from one another draw different
-/// ones.
-fn random() -> f64 {
-    let mut bits = [0u8; 4];
-    match getrandom::fill(&mut bits) {
-        Ok(()) => f64::from(u32::from_le_bytes(bits)) / (f64::from(u32::MAX) + 1.0),
-        // Jitter only spreads load: the middle does no harm.
-        Err(_) => 0.5,
-    }
 }
 
 #[cfg(test)]

@@ -74,6 +74,17 @@ impl Clock for SystemClock {
     }
 }
 
+/// A random number in [0, 1), from the system: processes forked from one another draw different
+/// ones.
+pub(crate) fn random() -> f64 {
+    let mut bits = [0u8; 4];
+    match getrandom::fill(&mut bits) {
+        Ok(()) => f64::from(u32::from_le_bytes(bits)) / (f64::from(u32::MAX) + 1.0),
+        // Jitter only spreads load: the middle does no harm.
+        Err(_) => 0.5,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -97,6 +97,9 @@ const LONGEST_CONNECT_TIMEOUT_MS: u32 = 60_000;
 const LONGEST_ATTEMPT_TIMEOUT_MS: u32 = 300_000;
 const LONGEST_WAIT_TIMEOUT_MS: u32 = 3_600_000;
 const LONGEST_URL: usize = 2_048;
+const MAX_REPLY_BYTES: u64 = 16 << 20;
+/// More would be no JSON that one has in memory.
+const LARGEST_MAX_REPLY_BYTES: u64 = 1 << 30;
 
 type LogFn = Arc<dyn Fn(LogLevel, &str) + Send + Sync>;
 type StateFn = Arc<dyn Fn(TokenState) + Send + Sync>;
@@ -114,6 +117,7 @@ pub struct Config {
     wait_timeout_ms: u32,
     wait_for_recovery: bool,
     keep_fresh: bool,
+    max_reply_bytes: u64,
     proxy: ProxyChoice,
     ca_file: CaChoice,
     log: Option<(LogLevel, LogFn)>,
@@ -146,6 +150,7 @@ impl Default for Config {
             wait_timeout_ms: WAIT_TIMEOUT_MS,
             wait_for_recovery: false,
             keep_fresh: false,
+            max_reply_bytes: MAX_REPLY_BYTES,
             proxy: ProxyChoice::Environment,
             ca_file: CaChoice::Environment,
             log: None,
@@ -215,6 +220,14 @@ impl Config {
     /// Sets whether the token is renewed even while nobody reads it. Default: no.
     pub fn set_keep_fresh(&mut self, keep_fresh: bool) {
         self.keep_fresh = keep_fresh;
+    }
+
+    /// Sets how many bytes the body of a reply to a request may have: 1 to 1,073,741,824. Default:
+    /// 16,777,216. A larger one is an error. Tokens' replies have a limit of their own.
+    pub fn set_max_reply_bytes(&mut self, bytes: u64) -> Result<(), Error> {
+        let range = 1..=LARGEST_MAX_REPLY_BYTES;
+        self.max_reply_bytes = in_range("max_reply_bytes", bytes, range)?;
+        Ok(())
     }
 
     /// Sets the proxy: `scheme://[user:password@]host[:port]`, user and password percent-encoded,
@@ -309,6 +322,10 @@ impl Config {
 
     pub(crate) fn keeps_fresh(&self) -> bool {
         self.keep_fresh
+    }
+
+    pub(crate) fn max_reply_bytes(&self) -> u64 {
+        self.max_reply_bytes
     }
 
     pub(crate) fn observer(&self) -> Box<dyn Observer> {
@@ -409,7 +426,11 @@ impl Observer for Callbacks {
     }
 }
 
-fn in_range(name: &str, value: u32, range: std::ops::RangeInclusive<u32>) -> Result<u32, Error> {
+fn in_range<T: PartialOrd + fmt::Display>(
+    name: &str,
+    value: T,
+    range: std::ops::RangeInclusive<T>,
+) -> Result<T, Error> {
     if range.contains(&value) {
         return Ok(value);
     }

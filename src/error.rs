@@ -58,7 +58,9 @@ pub enum Status {
     SystemError = 17,
     /// A bug in this library. The library goes on working. Please report it.
     Internal = 18,
-    /// The API answered a request with 4xx: the error has its problem. Do not retry.
+    /// A request: the API answered with 4xx, and not with 408 or 429. The error has api.video's
+    /// problem, with each of its faults. Do not retry it as it is. With 401, two tokens were
+    /// rejected.
     RequestRejected = 19,
     /// A file to upload cannot be read, or is not the file that it was when the upload began. Do not
     /// retry.
@@ -155,6 +157,11 @@ pub struct Problem {
     pub title: String,
     /// `name`: the field or thing at fault.
     pub name: String,
+    /// `detail`: more about this very case.
+    pub detail: String,
+    /// `problems`: each fault of a request that has several. 100 at most, without lists of their
+    /// own.
+    pub problems: Vec<Problem>,
 }
 
 /// Why a call failed. Never contains a key or a token.
@@ -167,7 +174,7 @@ pub struct Error {
     /// The status of the HTTP reply, if there was one.
     pub http_status: Option<u16>,
     /// What the server said about it.
-    pub problem: Problem,
+    pub problem: Box<Problem>,
     /// The time after which it makes sense to try again, in milliseconds from now, if it is known.
     pub retry_after_ms: Option<u64>,
 }
@@ -179,7 +186,7 @@ impl Error {
             status,
             message: message.into(),
             http_status: None,
-            problem: Problem::default(),
+            problem: Box::default(),
             retry_after_ms: None,
         }
     }

@@ -15,14 +15,17 @@
 //! # The map
 //!
 //! A call goes one way: `capi → client → cache`, and from the cache's flight to its endpoint,
-//! `auth → http`. The cache knows that endpoint, the clock and the timer only as what is injected.
+//! `auth → http`. A request goes `capi → client → request → http`, and asks the cache for a token.
+//! The cache knows that endpoint, the clock and the timer only as what is injected.
 //!
 //! - `capi`: every exported C function, one file a noun; `ffi`: the boundary, and the only other
 //!   `unsafe` code.
 //! - `client`: what a client is made of. `config`: its settings. `environment`: what fills in for
 //!   those left out. `api_key`: what is refused as a key.
 //! - `cache`: the life of a token, pure at heart: when it is refreshed, by whom, and who waits.
-//! - `auth`: the two endpoints' wire format. `http`: deadlines, limits, TLS and proxies.
+//! - `request`: a request to the API: what may be asked for, what is tried again, and the answer.
+//! - `auth`: the two endpoints' wire format. `problem`: api.video's problem objects. `http`: deadlines, limits, TLS and proxies.
+//! - `webhook`: the signatures of api.video's own requests.
 //! - `token`, `error`, `clock`, `text`: what the names say.
 //! - `process`: what a forked child gets anew, the one timer thread, the locks.
 
@@ -39,18 +42,23 @@ mod ffi;
 #[doc(hidden)]
 pub mod fuzz;
 mod http;
+mod problem;
 mod process;
+mod request;
 mod text;
 mod token;
 #[allow(dead_code)] // What drives it comes next.
 mod upload;
+mod webhook;
 
 #[cfg(feature = "capi")]
 pub mod capi;
 
 pub use cache::events::{LogLevel, TokenState};
 pub use cache::statistics::Statistics;
-pub use client::{Client, ClientInner, Operation, PendingCall};
+pub use client::{Client, ClientInner, Operation, Pending, PendingCall, PendingRequest};
 pub use config::{Config, Environment};
 pub use error::{Error, Problem, Status};
+pub use request::response::Response;
 pub use token::Token;
+pub use webhook::verify as verify_webhook;

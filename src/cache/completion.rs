@@ -1,43 +1,46 @@
 //! Completion: where a waiting caller's answer arrives.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::state::Answer;
 use crate::error::{Error, Status};
 use crate::process::fork;
 use crate::process::sync::{Condvar, Mutex, MutexGuard};
+use crate::token::TokenSet;
 
 type Callback = Box<dyn FnOnce() + Send>;
 
-/// Where one caller's answer arrives: once, and it never changes after.
-pub(crate) struct Completion {
+/// Where one caller's answer arrives, mostly a token: once, and it never changes after.
+pub(crate) struct Completion<T = Arc<TokenSet>> {
     /// The process whose threads will answer it.
     process: u64,
-    slot: Mutex<Slot>,
+    slot: Mutex<Slot<T>>,
     answered: Condvar,
 }
 
-#[derive(Default)]
-struct Slot {
-    answer: Option<Answer>,
+struct Slot<T> {
+    answer: Option<Result<T, Error>>,
     callback: Option<Callback>,
     had_callback: bool,
 }
 
-impl Completion {
-    pub(crate) fn new() -> Completion {
+impl<T: Clone> Completion<T> {
+    pub(crate) fn new() -> Completion<T> {
         Completion {
             process: fork::generation(),
-            slot: Mutex::new(Slot::default()),
+            slot: Mutex::new(Slot {
+                answer: None,
+                callback: None,
+                had_callback: false,
+            }),
             answered: Condvar::new(),
         }
     }
 
     /// The slot's lock; an error in a forked child, where a thread that does not exist there may
     /// hold it for ever.
-    fn slot(&self) -> Result<MutexGuard<'_, Slot>, Error> {
+    fn slot(&self) -> Result<MutexGuard<'_, Slot<T>>, Error> {
         if !self.is_ours() {
             return Err(Error::new(
                 Status::Cancelled,
@@ -48,7 +51,7 @@ impl Completion {
     }
 
     /// Brings the answer, unless there is one already.
-    pub(crate) fn answer(&self, answer: Answer) {
+    pub(crate) fn answer(&self, answer: Result<T, Error>) {
         let Ok(mut slot) = self.slot() else { return };
         if slot.answer.is_some() {
             return;
@@ -63,7 +66,7 @@ impl Completion {
     }
 
     /// The answer, if it is there within `timeout`.
-    pub(crate) fn wait(&self, timeout: Duration) -> Option<Answer> {
+    pub(crate) fn wait(&self, timeout: Duration) -> Option<Result<T, Error>> {
         let mut slot = match self.slot() {
             Ok(slot) => slot,
             Err(error) => return Some(Err(error)),
@@ -121,7 +124,7 @@ mod tests {
 
     use super::*;
 
-    fn answer() -> Answer {
+    fn answer() -> Result<(), Error> {
         Err(Error::new(Status::Closed, "an answer"))
     }
 
@@ -150,7 +153,7 @@ mod tests {
 
     #[test]
     fn a_second_callback_is_an_error() {
-        let completion = Completion::new();
+        let completion = Completion::<()>::new();
         completion.on_answer(Box::new(|| {})).unwrap();
         let error = completion.on_answer(Box::new(|| {})).unwrap_err();
         assert_eq!(error.status, Status::InvalidArgument);
@@ -158,7 +161,7 @@ mod tests {
 
     #[test]
     fn a_parents_completion_is_cancelled() {
-        let parents = Completion {
+        let parents = Completion::<()> {
             process: fork::generation().wrapping_sub(1),
             ..Completion::new()
         };

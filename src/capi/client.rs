@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::config::apivideo_config;
 use super::error::apivideo_error;
-use super::operation::apivideo_operation;
+use super::operation::{AnyOperation, apivideo_operation};
 use super::statistics::apivideo_statistics;
 use super::token::apivideo_token;
 use crate::client::{Client, ClientInner, Operation};
@@ -205,7 +205,7 @@ pub unsafe extern "C" fn apivideo_get_token_start(
     }
 }
 
-/// The body of every call that gives an operation.
+/// The body of every call that gives a token's operation.
 unsafe fn start_call(
     client: *const apivideo_client,
     operation_out: *mut *mut apivideo_operation,
@@ -218,7 +218,7 @@ unsafe fn start_call(
         guard(error_out, || {
             require_out(operation_out, "operation_out")?;
             let operation = start(borrow(client, "client")?.inner());
-            give_box(operation_out, || operation);
+            give_box(operation_out, || AnyOperation::Token(operation));
             Ok(())
         })
     }

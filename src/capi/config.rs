@@ -240,6 +240,21 @@ pub unsafe extern "C" fn apivideo_config_set_keep_fresh(
     unsafe { set(config, error_out, change) }
 }
 
+/// Sets how many bytes the body of a reply to apivideo_request() may have: 1 to 1,073,741,824 (1
+/// GiB). Default: 16,777,216 (16 MiB). A larger one fails with PROTOCOL_ERROR, and the message says
+/// so. `error_out`: may be NULL.
+///
+/// Errors: NULL_ARGUMENT, INVALID_ARGUMENT.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn apivideo_config_set_max_reply_bytes(
+    config: *mut apivideo_config,
+    bytes: u64,
+    error_out: *mut *mut apivideo_error,
+) -> Status {
+    // SAFETY: as the header asks.
+    unsafe { set(config, error_out, |c| c.set_max_reply_bytes(bytes)) }
+}
+
 /// Sets the proxy, and NO_PROXY of the environment does not count any more. Default: the
 /// environment's.
 ///

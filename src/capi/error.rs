@@ -2,7 +2,7 @@
 
 use std::ffi::{CStr, CString, c_char};
 
-use crate::error::{Error, Status};
+use crate::error::{Error, Problem, Status};
 use crate::ffi::boundary::{guard_or, handle, peek, take_box};
 
 /// Why a call failed. It belongs to the caller, who frees it. Any thread may read it.
@@ -16,20 +16,40 @@ handle!(apivideo_error = BoxHandle of ErrorObject);
 pub struct ErrorObject {
     error: Error,
     message: CString,
-    problem_type: CString,
+    problem: ProblemTexts,
+    /// Each of its `problems`.
+    faults: Vec<ProblemTexts>,
+}
+
+struct ProblemTexts {
+    kind: CString,
     title: CString,
     name: CString,
+    detail: CString,
+}
+
+/// No text has a NUL in it; if one had, an empty text would do no harm.
+fn text(text: &str) -> CString {
+    CString::new(text).unwrap_or_default()
+}
+
+impl From<&Problem> for ProblemTexts {
+    fn from(problem: &Problem) -> ProblemTexts {
+        ProblemTexts {
+            kind: text(&problem.kind),
+            title: text(&problem.title),
+            name: text(&problem.name),
+            detail: text(&problem.detail),
+        }
+    }
 }
 
 impl From<Error> for ErrorObject {
     fn from(error: Error) -> ErrorObject {
-        // No text has a NUL in it; if one had, an empty text would do no harm.
-        let text = |s: &str| CString::new(s).unwrap_or_default();
         ErrorObject {
             message: text(&error.message),
-            problem_type: text(&error.problem.kind),
-            title: text(&error.problem.title),
-            name: text(&error.problem.name),
+            problem: ProblemTexts::from(&*error.problem),
+            faults: error.problem.problems.iter().map(Into::into).collect(),
             error,
         }
     }
@@ -99,7 +119,7 @@ pub unsafe extern "C" fn apivideo_error_problem_type(
     error: *const apivideo_error,
 ) -> *const c_char {
     // SAFETY: as the header asks.
-    unsafe { text_of(error, |e| &e.problem_type) }
+    unsafe { text_of(error, |e| &e.problem.kind) }
 }
 
 /// Gives `title` of api.video's problem object, one sentence. Empty if there is none, and for NULL.
@@ -108,7 +128,7 @@ pub unsafe extern "C" fn apivideo_error_problem_type(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apivideo_error_title(error: *const apivideo_error) -> *const c_char {
     // SAFETY: as the header asks.
-    unsafe { text_of(error, |e| &e.title) }
+    unsafe { text_of(error, |e| &e.problem.title) }
 }
 
 /// Gives `name` of api.video's problem object: the field or thing at fault. Empty if there is none,
@@ -118,7 +138,79 @@ pub unsafe extern "C" fn apivideo_error_title(error: *const apivideo_error) -> *
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apivideo_error_name(error: *const apivideo_error) -> *const c_char {
     // SAFETY: as the header asks.
-    unsafe { text_of(error, |e| &e.name) }
+    unsafe { text_of(error, |e| &e.problem.name) }
+}
+
+/// Gives `detail` of api.video's problem object: more about this very case. Empty if there is none,
+/// and for NULL.
+///
+/// Never NULL. The text lives as long as the error. It comes from the server.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn apivideo_error_detail(error: *const apivideo_error) -> *const c_char {
+    // SAFETY: as the header asks.
+    unsafe { text_of(error, |e| &e.problem.detail) }
+}
+
+/// Gives how many faults api.video's problem object lists (`problems`), such as each attribute of a
+/// request that is wrong. 100 at most. 0 if it lists none, and for NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn apivideo_error_problem_count(error: *const apivideo_error) -> usize {
+    // SAFETY: as the header asks.
+    unsafe { of(error, 0, |e| e.faults.len()) }
+}
+
+/// A text of the fault at `index`; empty if there is none.
+unsafe fn fault_of(
+    error: *const apivideo_error,
+    index: usize,
+    read: impl FnOnce(&ProblemTexts) -> &CStr,
+) -> *const c_char {
+    // SAFETY: as the header asks.
+    unsafe { text_of(error, |e| e.faults.get(index).map_or(c"", read)) }
+}
+
+/// Gives `type` of the fault at `index`, from 0 to apivideo_error_problem_count() - 1. Empty if
+/// there is none, and for NULL.
+///
+/// Never NULL. The text lives as long as the error. It comes from the server.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn apivideo_error_problem_type_at(
+    error: *const apivideo_error,
+    index: usize,
+) -> *const c_char {
+    // SAFETY: as the header asks.
+    unsafe { fault_of(error, index, |fault| &fault.kind) }
+}
+
+/// Gives `title` of the fault at `index`, as apivideo_error_problem_type_at() gives its `type`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn apivideo_error_title_at(
+    error: *const apivideo_error,
+    index: usize,
+) -> *const c_char {
+    // SAFETY: as the header asks.
+    unsafe { fault_of(error, index, |fault| &fault.title) }
+}
+
+/// Gives `name` of the fault at `index`, mostly an attribute's, as apivideo_error_problem_type_at()
+/// gives its `type`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn apivideo_error_name_at(
+    error: *const apivideo_error,
+    index: usize,
+) -> *const c_char {
+    // SAFETY: as the header asks.
+    unsafe { fault_of(error, index, |fault| &fault.name) }
+}
+
+/// Gives `detail` of the fault at `index`, as apivideo_error_problem_type_at() gives its `type`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn apivideo_error_detail_at(
+    error: *const apivideo_error,
+    index: usize,
+) -> *const c_char {
+    // SAFETY: as the header asks.
+    unsafe { fault_of(error, index, |fault| &fault.detail) }
 }
 
 /// Tells whether the same call may succeed later although the caller changes nothing. False for

@@ -4,9 +4,10 @@ use std::ffi::c_void;
 use std::time::Duration;
 
 use super::error::apivideo_error;
+use super::response::apivideo_response;
 use super::token::apivideo_token;
 use super::user_data::UserData;
-use crate::client::Operation;
+use crate::client::{Operation, PendingCall, PendingRequest};
 use crate::error::{Error, Status};
 use crate::ffi::boundary::{
     borrow, clear, give_arc, guard, guard_end, handle, peek, require_out, take_box,
@@ -17,7 +18,30 @@ use crate::ffi::boundary::{
 pub struct apivideo_operation {
     _opaque: [u8; 0],
 }
-handle!(apivideo_operation = BoxHandle of Operation);
+handle!(apivideo_operation = BoxHandle of AnyOperation);
+
+/// An operation, whatever its answer is.
+pub enum AnyOperation {
+    /// A token.
+    Token(Operation),
+    /// A response.
+    Response(Operation<PendingRequest>),
+}
+
+/// What calls need, to use while a callback may free the operation itself.
+enum Call {
+    Token(PendingCall),
+    Response(PendingRequest),
+}
+
+impl AnyOperation {
+    fn call(&self) -> Call {
+        match self {
+            AnyOperation::Token(operation) => Call::Token(operation.call()),
+            AnyOperation::Response(operation) => Call::Response(operation.call()),
+        }
+    }
+}
 
 /// Learns that an operation is complete, and receives the program's own pointer. Called once. Must
 /// not throw or jump out.
@@ -32,8 +56,8 @@ pub type apivideo_completion_callback = Option<unsafe extern "C" fn(user_data: *
 /// NULL. Any thread may call this.
 ///
 /// Errors: PENDING if the time is over before the operation is complete; CANCELLED; NULL_ARGUMENT;
-/// all errors of apivideo_get_token_valid_for(), where TIMEOUT means that the client's wait timeout
-/// is over.
+/// INVALID_ARGUMENT if the operation is a request's; all errors of apivideo_get_token_valid_for(),
+/// where TIMEOUT means that the client's wait timeout is over.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apivideo_operation_wait(
     operation: *const apivideo_operation,
@@ -46,15 +70,53 @@ pub unsafe extern "C" fn apivideo_operation_wait(
         clear(token_out.cast::<*mut apivideo_token>());
         guard(error_out, || {
             require_out(token_out, "token_out")?;
-            let call = borrow(operation, "operation")?.call();
-            let timeout = match timeout_ms {
-                u32::MAX => Duration::MAX,
-                ms => Duration::from_millis(ms.into()),
+            let Call::Token(call) = borrow(operation, "operation")?.call() else {
+                return Err(Error::invalid(
+                    "The operation gives a response: wait for it with apivideo_operation_wait_response().",
+                ));
             };
-            let token = call.wait(timeout).unwrap_or_else(|| Err(pending()))?;
-            give_arc(token_out, token);
+            let token = call.wait(timeout(timeout_ms));
+            give_arc(token_out, token.unwrap_or_else(|| Err(pending()))?);
             Ok(())
         })
+    }
+}
+
+/// Waits for a request's operation to complete, as apivideo_operation_wait() does for a token's.
+///
+/// `response_out`: receives a reference. Free it with apivideo_response_free(). `error_out`: may be
+/// NULL. Any thread may call this.
+///
+/// Errors: PENDING if the time is over before the operation is complete; CANCELLED; NULL_ARGUMENT;
+/// INVALID_ARGUMENT if the operation is a token's; all errors of apivideo_request().
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn apivideo_operation_wait_response(
+    operation: *const apivideo_operation,
+    timeout_ms: u32,
+    response_out: *mut *const apivideo_response,
+    error_out: *mut *mut apivideo_error,
+) -> Status {
+    // SAFETY: the header asks for valid pointers or NULL.
+    unsafe {
+        clear(response_out.cast::<*mut apivideo_response>());
+        guard(error_out, || {
+            require_out(response_out, "response_out")?;
+            let Call::Response(call) = borrow(operation, "operation")?.call() else {
+                return Err(Error::invalid(
+                    "The operation gives a token: wait for it with apivideo_operation_wait().",
+                ));
+            };
+            let response = call.wait(timeout(timeout_ms));
+            give_arc(response_out, response.unwrap_or_else(|| Err(pending()))?);
+            Ok(())
+        })
+    }
+}
+
+fn timeout(ms: u32) -> Duration {
+    match ms {
+        u32::MAX => Duration::MAX,
+        ms => Duration::from_millis(ms.into()),
     }
 }
 
@@ -94,18 +156,26 @@ pub unsafe extern "C" fn apivideo_operation_on_complete(
             let callback = callback.ok_or_else(|| {
                 Error::new(Status::NullArgument, "The argument `callback` is NULL.")
             })?;
-            call.on_complete(move || callback(user_data.pointer()))
+            let complete = move || callback(user_data.pointer());
+            match call {
+                Call::Token(call) => call.on_complete(complete),
+                Call::Response(call) => call.on_complete(complete),
+            }
         })
     }
 }
 
-/// Ends the operation with CANCELLED, unless it is complete. Its exchange goes on for other
-/// callers. NULL is fine. Any thread may call this.
+/// Ends the operation with CANCELLED, unless it is complete. The exchange for a token goes on for
+/// other callers; a request's connection is closed, so that nothing more of it is sent, but what the
+/// server has of it may still be carried out. NULL is fine. Any thread may call this.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apivideo_operation_cancel(operation: *const apivideo_operation) {
     // SAFETY: a live operation or NULL, as the header asks.
-    if let Some(call) = unsafe { peek(operation) }.map(Operation::call) {
-        guard_end(|| call.cancel());
+    if let Some(call) = unsafe { peek(operation) }.map(AnyOperation::call) {
+        guard_end(|| match call {
+            Call::Token(call) => call.cancel(),
+            Call::Response(call) => call.cancel(),
+        });
     }
 }
 

@@ -133,8 +133,26 @@ pub(crate) struct Reply {
     pub(crate) waits: Waits,
     /// Or why there is none: the status is known without it.
     pub(crate) body: Result<Vec<u8>, Error>,
+    #[allow(dead_code)] // For uploads.
     /// The server was asked whether it wants the request's body, and did not say in time.
     pub(crate) kept_silent: bool,
+}
+
+impl Reply {
+    /// The body; empty if there is none.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        self.body.as_deref().unwrap_or_default()
+    }
+
+    /// What the server asks to wait. api.video sends its own header with every reply, to tell when
+    /// its count of requests begins anew: that is an order to wait only beside a 429.
+    pub(crate) fn asked_ms(&self) -> Option<u64> {
+        match self.status {
+            429 => self.waits.rate_limit_ms.max(self.waits.retry_after_ms),
+            503 => self.waits.retry_after_ms,
+            _ => None,
+        }
+    }
 }
 
 /// No reply.
@@ -165,6 +183,13 @@ impl Http {
     #[cfg(any(test, fuzzing))]
     pub(crate) fn route(&self) -> &Route {
         &self.network.route
+    }
+
+    /// The base URL's path, without a slash at its end; mostly empty.
+    pub(crate) fn prefix(&self) -> &str {
+        // Checked: a URL with a host.
+        let (_, rest) = self.base_url.split_once("://").unwrap_or_default();
+        rest.find('/').map_or("", |at| &rest[at..])
     }
 
     /// Until the attempt timeout is over, and `limit` if that is less.
@@ -268,9 +293,7 @@ impl Http {
 
     /// A request's head, with its empty line.
     fn head(&self, request: &Request) -> Vec<u8> {
-        // Checked: a URL with a host. Its path, if it has one, ends in no slash.
-        let (_, rest) = self.base_url.split_once("://").unwrap_or_default();
-        let prefix = rest.find('/').map_or("", |at| &rest[at..]);
+        let prefix = self.prefix();
         let method = request.method;
         let mut head = format!("{method} {prefix}{} HTTP/1.1\r\n", request.path);
         let host = self.network.target.as_host();

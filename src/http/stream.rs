@@ -17,6 +17,7 @@ const LOOK: Duration = Duration::from_secs(1);
 pub(crate) enum Patience {
     /// Until then, all together. A peer that sends a byte now and then changes nothing.
     Until(Instant),
+    #[allow(dead_code)] // For uploads.
     /// As long as bytes move: no longer than this without one.
     Still(Duration),
 }

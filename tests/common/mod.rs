@@ -3,6 +3,7 @@
 #![allow(dead_code)]
 
 pub mod fault_proxy;
+pub mod scripted;
 
 use std::collections::HashSet;
 use std::thread;

@@ -1,0 +1,143 @@
+//! Requests to the API.
+
+use std::ffi::{c_char, c_void};
+
+use super::client::apivideo_client;
+use super::error::apivideo_error;
+use super::operation::{AnyOperation, apivideo_operation};
+use super::response::apivideo_response;
+use crate::error::{Error, Status};
+use crate::ffi::boundary::{
+    borrow, clear, give_arc, give_box, guard, guard_or, require_out, string,
+};
+use crate::webhook;
+
+/// Makes a request to the API with a valid token, and waits for its end.
+///
+/// `method`: such as "GET", in any case. `path`: what follows the base URL, query and all, such as
+/// "/videos?pageSize=100"; percent-encoded, and without `..`. `json`: the body, or NULL for none.
+/// `response_out`: receives a reference. Free it with apivideo_response_free(). `error_out`: may be
+/// NULL. Any thread may call this. It waits no longer than the wait timeout, see
+/// apivideo_config_set_wait_timeout_ms(); each attempt ends after the attempt timeout.
+///
+/// A 401 renews the token and sends once more. A 429 waits as it is told, if that is within the wait
+/// timeout. A connection that was refused, or lost before anything was sent, is tried again, and
+/// GET, PUT, DELETE and HEAD also after a 502, 503 or 504 or a lost reply: with growing delays, four
+/// times in all, or as often as the wait timeout allows with
+/// apivideo_config_set_wait_for_recovery(). Other methods are not sent again once they may have been
+/// carried out: the message then says so. A DELETE that is sent again may find nothing left to
+/// delete. Redirects are not followed.
+///
+/// Errors: NULL_ARGUMENT, INVALID_UTF8, INVALID_ARGUMENT (the message names the argument); those of
+/// apivideo_get_token(); REQUEST_REJECTED for a 4xx, with the problem; RATE_LIMITED; SERVER_ERROR;
+/// PROTOCOL_ERROR, also for a reply that is larger than apivideo_config_set_max_reply_bytes()
+/// allows; NETWORK_ERROR; TLS_ERROR; TIMEOUT; CLOSED; SYSTEM_ERROR.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn apivideo_request(
+    client: *const apivideo_client,
+    method: *const c_char,
+    path: *const c_char,
+    json: *const c_char,
+    response_out: *mut *const apivideo_response,
+    error_out: *mut *mut apivideo_error,
+) -> Status {
+    // SAFETY: the header asks for valid pointers or NULL.
+    unsafe {
+        clear(response_out.cast::<*mut apivideo_response>());
+        guard(error_out, || {
+            require_out(response_out, "response_out")?;
+            // Nothing of the client itself is used while it waits: it may be freed meanwhile.
+            let inner = borrow(client, "client")?.inner();
+            let (method, path) = (string(method, "method")?, string(path, "path")?);
+            let response = inner.request(method, path, optional(json, "json")?)?;
+            give_arc(response_out, response);
+            Ok(())
+        })
+    }
+}
+
+/// Starts apivideo_request() and returns at once. An operation receives the answer: see
+/// apivideo_operation_wait_response() and apivideo_operation_on_complete().
+///
+/// `operation_out`: receives the operation. Free it with apivideo_operation_free(); it may outlive
+/// the client. `error_out`: may be NULL. Any thread may call this. It never blocks. The operation is
+/// complete after the wait timeout at the latest.
+///
+/// Errors: NULL_ARGUMENT, INVALID_UTF8, INVALID_ARGUMENT. The operation reports all others.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn apivideo_request_start(
+    client: *const apivideo_client,
+    method: *const c_char,
+    path: *const c_char,
+    json: *const c_char,
+    operation_out: *mut *mut apivideo_operation,
+    error_out: *mut *mut apivideo_error,
+) -> Status {
+    // SAFETY: the header asks for valid pointers or NULL.
+    unsafe {
+        clear(operation_out);
+        guard(error_out, || {
+            require_out(operation_out, "operation_out")?;
+            let inner = borrow(client, "client")?.inner();
+            let (method, path) = (string(method, "method")?, string(path, "path")?);
+            let operation = inner.start_request(method, path, optional(json, "json")?)?;
+            give_box(operation_out, || AnyOperation::Response(operation));
+            Ok(())
+        })
+    }
+}
+
+/// A C string that may be left out.
+///
+/// # Safety
+/// As for [`string`].
+unsafe fn optional<'a>(text: *const c_char, name: &str) -> Result<Option<&'a str>, Error> {
+    match text.is_null() {
+        true => Ok(None),
+        // SAFETY: the caller's promise.
+        false => unsafe { string(text, name) }.map(Some),
+    }
+}
+
+/// Tells whether a webhook call comes from api.video: whether `signature` is that of these bytes.
+///
+/// `secret`: the webhook's `signatureSecret`, as the API gave it. `body`: the call's body as it came,
+/// not parsed and written anew; NULL if `length` is 0. `length`: its length in bytes. `signature`:
+/// the value of the call's header `X-Api-Video-Signature`. Any thread may call this. It takes the
+/// same time wherever the first difference is.
+///
+/// False if it is not, if an argument is NULL, and if the secret is empty. A signature says nothing
+/// about when a call was made: one that was recorded is good for ever.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn apivideo_webhook_verify(
+    secret: *const c_char,
+    body: *const c_void,
+    length: usize,
+    signature: *const c_char,
+) -> bool {
+    guard_or(false, || {
+        // SAFETY: the header asks for strings, and for `length` bytes, or NULL.
+        let (secret, body, signature) = unsafe {
+            (
+                string(secret, "secret"),
+                bytes(body, length),
+                string(signature, "signature"),
+            )
+        };
+        match (secret, body, signature) {
+            (Ok(secret), Some(body), Ok(signature)) => webhook::verify(secret, body, signature),
+            _ => false,
+        }
+    })
+}
+
+/// # Safety
+/// `bytes` is NULL or points to `length` bytes that stay unchanged while the result is used.
+unsafe fn bytes<'a>(bytes: *const c_void, length: usize) -> Option<&'a [u8]> {
+    match (bytes.is_null(), length) {
+        (true, 0) => Some(&[]),
+        (true, _) => None,
+        // SAFETY: the caller's promise.
+        (false, _) => Some(unsafe { std::slice::from_raw_parts(bytes.cast(), length) }),
+    }
+}

@@ -1,0 +1,162 @@
+//! api.video's problem objects, and a server's texts in our messages: short, and without secrets.
+
+use std::collections::HashSet;
+
+use serde_json::Value;
+
+use crate::error::Problem;
+use crate::http::Reply;
+use crate::text::one_line;
+
+/// No problem object is larger.
+const LARGEST: usize = 64 * 1024;
+/// Of a list, so many are passed on.
+const MOST_PROBLEMS: usize = 100;
+/// The longest text of a server's that is passed on.
+const LONGEST_TEXT: usize = 300;
+/// A longer word in such a text may be a key or a token that we no longer know.
+const LONGEST_WORD: usize = 40;
+/// So many letters and digits of a secret are not passed on either.
+const PART: usize = 16;
+/// A secret with fewer is left out only where it is as it was: its letters may stand in any text.
+const SHORTEST_PART: usize = 8;
+const REDACTED: &str = "[redacted]";
+
+/// The problem object in a reply's body, whatever its content type; all empty if the body is none.
+/// What it leaves to the first of its `problems`, that one says.
+pub(crate) fn of(reply: &Reply, secrets: &[&str]) -> Problem {
+    let value = json(reply.bytes());
+    let listed = value["problems"].as_array().into_iter().flatten();
+    let listed: Vec<Problem> = listed
+        .take(MOST_PROBLEMS)
+        .map(|problem| one(problem, secrets))
+        .collect();
+    let is_said = |name| value[name].is_string();
+    let says_something = is_said("type") || is_said("title") || is_said("name");
+    let first = listed.first().filter(|_| !says_something);
+    Problem {
+        problems: listed.clone(),
+        ..first.cloned().unwrap_or_else(|| one(&value, secrets))
+    }
+}
+
+fn one(problem: &Value, secrets: &[&str]) -> Problem {
+    let shown = |name| presentable(text(problem, name), secrets);
+    Problem {
+        kind: shown("type"),
+        title: shown("title"),
+        name: shown("name"),
+        detail: shown("detail"),
+        problems: Vec::new(),
+    }
+}
+
+/// The JSON of a body; `null` if it is none, or is not complete.
+pub(crate) fn json(body: &[u8]) -> Value {
+    match body.len() {
+        0..=LARGEST => serde_json::from_slice(without_bom(body)).unwrap_or_default(),
+        _ => Value::Null,
+    }
+}
+
+/// JSON begins without a byte order mark, but some servers' files do not.
+pub(crate) fn without_bom(body: &[u8]) -> &[u8] {
+    body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body)
+}
+
+pub(crate) fn text<'a>(problem: &'a Value, name: &str) -> &'a str {
+    problem[name].as_str().unwrap_or_default()
+}
+
+/// A server's text as one short line without secrets: those that are known, parts of them, and any
+/// word that is as long as one.
+pub(crate) fn presentable(text: &str, secrets: &[&str]) -> String {
+    // First of all: what cannot be seen must not hide a secret.
+    let mut text = one_line(text);
+    for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
+        text = text.replace(secret, REDACTED);
+    }
+    let text = without_parts(&text, secrets);
+    let words: Vec<&str> = text
+        .split_inclusive(|c: char| c.is_whitespace() || c == '/')
+        .map(|word| {
+            if word.len() > LONGEST_WORD {
+                REDACTED
+            } else {
+                word
+            }
+        })
+        .collect();
+    words.concat().chars().take(LONGEST_TEXT).collect()
+}
+
+/// The text without what it has in common with a secret, from [`PART`] letters and digits on: a
+/// server may have cut a secret off, broken it in two, or put other signs into it.
+fn without_parts(text: &str, secrets: &[&str]) -> String {
+    let text: Vec<char> = text.chars().collect();
+    let is_letter = |at: &usize| text[*at].is_alphanumeric();
+    let places: Vec<usize> = (0..text.len()).filter(is_letter).collect();
+    let letters: Vec<char> = places.iter().map(|at| text[*at]).collect();
+    let mut is_secret = vec![false; text.len()];
+    for secret in secrets {
+        let secret: Vec<char> = secret.chars().filter(|c| c.is_alphanumeric()).collect();
+        let part = secret.len().min(PART);
+        if part < SHORTEST_PART {
+            continue;
+        }
+        let parts: HashSet<&[char]> = secret.windows(part).collect();
+        for (letters, places) in letters.windows(part).zip(places.windows(part)) {
+            if parts.contains(letters) {
+                is_secret[places[0]..=places[part - 1]].fill(true);
+            }
+        }
+    }
+    let runs = is_secret.chunk_by(|a, b| a == b);
+    let mut text = text.into_iter();
+    runs.map(|run| {
+        let shown: String = text.by_ref().take(run.len()).collect();
+        if run[0] { REDACTED.to_owned() } else { shown }
+    })
+    .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_of_a_secret_is_not_passed_on() {
+        let secret = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
+        for (text, shown) in [
+            (
+                format!("key {}... is bad", &secret[..35]),
+                "key [redacted]... is bad",
+            ),
+            (format!("{} {}", &secret[..20], &secret[20..]), "[redacted]"),
+            (
+                format!("{}-{}: {}!", &secret[..8], &secret[8..16], &secret[16..24]),
+                "[redacted]!",
+            ),
+            ("your \"ten le-tters\".".to_owned(), "your \"[redacted]\"."),
+            ("sh ort".to_owned(), "sh ort"),
+            (format!("é{}é", &secret[10..26]), "é[redacted]é"),
+            (format!("é{}é", &secret[10..25]), "éklmnopqrstuvwxyé"),
+        ] {
+            let secrets = [secret, "short", "ten/letters"];
+            assert_eq!(presentable(&text, &secrets), shown);
+        }
+    }
+
+    #[test]
+    fn a_word_as_long_as_a_token_is_not_passed_on() {
+        let word = "x".repeat(40);
+        assert_eq!(presentable(&word, &[]), word);
+        let token = "x".repeat(41);
+        assert_eq!(
+            presentable(&format!("is {token} yours"), &[]),
+            "is [redacted]yours"
+        );
+        let url = "https://docs.api.video/reference/authentication-errors";
+        assert_eq!(presentable(url, &[]), url);
+    }
+}

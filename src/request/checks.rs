@@ -1,0 +1,223 @@
+//! What a program may ask for: a method, a path below the base URL, and JSON.
+
+use percent_encoding::percent_decode_str;
+use serde::de::IgnoredAny;
+
+use crate::error::Error;
+use crate::http::{Method, Uri};
+
+const LONGEST_METHOD: usize = 20;
+const LONGEST_PATH: usize = 8_192;
+
+/// A request that can be sent as it is.
+#[derive(Debug)]
+pub(crate) struct Checked {
+    pub(crate) method: Method,
+    pub(crate) path: String,
+    pub(crate) json: Option<String>,
+}
+
+impl Checked {
+    pub(crate) fn new(method: &str, path: &str, json: Option<&str>) -> Result<Checked, Error> {
+        Ok(Checked {
+            method: checked_method(method)?,
+            path: checked_path(path)?.to_owned(),
+            json: json.map(checked_json).transpose()?.map(str::to_owned),
+        })
+    }
+
+    /// Whether it may be made again when nobody knows what became of it.
+    pub(crate) fn is_idempotent(&self) -> bool {
+        let methods = [Method::GET, Method::PUT, Method::DELETE, Method::HEAD];
+        methods.contains(&self.method)
+    }
+
+    /// What in the path may be a secret: an upload token, in the query or in a place of its own.
+    pub(crate) fn secrets(&self) -> Vec<&str> {
+        let (path, query) = self.path.split_once('?').unwrap_or((&self.path, ""));
+        let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+        let named = pairs.filter(|(name, _)| name.eq_ignore_ascii_case("token"));
+        let after = |(_, rest): (&'_ str, &'_ str)| rest.len();
+        let place = path.split_once("/upload-tokens/").map(after);
+        let place = place.map(|length| &path[path.len() - length..]);
+        named.map(|(_, value)| value).chain(place).collect()
+    }
+}
+
+fn checked_method(method: &str) -> Result<Method, Error> {
+    let refuse = || {
+        Err(Error::invalid(
+            "`method` must be a method of HTTP's, such as GET or POST, and not CONNECT.",
+        ))
+    };
+    if !(1..=LONGEST_METHOD).contains(&method.len()) {
+        return refuse();
+    }
+    match Method::from_bytes(method.to_ascii_uppercase().as_bytes()) {
+        Ok(Method::CONNECT) | Err(_) => refuse(),
+        Ok(method) => Ok(method),
+    }
+}
+
+/// The path, if it leads nowhere but below the base URL.
+pub(crate) fn checked_path(path: &str) -> Result<&str, Error> {
+    let refuse = |why: &str| Err(Error::invalid(format!("`path` {why}.")));
+    if path.len() > LONGEST_PATH {
+        return refuse("is longer than 8,192 bytes");
+    }
+    if !path.starts_with('/') || path.starts_with("//") {
+        return refuse(
+            "must begin with one slash: it is what follows the base URL, such as /videos?pageSize=100",
+        );
+    }
+    if path.contains(|c: char| c.is_ascii_control()) {
+        return refuse("has a control character in it");
+    }
+    if path.contains('\\') {
+        return refuse("has a backslash in it");
+    }
+    if path.contains('#') {
+        return refuse("must not have a fragment (percent-encode a # as %23)");
+    }
+    // Nothing that is not ASCII passes here, and no blank.
+    if !path.is_ascii() || path.parse::<Uri>().is_err() {
+        return refuse("has a character in it that must be percent-encoded");
+    }
+    let (place, _) = path.split_once('?').unwrap_or((path, ""));
+    let place: Vec<u8> = percent_decode_str(place).collect();
+    if place.iter().any(u8::is_ascii_control) {
+        return refuse("has a control character in it");
+    }
+    let mut steps = place.split(|byte| matches!(byte, b'/' | b'\\'));
+    match steps.any(|step| step == b"..") {
+        true => refuse("must not have a .. in it"),
+        false => Ok(path),
+    }
+}
+
+fn checked_json(json: &str) -> Result<&str, Error> {
+    match serde_json::from_str::<IgnoredAny>(json) {
+        Ok(_) => Ok(json),
+        Err(why) => Err(Error::invalid(format!("`json` is not JSON: {why}."))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Status;
+
+    #[test]
+    fn a_path_leads_below_the_base_url_and_nowhere_else() {
+        for path in [
+            "/",
+            "/videos",
+            "/videos/vi4k0jvEUuaTdRAEjQ4Jfrgz/source",
+            "/videos?currentPage=2&pageSize=100",
+            "/videos?tags[]=a&tags[]=b&metadata[key]=value",
+            "/videos?title=a..b/../c&x=http://example.com",
+            "/videos?title=%0d%0a%5c",
+            "/videos/a..b/...",
+            "/videos/%C3%A9",
+            "/videos/a:b@c",
+            &format!("/{}", "x".repeat(LONGEST_PATH - 1)),
+        ] {
+            assert_eq!(checked_path(path).unwrap(), path);
+        }
+        for (path, why) in [
+            ("", "begin with one slash"),
+            ("videos", "begin with one slash"),
+            ("http://example.com/videos", "begin with one slash"),
+            ("//example.com/videos", "begin with one slash"),
+            ("@example.com/videos", "begin with one slash"),
+            (":8080/videos", "begin with one slash"),
+            (" /videos", "begin with one slash"),
+            ("/videos HTTP/1.1\r\nX: y", "control character"),
+            ("/videos\n", "control character"),
+            ("/videos\0", "control character"),
+            ("/videos?a=\u{7f}", "control character"),
+            ("/videos%0d%0aX:y", "control character"),
+            ("/videos%00", "control character"),
+            ("/..", "a .."),
+            ("/../auth", "a .."),
+            ("/videos/../auth/api-key", "a .."),
+            ("/videos/%2e%2e/auth", "a .."),
+            ("/videos/.%2E/auth", "a .."),
+            ("/videos/%2e./auth", "a .."),
+            ("/videos%2f..%2Fauth", "a .."),
+            ("/videos%5c..%5Cauth", "a .."),
+            ("/videos/..?x", "a .."),
+            ("/\\example.com", "backslash"),
+            ("/videos?a=\\", "backslash"),
+            ("/videos#x", "fragment"),
+            ("/videos HTTP/1.1", "percent-encoded"),
+            ("/vidéos", "percent-encoded"),
+            ("/videos?t=é", "percent-encoded"),
+            ("/videos?a=<b>", "percent-encoded"),
+            (&format!("/{}", "x".repeat(LONGEST_PATH)), "8,192 bytes"),
+        ] {
+            let error = checked_path(path).unwrap_err();
+            assert_eq!(error.status, Status::InvalidArgument, "{path:?}");
+            assert!(error.message.contains(why), "{path:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_method_is_a_token_in_any_case() {
+        for (given, sent) in [("GET", "GET"), ("patch", "PATCH"), ("PROPFIND", "PROPFIND")] {
+            assert_eq!(checked_method(given).unwrap().as_str(), sent);
+        }
+        let long = "X".repeat(LONGEST_METHOD + 1);
+        for other in [
+            "",
+            " ",
+            "GET ",
+            "GE T",
+            "GET\r\nX: y",
+            "GÉT",
+            "a/b",
+            "CONNECT",
+            &long,
+        ] {
+            let error = checked_method(other).unwrap_err();
+            assert_eq!(error.status, Status::InvalidArgument, "{other:?}");
+        }
+    }
+
+    #[test]
+    fn json_is_json() {
+        let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
+        for json in ["{}", " [1e999, \"é\\u0000\"] ", "null", &deep] {
+            assert_eq!(checked_json(json).unwrap(), json);
+        }
+        for other in ["", "{", "{}{}", "title=x", "{'a':1}", "{\"a\":1,}", "NaN"] {
+            let error = checked_json(other).unwrap_err();
+            assert_eq!(error.status, Status::InvalidArgument, "{other:?}");
+        }
+    }
+
+    #[test]
+    fn four_methods_may_be_made_again() {
+        let is_idempotent = |method| Checked::new(method, "/", None).unwrap().is_idempotent();
+        assert!(
+            ["GET", "PUT", "DELETE", "HEAD"]
+                .into_iter()
+                .all(is_idempotent)
+        );
+        assert!(!["POST", "PATCH", "OPTIONS"].into_iter().any(is_idempotent));
+    }
+
+    #[test]
+    fn upload_tokens_are_secrets() {
+        for (path, secrets) in [
+            ("/upload?token=to1", &["to1"][..]),
+            ("/upload?a=b&Token=to1&token=to2", &["to1", "to2"]),
+            ("/upload-tokens/to1", &["to1"]),
+            ("/upload-tokens?currentPage=2", &[]),
+            ("/videos/token", &[]),
+        ] {
+            let request = Checked::new("GET", path, None).unwrap();
+            assert_eq!(request.secrets(), secrets, "{path}");
+        }
+    }
+}

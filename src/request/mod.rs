@@ -1,0 +1,320 @@
+//! Requests to the API, with the client's token.
+//!
+//! - [`checks`]: what may be asked for.
+//! - [`policy`]: what follows an attempt. Pure.
+//! - [`response`]: the answer. [`refusal`]: a reply that is none, in a user's words.
+//!
+//! [`Requests`] puts them together: it gets the token, makes the attempts, waits between them, and
+//! brings the answer, on a thread that ends with the request.
+
+pub(crate) mod checks;
+pub(crate) mod policy;
+pub(crate) mod refusal;
+pub(crate) mod response;
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, Weak};
+use std::time::Duration;
+
+use crate::cache::TokenCache;
+use crate::cache::completion::Completion;
+use crate::cache::waiters::{Purpose, TokenRequest};
+use crate::clock::random;
+use crate::config::Server;
+use crate::error::{Error, Status};
+use crate::ffi::sys;
+use crate::http::{Body, Cancel, Connections, Failure, Http, Reply, Request, Terms};
+use crate::process::fork::PerProcess;
+use crate::process::sync::{Mutex, MutexGuard};
+use crate::token::Token;
+use checks::Checked;
+use policy::{Attempts, End, Next};
+use response::Response;
+
+/// What a client's requests have in common.
+pub(crate) struct Limits {
+    pub(crate) wait_timeout_ms: u32,
+    pub(crate) wait_for_recovery: bool,
+    /// The most bytes of a reply.
+    pub(crate) largest_reply: u64,
+}
+
+/// Makes a client's requests.
+pub(crate) struct Requests {
+    me: Weak<Requests>,
+    http: Arc<Http>,
+    server: Server,
+    tokens: Arc<TokenCache>,
+    limits: Limits,
+    connections: Connections,
+    closed: AtomicBool,
+    under_way: PerProcess<Mutex<Vec<Weak<Task>>>>,
+}
+
+/// One request, as whoever waits for it sees it.
+pub(crate) struct Task {
+    completion: Completion<Arc<Response>>,
+    cancel: Cancel,
+}
+
+impl Task {
+    /// The answer, if it is there within `timeout`.
+    pub(crate) fn wait(&self, timeout: Duration) -> Option<Result<Arc<Response>, Error>> {
+        self.completion.wait(timeout)
+    }
+
+    pub(crate) fn on_answer(&self, callback: impl FnOnce() + Send + 'static) -> Result<(), Error> {
+        self.completion.on_answer(Box::new(callback))
+    }
+
+    /// Ends it with this error, unless it has ended, and at once.
+    pub(crate) fn end(&self, error: Error) {
+        // A forked child must leave its parent's connections alone.
+        if self.completion.is_ours() {
+            self.completion.answer(Err(error));
+            self.cancel.cancel();
+        }
+    }
+}
+
+impl Requests {
+    pub(crate) fn new(
+        http: Arc<Http>,
+        server: Server,
+        tokens: Arc<TokenCache>,
+        limits: Limits,
+    ) -> Arc<Requests> {
+        Arc::new_cyclic(|me| Requests {
+            me: Weak::clone(me),
+            http,
+            server,
+            tokens,
+            limits,
+            connections: Connections::new(),
+            closed: AtomicBool::new(false),
+            under_way: PerProcess::new(),
+        })
+    }
+
+    /// Makes a request, and waits for its end.
+    pub(crate) fn make(&self, request: Checked) -> Result<Arc<Response>, Error> {
+        let (task, request) = (self.begin(), Arc::new(request));
+        if self.spawn(&task, &request).is_err() {
+            // The caller waits anyway.
+            self.run(&task, &request);
+        }
+        // It has a deadline of its own.
+        task.wait(Duration::MAX).unwrap_or_else(|| Err(closed()))
+    }
+
+    /// Begins a request.
+    pub(crate) fn start(&self, request: Checked) -> Arc<Task> {
+        let (task, request) = (self.begin(), Arc::new(request));
+        if let Err(why) = self.spawn(&task, &request) {
+            task.end(no_thread(&why));
+        }
+        task
+    }
+
+    /// No more requests; those under way end with an error.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+        if let Some(under_way) = self.under_way.made() {
+            let tasks = std::mem::take(&mut *lock(under_way));
+            let tasks = tasks.iter().filter_map(Weak::upgrade);
+            tasks.for_each(|task| task.end(closed()));
+        }
+        self.connections.clear();
+    }
+
+    fn begin(&self) -> Arc<Task> {
+        let task = Arc::new(Task {
+            completion: Completion::new(),
+            cancel: Cancel::default(),
+        });
+        let mut under_way = lock(self.under_way.get(Mutex::default));
+        under_way.retain(|task| task.strong_count() > 0);
+        under_way.push(Arc::downgrade(&task));
+        drop(under_way);
+        // Looked at last: whoever closes looks for us afterwards.
+        if self.closed.load(Ordering::SeqCst) {
+            task.end(closed());
+        }
+        task
+    }
+
+    fn spawn(&self, task: &Arc<Task>, request: &Arc<Checked>) -> io::Result<()> {
+        let Some(me) = self.me.upgrade() else {
+            return Ok(());
+        };
+        let (task, request) = (Arc::clone(task), Arc::clone(request));
+        sys::spawn("apivideo-request", move || me.run(&task, &request))
+    }
+
+    /// Makes the request, and brings its answer.
+    fn run(&self, task: &Task, request: &Checked) {
+        let answer = catch_unwind(AssertUnwindSafe(|| self.answer(task, request)));
+        let answer = answer.unwrap_or_else(|_| Err(bug()));
+        task.completion.answer(answer.map(Arc::new));
+    }
+
+    fn answer(&self, task: &Task, request: &Checked) -> Result<Response, Error> {
+        let deadline_ms = self.now_ms() + i64::from(self.limits.wait_timeout_ms);
+        let waits = self.limits.wait_for_recovery;
+        let mut attempts = Attempts::new(request.is_idempotent(), waits, deadline_ms);
+        loop {
+            let token = self.token(deadline_ms)?;
+            let attempt = self.attempt(task, request, &token, deadline_ms)?;
+            let goes_on = match attempts.next(end(&attempt), self.now_ms(), random()) {
+                Next::Finish => false,
+                Next::Renew => self.tokens.invalidate(token.set()).is_ok(),
+                Next::Again(ms) => task.cancel.sleep(Duration::from_millis(ms.unsigned_abs())),
+            };
+            if !goes_on {
+                return self.conclude(attempt, request, &token, deadline_ms);
+            }
+        }
+    }
+
+    fn token(&self, deadline_ms: i64) -> Result<Arc<Token>, Error> {
+        if let Some(token) = self.tokens.read() {
+            return Ok(token);
+        }
+        self.tokens.get(TokenRequest {
+            purpose: Purpose::Token,
+            min_validity_ms: 0,
+            deadline_ms,
+            wait_for_recovery: self.limits.wait_for_recovery,
+            needs_timer: self.limits.wait_for_recovery,
+        })
+    }
+
+    /// Makes the request once. An error if there is no time left for it.
+    fn attempt(
+        &self,
+        task: &Task,
+        request: &Checked,
+        token: &Token,
+        deadline_ms: i64,
+    ) -> Result<Attempt, Error> {
+        let left = deadline_ms.saturating_sub(self.now_ms());
+        if left <= 0 {
+            return Err(too_late());
+        }
+        let mut json = request.json.as_deref().map(str::as_bytes);
+        let attempt = self.http.exchange(
+            Request {
+                method: &request.method,
+                path: &request.path,
+                headers: &[("authorization", token.authorization())],
+                body: json.as_mut().map(|json| Body {
+                    content_type: "application/json",
+                    length: json.len() as u64,
+                    source: json,
+                    asks_first: false,
+                }),
+            },
+            &Terms {
+                patience: self
+                    .http
+                    .patience(Some(Duration::from_millis(left.unsigned_abs()))),
+                largest_reply: self.limits.largest_reply,
+                connections: Some(&self.connections),
+                cancel: Some(&task.cancel),
+            },
+        );
+        if attempt.as_ref().is_err_and(|failure| failure.kept) {
+            // What closed one of them may have closed them all.
+            self.connections.clear();
+        }
+        Ok(attempt)
+    }
+
+    /// What the last attempt means to the caller.
+    fn conclude(
+        &self,
+        attempt: Attempt,
+        request: &Checked,
+        token: &Token,
+        deadline_ms: i64,
+    ) -> Result<Response, Error> {
+        match attempt {
+            Ok(Reply {
+                status: status @ 200..=299,
+                headers,
+                body: Ok(body),
+                ..
+            }) => Ok(Response::new(status, headers, body, self.http.prefix())),
+            Ok(reply) => {
+                let mut secrets = request.secrets();
+                secrets.extend([token.access_token(), token.refresh_token()]);
+                Err(refusal::of(&reply, &self.server, request, &secrets))
+            }
+            Err(failure) => {
+                let is_late = self.now_ms() >= deadline_ms;
+                Err(refusal::of_failure(*failure, request, is_late))
+            }
+        }
+    }
+
+    fn now_ms(&self) -> i64 {
+        self.tokens.now().mono_ms
+    }
+}
+
+type Attempt = Result<Reply, Box<Failure>>;
+
+/// How an attempt ended, to the policy.
+fn end(attempt: &Attempt) -> End {
+    let lost = |error: &Error, sent, kept| match error.status {
+        Status::NetworkError | Status::Timeout => End::Lost { sent, kept },
+        _ => End::Hopeless,
+    };
+    match attempt {
+        Ok(Reply {
+            status: 200..=299,
+            body: Err(why),
+            ..
+        }) => lost(why, true, false),
+        Ok(reply) => End::Reply {
+            status: reply.status,
+            asked_ms: reply.asked_ms(),
+        },
+        Err(failure) => lost(&failure.error, failure.sent, failure.kept),
+    }
+}
+
+fn closed() -> Error {
+    Error::new(
+        Status::Closed,
+        "The client was freed while this request was under way.",
+    )
+}
+
+fn too_late() -> Error {
+    Error::new(
+        Status::Timeout,
+        "The wait timeout was over before the request could be sent.",
+    )
+}
+
+fn no_thread(why: &io::Error) -> Error {
+    Error::new(
+        Status::SystemError,
+        format!("The system refused a thread: {}.", sys::words_of(why)),
+    )
+}
+
+fn bug() -> Error {
+    Error::new(
+        Status::Internal,
+        "A bug in libapivideo was caught while it made a request. Please report it.",
+    )
+}
+
+/// A lock whose holder panicked is as good as any other: each change is complete in itself.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
