@@ -9,11 +9,11 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::api::Request;
 use crate::faults::{FaultRule, OutageMode, Revoke};
 use crate::log::LogEntry;
 use crate::options::SettingsChange;
 use crate::reply::Response;
+use crate::request::Request;
 use crate::state::Shared;
 
 const PREFIX: &str = "/_sandbox/";

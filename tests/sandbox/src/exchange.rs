@@ -11,10 +11,10 @@ use hyper::body::Incoming;
 use hyper::{Method, StatusCode};
 use tokio::time::sleep;
 
-use crate::api::Request;
 use crate::control;
 use crate::faults::Fault;
 use crate::reply::{self, Reply, Response};
+use crate::request::Request;
 use crate::state::{Plan, Shared};
 use crate::wire::Switch;
 

@@ -7,8 +7,8 @@ use hyper::header::{CONNECTION, CONTENT_LENGTH, HeaderName, HeaderValue, TRANSFE
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::api::Endpoint;
 use crate::reply::{HugeBody, LARGEST_PAGE};
+use crate::request::Endpoint;
 
 /// Which requests a rule is about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

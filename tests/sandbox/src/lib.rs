@@ -31,8 +31,14 @@
 //! | `server`  | the listener and its connections                            |
 //! | `wire`    | the stream under HTTP, where replies are cut and slowed     |
 //! | `exchange`| one request: log it, pick a fault, carry it out             |
-//! | `api`     | the imitated endpoints                                      |
-//! | `videos`  | the list of videos                                          |
+//! | `request` | a request, and what it is addressed to                      |
+//! | `api`     | which function answers which request                        |
+//! | `checks`  | what is checked of every request                            |
+//! | `auth`    | the endpoints that hand out tokens                          |
+//! | `videos`  | videos: made, listed, changed, deleted                      |
+//! | `attributes` | the attributes in a JSON body                            |
+//! | `pages`   | lists, page by page                                         |
+//! | `dates`   | times as api.video writes them                              |
 //! | `limits`  | the count of requests that every reply tells                |
 //! | `tokens`  | issued tokens and their rotation                            |
 //! | `faults`  | what can go wrong, and the queue of rules                   |
@@ -47,7 +53,11 @@
 #![warn(missing_docs)]
 
 mod api;
+mod attributes;
+mod auth;
+mod checks;
 mod control;
+mod dates;
 #[cfg(feature = "deadlock-detection")]
 mod deadlock;
 mod exchange;
@@ -55,7 +65,9 @@ mod faults;
 mod limits;
 mod log;
 mod options;
+mod pages;
 mod reply;
+mod request;
 mod sandbox;
 mod server;
 mod state;

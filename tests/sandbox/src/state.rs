@@ -6,13 +6,15 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use hyper::Method;
 use parking_lot::{Mutex, MutexGuard};
 
-use crate::api::{self, Endpoint, Request};
+use crate::api;
 use crate::faults::{Fault, FaultQueue, OutageMode, Revoke};
 use crate::limits::{Limits, RateLimit};
 use crate::log::{Counters, Log, LogEntry, selected_headers};
 use crate::options::{Options, Settings};
 use crate::reply::Reply;
+use crate::request::{Endpoint, Request};
 use crate::tokens::{Lifetime, Tokens};
+use crate::videos::Videos;
 
 /// The state as the handle and the connections share it.
 pub(crate) struct Shared(Mutex<State>);
@@ -38,10 +40,9 @@ pub(crate) struct State {
     initial: Settings,
     pub(crate) settings: Settings,
     pub(crate) strict_origin: bool,
-    /// Of the sandbox's own URLs.
-    pub(crate) scheme: &'static str,
     limits: Limits,
     pub(crate) tokens: Tokens,
+    pub(crate) videos: Videos,
     pub(crate) faults: FaultQueue,
     pub(crate) log: Log,
     pub(crate) counters: Counters,
@@ -69,9 +70,9 @@ impl State {
             initial: options.settings(),
             settings: options.settings(),
             strict_origin: options.strict_origin,
-            scheme: options.scheme(),
             limits: Limits::default(),
             tokens: Tokens::new(),
+            videos: Videos::new(),
             faults: FaultQueue::default(),
             log: Log::default(),
             counters: Counters::default(),
@@ -87,6 +88,7 @@ impl State {
         self.settings = self.initial.clone();
         self.limits = Limits::default();
         self.tokens = Tokens::new();
+        self.videos = Videos::new();
         self.faults.clear();
         self.log.clear();
         self.counters = Counters::default();
@@ -105,15 +107,20 @@ impl State {
     }
 
     pub(crate) fn lifetime(&self) -> Lifetime {
-        let unix_now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default()
-            .saturating_add(self.ahead);
         Lifetime {
             now: self.now(),
-            unix_now: unix_now.as_secs(),
+            unix_now: self.unix_now(),
             expires_in: self.settings.expires_in,
         }
+    }
+
+    /// Seconds since 1970 by the sandbox's clock.
+    pub(crate) fn unix_now(&self) -> u64 {
+        SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default()
+            .saturating_add(self.ahead)
+            .as_secs()
     }
 
     /// Begins an outage, or ends one if it is to last no time at all.
@@ -217,7 +224,7 @@ impl State {
             Endpoint::ApiKey => counters.api_key.requests += 1,
             Endpoint::Refresh => counters.refresh.requests += 1,
             Endpoint::Videos => counters.videos.requests += 1,
-            Endpoint::Other => {}
+            _ => {}
         }
         self.connections.insert(connection);
         counters.connections = self.connections.len() as u64;
@@ -229,7 +236,7 @@ impl State {
             Endpoint::ApiKey => (&mut counters.api_key.ok, &mut counters.api_key.rejected),
             Endpoint::Refresh => (&mut counters.refresh.ok, &mut counters.refresh.rejected),
             Endpoint::Videos => (&mut counters.videos.ok, &mut counters.videos.rejected),
-            Endpoint::Other => return,
+            _ => return,
         };
         *(if success { ok } else { rejected }) += 1;
     }

@@ -118,7 +118,7 @@ impl Client {
             head,
             body: Vec::new(),
         };
-        if reply.status < 200 {
+        if reply.status < 200 || reply.status == 204 {
             return Ok(reply);
         }
         match reply.header("content-length") {

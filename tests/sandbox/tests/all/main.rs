@@ -7,3 +7,4 @@ mod deadlock;
 mod faults;
 mod lifecycle;
 mod program;
+mod videos;
