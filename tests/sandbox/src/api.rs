@@ -1,5 +1,7 @@
 //! Which function answers which request.
 
+use std::time::Duration;
+
 use hyper::{Method, StatusCode};
 
 use crate::auth;
@@ -7,6 +9,7 @@ use crate::checks;
 use crate::reply::Reply;
 use crate::request::{Endpoint, Request};
 use crate::state::State;
+use crate::uploads;
 
 /// What came of a request.
 pub(crate) struct Outcome {
@@ -34,31 +37,68 @@ pub(crate) fn handle(state: &mut State, request: &Request) -> Outcome {
     handled.unwrap_or_else(Outcome::from)
 }
 
-/// What needs an access token.
-fn with_authorization(state: &mut State, request: &Request) -> Result<Reply, Reply> {
-    let allowed = methods(request.endpoint()).ok_or_else(unrecognized)?;
+/// Refuses what can be refused before the body of an upload is read.
+pub(crate) fn admit(state: &State, request: &Request) -> Result<(), Reply> {
+    let endpoint = request.endpoint();
+    let allowed = methods(endpoint).ok_or_else(unrecognized)?;
     if !allowed.split(", ").any(|method| request.method == method) {
         return Err(checks::method_not_allowed(allowed));
     }
     checks::origin(state, request)?;
+    if endpoint == Endpoint::Upload {
+        return uploads::admit_by_token(state, request);
+    }
     checks::authorization(state, request)?;
-    let now = state.unix_now();
-    let videos = &mut state.videos;
-    match (request.endpoint(), &request.method) {
-        (Endpoint::Videos, &Method::POST) => videos.create(request, now),
-        (Endpoint::Videos, _) => videos.list(request),
-        (Endpoint::Video, &Method::PATCH) => videos.change(request, now),
-        (Endpoint::Video, &Method::DELETE) => videos.delete(request),
-        (Endpoint::Video, _) => videos.show(request),
-        _ => Err(unrecognized()),
+    match endpoint {
+        Endpoint::Source => uploads::admit_source(state, request),
+        _ => Ok(()),
     }
 }
 
 fn methods(endpoint: Endpoint) -> Option<&'static str> {
     match endpoint {
-        Endpoint::Videos => Some("GET, POST"),
+        Endpoint::Videos | Endpoint::UploadTokens => Some("GET, POST"),
         Endpoint::Video => Some("GET, PATCH, DELETE"),
-        _ => None,
+        Endpoint::UploadToken => Some("GET, DELETE"),
+        Endpoint::Source | Endpoint::Upload => Some("POST"),
+        Endpoint::Status => Some("GET"),
+        Endpoint::ApiKey | Endpoint::Refresh | Endpoint::Other => None,
+    }
+}
+
+/// What needs an access token or an upload token.
+fn with_authorization(state: &mut State, request: &Request) -> Result<Reply, Reply> {
+    admit(state, request)?;
+    match request.endpoint() {
+        Endpoint::Source => uploads::source(state, request),
+        Endpoint::Upload => uploads::by_token(state, request),
+        Endpoint::UploadTokens | Endpoint::UploadToken => upload_tokens(state, request),
+        _ => videos(state, request),
+    }
+}
+
+fn videos(state: &mut State, request: &Request) -> Result<Reply, Reply> {
+    let (now, unix_now) = (state.now(), state.unix_now());
+    let encoding = Duration::from_millis(state.settings.encoding_ms);
+    let videos = &mut state.videos;
+    match (request.endpoint(), &request.method) {
+        (Endpoint::Videos, &Method::POST) => videos.create(request, unix_now),
+        (Endpoint::Videos, _) => videos.list(request),
+        (Endpoint::Video, &Method::PATCH) => videos.change(request, unix_now),
+        (Endpoint::Video, &Method::DELETE) => videos.delete(request),
+        (Endpoint::Video, _) => videos.show(request),
+        _ => videos.status(request, now, encoding),
+    }
+}
+
+fn upload_tokens(state: &mut State, request: &Request) -> Result<Reply, Reply> {
+    let now = state.lifetime();
+    let tokens = &mut state.upload_tokens;
+    match (request.endpoint(), &request.method) {
+        (Endpoint::UploadTokens, &Method::POST) => tokens.create(request, now),
+        (Endpoint::UploadTokens, _) => tokens.list(request),
+        (_, &Method::DELETE) => tokens.delete(request),
+        _ => tokens.show(request),
     }
 }
 

@@ -58,6 +58,12 @@ pub(crate) fn read(
     Ok(body)
 }
 
+/// An id that is not in use, since there are so many.
+pub(crate) fn random_id(prefix: &str) -> String {
+    let random = (0..22).map(|_| fastrand::alphanumeric());
+    prefix.chars().chain(random).collect()
+}
+
 fn object(request: &Request) -> Result<Map<String, Value>, Reply> {
     serde_json::from_slice(&request.body).map_err(|_| {
         Reply::problem(

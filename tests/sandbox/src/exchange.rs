@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::pending;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use tokio::time::sleep;
 
 use crate::control;
 use crate::faults::Fault;
+use crate::intake::{End, Intake};
 use crate::reply::{self, Reply, Response};
 use crate::request::Request;
 use crate::state::{Plan, Shared};
@@ -35,7 +37,12 @@ pub(crate) async fn answer(
 ) -> Result<Response, Infallible> {
     // The request before this one may have left the switch set.
     connection.switch.pass();
-    let response = match read(request).await {
+    let (head, body) = request.into_parts();
+    let mut request = Request::new(&head);
+    if request.is_upload() {
+        return Ok(upload(&connection, request, body).await);
+    }
+    let response = match read(body).await {
         Err(problem) => {
             let mut response = problem.into_response();
             // Only what is posted has a body that cannot be read.
@@ -43,17 +50,19 @@ pub(crate) async fn answer(
             told.tell(&mut response);
             response
         }
-        Ok(request) if control::is_control(&request) => {
-            control::handle(&connection.shared, &request)
+        Ok(body) => {
+            request.body = body;
+            match control::is_control(&request) {
+                true => control::handle(&connection.shared, &request),
+                false => exchange(&connection, &request).await,
+            }
         }
-        Ok(request) => exchange(&connection, &request).await,
     };
     Ok(response)
 }
 
-async fn read(request: hyper::Request<Incoming>) -> Result<Request, Reply> {
-    let (head, body) = request.into_parts();
-    let body: Bytes = Limited::new(body, BODY_LIMIT)
+async fn read(body: Incoming) -> Result<Bytes, Reply> {
+    let body = Limited::new(body, BODY_LIMIT)
         .collect()
         .await
         .map_err(|_| {
@@ -62,15 +71,8 @@ async fn read(request: hyper::Request<Incoming>) -> Result<Request, Reply> {
                 "payload-too-large",
                 "The body is too large, or could not be read.",
             )
-        })?
-        .to_bytes();
-    Ok(Request {
-        method: head.method,
-        path: head.uri.path().to_owned(),
-        query: head.uri.query().unwrap_or_default().to_owned(),
-        headers: head.headers,
-        body,
-    })
+        })?;
+    Ok(body.to_bytes())
 }
 
 /// Nothing for no time: the timer would make a millisecond of it.
@@ -93,6 +95,67 @@ async fn exchange(connection: &Connection, request: &Request) -> Response {
         None => exchange.ordinary(),
         Some(fault) => exchange.faulty(fault).await,
     }
+}
+
+/// An upload is recorded when it begins. Its body is received as it comes.
+async fn upload(connection: &Connection, mut request: Request, body: Incoming) -> Response {
+    let mut plan = connection.shared.lock().begin(&request, connection.id);
+    pause(plan.latency).await;
+    let fault = plan.fault.take();
+    let refusal = connection.shared.lock().refuse_early(&request);
+    if let (None, Some(refusal)) = (&fault, refusal) {
+        return refuse(connection, &plan, refusal);
+    }
+    if request.expects_continue() {
+        await_continue(connection).await;
+    }
+    let mut intake = Intake {
+        shared: &connection.shared,
+        seq: plan.seq,
+        body,
+    };
+    match intake.receive(&mut request).await {
+        Ok(End::Whole) => {}
+        // There is nobody left to answer.
+        Ok(End::Broken) => return unsent(),
+        Err(error) => return refuse(connection, &plan, cannot_keep(&error)),
+    }
+    let exchange = Exchange {
+        connection,
+        request: &request,
+        plan,
+    };
+    match fault {
+        None => exchange.ordinary(),
+        Some(fault) => exchange.faulty(fault).await,
+    }
+}
+
+/// The HTTP library answers `100 Continue` when the body is asked for.
+async fn await_continue(connection: &Connection) {
+    let settings = connection.shared.lock().settings.clone();
+    connection.switch.hold_continue(!settings.send_continue);
+    pause(Duration::from_millis(settings.continue_delay_ms)).await;
+}
+
+/// Answers a request that is not handled.
+fn refuse(connection: &Connection, plan: &Plan, refusal: Reply) -> Response {
+    let mut state = connection.shared.lock();
+    state.refused(plan, &refusal);
+    let mut response = refusal.into_response();
+    plan.rate_limit.tell(&mut response);
+    state.finish(plan, response.status().as_u16());
+    response
+}
+
+fn cannot_keep(error: &io::Error) -> Reply {
+    let mut reply = Reply::problem(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "internal-error",
+        "The sandbox cannot keep the file.",
+    );
+    reply.json["detail"] = error.to_string().into();
+    reply
 }
 
 struct Exchange<'a> {

@@ -43,6 +43,11 @@ impl Reply {
         format!("https://docs.api.video/reference/{slug}")
     }
 
+    /// Which problem it is.
+    pub(crate) fn slug(&self) -> Option<&str> {
+        self.json["type"].as_str()?.rsplit('/').next()
+    }
+
     /// What is asked for is not there.
     pub(crate) fn not_found() -> Self {
         Self::problem(

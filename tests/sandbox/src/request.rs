@@ -1,9 +1,12 @@
 //! A request, and what it is addressed to.
 
 use bytes::Bytes;
-use hyper::header::AUTHORIZATION;
+use hyper::header::{AUTHORIZATION, EXPECT};
+use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method};
 use serde_json::Value;
+
+use crate::form::Form;
 
 /// What a request is addressed to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +19,12 @@ pub(crate) enum Endpoint {
     Video,
     Source,
     Status,
+    /// An upload with a token of its own.
+    Upload,
+    /// All tokens for uploads.
+    UploadTokens,
+    /// One of them.
+    UploadToken,
     Other,
 }
 
@@ -26,9 +35,42 @@ pub(crate) struct Request {
     pub(crate) query: String,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
+    /// What came instead of a body, if this is an upload.
+    pub(crate) form: Option<Form>,
 }
 
 impl Request {
+    /// Of a request whose body is still to come.
+    pub(crate) fn new(head: &Parts) -> Self {
+        Self {
+            method: head.method.clone(),
+            path: head.uri.path().to_owned(),
+            query: head.uri.query().unwrap_or_default().to_owned(),
+            headers: head.headers.clone(),
+            body: Bytes::new(),
+            form: None,
+        }
+    }
+
+    /// Whether its body is a file to be received as it comes.
+    pub(crate) fn is_upload(&self) -> bool {
+        let takes_one = matches!(self.endpoint(), Endpoint::Source | Endpoint::Upload);
+        takes_one && self.method == Method::POST
+    }
+
+    /// The path without the secrets that may be part of it.
+    pub(crate) fn path_to_log(&self) -> String {
+        match self.endpoint() {
+            Endpoint::UploadToken => "/upload-tokens/…".to_owned(),
+            _ => self.path.clone(),
+        }
+    }
+
+    pub(crate) fn expects_continue(&self) -> bool {
+        let expected = self.header(EXPECT.as_str()).unwrap_or_default();
+        expected.eq_ignore_ascii_case("100-continue")
+    }
+
     pub(crate) fn endpoint(&self) -> Endpoint {
         let mut segments = self.path.split('/').skip(1);
         let segments = std::array::from_fn(|_| segments.next().unwrap_or_default());
@@ -40,6 +82,9 @@ impl Request {
             ["videos", _, "", ""] => Endpoint::Video,
             ["videos", _, "source", ""] => Endpoint::Source,
             ["videos", _, "status", ""] => Endpoint::Status,
+            ["upload", "", "", ""] => Endpoint::Upload,
+            ["upload-tokens", "", "", ""] => Endpoint::UploadTokens,
+            ["upload-tokens", _, "", ""] => Endpoint::UploadToken,
             _ => Endpoint::Other,
         }
     }
@@ -109,6 +154,7 @@ pub(crate) mod tests {
             query: query.to_owned(),
             headers: HeaderMap::new(),
             body: Bytes::copy_from_slice(body.as_bytes()),
+            form: None,
         }
     }
 
@@ -121,6 +167,9 @@ pub(crate) mod tests {
             ("/videos/vi1", Endpoint::Video),
             ("/videos/vi1/source", Endpoint::Source),
             ("/videos/vi1/status", Endpoint::Status),
+            ("/upload", Endpoint::Upload),
+            ("/upload-tokens", Endpoint::UploadTokens),
+            ("/upload-tokens/to1", Endpoint::UploadToken),
             ("/videos/", Endpoint::Other),
             ("/auth/api-key/", Endpoint::Other),
             ("/videos/vi1/source/x", Endpoint::Other),

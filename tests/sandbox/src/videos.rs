@@ -1,11 +1,14 @@
 //! Videos: made, listed, changed and deleted, in the form of api.video's
 //! description.
 
+use std::time::Duration;
+
 use hyper::StatusCode;
 use serde_json::{Map, Value, json};
 
 use crate::attributes::{self, Attribute, flag, text};
 use crate::dates;
+use crate::ingest::{Ingest, Origin};
 use crate::pages;
 use crate::reply::Reply;
 use crate::request::Request;
@@ -17,10 +20,12 @@ const FIRST: [(&str, &str); 3] = [
     ("vi3sandboxNightTrain00000", "Night train"),
 ];
 
-const ATTRIBUTES: [Attribute; 8] = [
+const ATTRIBUTES: [Attribute; 9] = [
     text("title"),
     text("description"),
     text("playerId"),
+    // A URL to fetch it from, or the id of a video to copy.
+    text("source"),
     flag("public"),
     flag("panoramic"),
     flag("mp4Support"),
@@ -55,6 +60,9 @@ pub(crate) struct Video {
     attributes: Map<String, Value>,
     created: String,
     updated: String,
+    pub(crate) ingest: Ingest,
+    /// When the last chunk came, by the sandbox's clock.
+    completed: Option<Duration>,
 }
 
 impl Video {
@@ -64,7 +72,42 @@ impl Video {
             attributes,
             created: now.clone(),
             updated: now,
+            ingest: Ingest::default(),
+            completed: None,
         }
+    }
+
+    pub(crate) fn title(&self) -> &str {
+        self.attributes["title"].as_str().unwrap_or_default()
+    }
+
+    pub(crate) fn complete(&mut self, now: Duration) {
+        self.completed = Some(now);
+    }
+
+    /// Whether it plays, after an encoding of some time.
+    fn is_encoded(&self, now: Duration, encoding: Duration) -> bool {
+        let end = self.completed.map(|at| at.saturating_add(encoding));
+        self.ingest.is_complete() && end.is_none_or(|end| now >= end)
+    }
+
+    /// Its status, as a reply shows it.
+    fn status(&self, now: Duration, encoding: Duration) -> Value {
+        let is_encoded = self.is_encoded(now, encoding);
+        let status = if is_encoded { "encoded" } else { "encoding" };
+        let quality = |kind| json!({ "type": kind, "quality": "720p", "status": status });
+        let qualities: Vec<Value> = match self.ingest.is_complete() {
+            true => ["hls", "mp4"].map(quality).into(),
+            false => Vec::new(),
+        };
+        json!({
+            "ingest": self.ingest.to_json(is_encoded),
+            "encoding": {
+                "playable": is_encoded,
+                "qualities": qualities,
+                "metadata": { "width": 1280, "height": 720, "duration": 30, "framerate": 25 },
+            },
+        })
     }
 
     /// As a reply shows it.
@@ -121,11 +164,10 @@ impl Videos {
                     json!([{ "key": "Place", "value": "Sandbox" }]),
                 ),
             ]);
-            Video::new(
-                id.to_owned(),
-                attributes,
-                "2024-05-01T09:30:00+00:00".to_owned(),
-            )
+            let created = "2024-05-01T09:30:00+00:00".to_owned();
+            let mut video = Video::new(id.to_owned(), attributes, created);
+            video.ingest = Ingest::complete(Origin::Uploaded);
+            video
         };
         Self(FIRST.into_iter().map(first).collect())
     }
@@ -135,18 +177,26 @@ impl Videos {
     }
 
     pub(crate) fn create(&mut self, request: &Request, now: u64) -> Result<Reply, Reply> {
-        let attributes = attributes::read(request, &ATTRIBUTES, &["title"])?;
+        let mut attributes = attributes::read(request, &ATTRIBUTES, &["title"])?;
+        let source = attributes.remove("source");
         let video = self.add(attributes, now);
-        Ok(Reply::new(StatusCode::CREATED, video.to_json()))
+        let Some(source) = source else {
+            return Ok(Reply::new(StatusCode::CREATED, video.to_json()));
+        };
+        let is_url = source.as_str().is_some_and(|text| text.contains("://"));
+        video.ingest = Ingest::complete(match is_url {
+            true => Origin::Downloaded,
+            false => Origin::Copied,
+        });
+        Ok(Reply::new(StatusCode::ACCEPTED, video.to_json()))
     }
 
     /// A new video with these attributes, and an id of its own.
-    fn add(&mut self, attributes: Map<String, Value>, now: u64) -> &Video {
-        let random: String = (0..22).map(|_| fastrand::alphanumeric()).collect();
-        let video = Video::new(format!("vi{random}"), attributes, dates::atom(now));
-        self.0.push(video);
+    pub(crate) fn add(&mut self, attributes: Map<String, Value>, now: u64) -> &mut Video {
+        let id = attributes::random_id("vi");
+        self.0.push(Video::new(id, attributes, dates::atom(now)));
         let last = self.0.len() - 1;
-        &self.0[last]
+        &mut self.0[last]
     }
 
     pub(crate) fn show(&self, request: &Request) -> Result<Reply, Reply> {
@@ -154,9 +204,21 @@ impl Videos {
             .map(|video| Reply::ok(video.to_json()))
     }
 
+    pub(crate) fn status(
+        &self,
+        request: &Request,
+        now: Duration,
+        encoding: Duration,
+    ) -> Result<Reply, Reply> {
+        let video = self.find(request.id())?;
+        Ok(Reply::ok(video.status(now, encoding)))
+    }
+
     pub(crate) fn change(&mut self, request: &Request, now: u64) -> Result<Reply, Reply> {
         let video = self.find_mut(request.id())?;
-        let changes = attributes::read(request, &ATTRIBUTES, &[])?;
+        let mut changes = attributes::read(request, &ATTRIBUTES, &[])?;
+        // A video has one source, and takes it once.
+        changes.remove("source");
         video.attributes.extend(changes);
         video.updated = dates::atom(now);
         Ok(Reply::ok(video.to_json()))
@@ -168,12 +230,16 @@ impl Videos {
         Ok(Reply::no_content())
     }
 
-    fn find(&self, id: &str) -> Result<&Video, Reply> {
+    pub(crate) fn all(&self) -> &[Video] {
+        &self.0
+    }
+
+    pub(crate) fn find(&self, id: &str) -> Result<&Video, Reply> {
         let found = self.0.iter().find(|video| video.id == id);
         found.ok_or_else(Self::not_found)
     }
 
-    fn find_mut(&mut self, id: &str) -> Result<&mut Video, Reply> {
+    pub(crate) fn find_mut(&mut self, id: &str) -> Result<&mut Video, Reply> {
         let found = self.0.iter_mut().find(|video| video.id == id);
         found.ok_or_else(Self::not_found)
     }

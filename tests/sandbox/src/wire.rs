@@ -8,6 +8,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -39,13 +40,29 @@ enum Mode {
     },
 }
 
+/// What the HTTP library writes of its own accord.
+const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+
 /// Sets what happens to the next response of one connection.
 #[derive(Clone, Default)]
-pub(crate) struct Switch(Arc<Mutex<Mode>>);
+pub(crate) struct Switch {
+    mode: Arc<Mutex<Mode>>,
+    /// Whether `100 Continue` is held back.
+    holds_continue: Arc<AtomicBool>,
+}
 
 impl Switch {
     pub(crate) fn pass(&self) {
         *self.lock() = Mode::Pass;
+        self.hold_continue(false);
+    }
+
+    pub(crate) fn hold_continue(&self, holds: bool) {
+        self.holds_continue.store(holds, Ordering::Relaxed);
+    }
+
+    fn holds(&self, data: &[u8]) -> bool {
+        self.holds_continue.load(Ordering::Relaxed) && data.starts_with(CONTINUE)
     }
 
     pub(crate) fn cut(&self, at: u64) {
@@ -72,7 +89,7 @@ impl Switch {
     }
 
     fn lock(&self) -> MutexGuard<'_, Mode> {
-        self.0.lock()
+        self.mode.lock()
     }
 }
 
@@ -106,6 +123,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
     ) -> Poll<io::Result<usize>> {
         let Self { stream, switch } = self.get_mut();
         let mut stream = Pin::new(stream);
+        if switch.holds(data) {
+            return Poll::Ready(Ok(CONTINUE.len()));
+        }
         match &mut *switch.lock() {
             Mode::Pass => stream.poll_write(context, data),
             Mode::Cut { left: 0 } => {

@@ -256,7 +256,9 @@ fn settings_are_read_and_changed() {
     let sandbox = start();
     let initial = control(&sandbox, "GET", "settings", &Value::Null);
     let expected = json!({
-        "key": "sandbox-key", "expires_in": 3600, "latency_ms": 0, "auth_error_status": 400
+        "key": "sandbox-key", "expires_in": 3600, "latency_ms": 0, "auth_error_status": 400,
+        "smallest_chunk": 5_242_880, "keep_bytes": true, "early_refusals": false,
+        "send_continue": true, "continue_delay_ms": 0, "encoding_ms": 0,
     });
     assert_eq!(initial, expected);
 
@@ -292,7 +294,8 @@ fn the_log_shows_requests_without_secrets() {
     let expected = json!({
         "seq": 2, "at_ms": null, "method": "GET", "path": "/videos", "status": 200,
         "fault": null, "access_token_id": 1, "refresh_token_id": null,
-        "granted_refresh_token_id": null,
+        "granted_refresh_token_id": null, "connection": 0, "range": null, "received": 0,
+        "outcome": "done", "problem": null, "video_id": null,
         "headers": {
             "authorization": "present", "user-agent": "tests", "av-origin-client": "tests:1"
         },
@@ -331,6 +334,7 @@ fn counters_tell_what_became_of_requests() {
         "api_key": { "requests": 2, "ok": 1, "rejected": 1 },
         "refresh": { "requests": 2, "ok": 1, "rejected": 1, "replayed": 1 },
         "videos": { "requests": 2, "ok": 1, "rejected": 0 },
+        "uploads": { "requests": 0, "ok": 0, "rejected": 0 },
         "connections": 2,
         "faults": 1,
     });

@@ -7,4 +7,5 @@ mod deadlock;
 mod faults;
 mod lifecycle;
 mod program;
+mod uploads;
 mod videos;

@@ -46,7 +46,7 @@ impl User {
     }
 }
 
-fn slug(problem: &Value) -> &str {
+pub fn slug(problem: &Value) -> &str {
     problem["type"]
         .as_str()
         .unwrap()
