@@ -85,37 +85,31 @@ async fn pause(duration: Duration) {
 async fn exchange(connection: &Connection, request: &Request) -> Response {
     let mut plan = connection.shared.lock().begin(request, connection.id);
     pause(plan.latency).await;
-    let fault = plan.fault.take();
+    let fault = plan.strike.take().map(|strike| strike.fault);
     let exchange = Exchange {
         connection,
         request,
         plan,
     };
-    match fault {
-        None => exchange.ordinary(),
-        Some(fault) => exchange.faulty(fault).await,
-    }
+    exchange.answer(fault).await
 }
 
 /// An upload is recorded when it begins. Its body is received as it comes.
 async fn upload(connection: &Connection, mut request: Request, body: Incoming) -> Response {
     let mut plan = connection.shared.lock().begin(&request, connection.id);
     pause(plan.latency).await;
-    let fault = plan.fault.take();
+    let strike = plan.strike.take();
     let refusal = connection.shared.lock().refuse_early(&request);
-    if let (None, Some(refusal)) = (&fault, refusal) {
+    if let (None, Some(refusal)) = (&strike, refusal) {
         return refuse(connection, &plan, refusal);
     }
     if request.expects_continue() {
         await_continue(connection).await;
     }
-    let mut intake = Intake {
-        shared: &connection.shared,
-        seq: plan.seq,
-        body,
-    };
+    let drains = strike.as_ref().is_some_and(|strike| strike.drain);
+    let mut intake = Intake::new(&connection.shared, plan.seq, body, strike);
     match intake.receive(&mut request).await {
-        Ok(End::Whole) => {}
+        Ok(End::Whole | End::Stopped) => {}
         // There is nobody left to answer.
         Ok(End::Broken) => return unsent(),
         Err(error) => return refuse(connection, &plan, cannot_keep(&error)),
@@ -125,10 +119,11 @@ async fn upload(connection: &Connection, mut request: Request, body: Incoming) -
         request: &request,
         plan,
     };
-    match fault {
-        None => exchange.ordinary(),
-        Some(fault) => exchange.faulty(fault).await,
+    let response = exchange.answer(intake.take_fault()).await;
+    if drains {
+        tokio::spawn(intake.drain());
     }
+    response
 }
 
 /// The HTTP library answers `100 Continue` when the body is asked for.
@@ -165,6 +160,13 @@ struct Exchange<'a> {
 }
 
 impl Exchange<'_> {
+    async fn answer(&self, fault: Option<Fault>) -> Response {
+        match fault {
+            None => self.ordinary(),
+            Some(fault) => self.faulty(fault).await,
+        }
+    }
+
     fn ordinary(&self) -> Response {
         self.sent(self.handle().into_response())
     }
@@ -209,6 +211,17 @@ impl Exchange<'_> {
                 switch.cut(0);
                 unsent()
             }
+            Fault::Reset { handled } => {
+                self.handle_if(handled);
+                switch.reset();
+                unsent()
+            }
+            Fault::Stall { at } => {
+                switch.stall(at);
+                self.truncated(at)
+            }
+            // The body has been read, slowly.
+            Fault::Throttle { .. } => self.ordinary(),
             Fault::Hang { handled } => {
                 self.handle_if(handled);
                 pending().await

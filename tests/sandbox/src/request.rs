@@ -6,7 +6,9 @@ use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method};
 use serde_json::Value;
 
+use crate::content_range::ContentRange;
 use crate::form::Form;
+use crate::refusals::Refusal;
 
 /// What a request is addressed to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,6 +116,11 @@ impl Request {
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
+    }
+
+    /// Which piece of a video it brings.
+    pub(crate) fn range(&self) -> Result<ContentRange, Refusal> {
+        ContentRange::parse(self.header("content-range"))
     }
 
     /// A parameter of the query, as it is written there.

@@ -8,7 +8,7 @@ use hyper::Method;
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::api;
-use crate::faults::{Fault, FaultQueue, OutageMode, Revoke};
+use crate::faults::{FaultQueue, OutageMode, Revoke, Strike};
 use crate::limits::{Limits, RateLimit};
 use crate::log::{Counters, Log, LogEntry, selected_headers};
 use crate::options::{Options, Settings};
@@ -90,7 +90,7 @@ pub(crate) struct Plan {
     pub(crate) seq: u64,
     pub(crate) latency: Duration,
     pub(crate) rate_limit: RateLimit,
-    pub(crate) fault: Option<Fault>,
+    pub(crate) strike: Option<Strike>,
     replay_counted: bool,
 }
 
@@ -175,13 +175,13 @@ impl State {
     /// Records a request that has arrived, and decides what becomes of it.
     pub(crate) fn begin(&mut self, request: &Request, connection: u64) -> Plan {
         self.count_arrival(request, connection);
-        let (fault, label) = self.pick_fault(request.endpoint());
+        let (strike, label) = self.pick_fault(request);
         let entry = self.entry(request, connection, label);
         Plan {
             seq: self.log.push(entry),
             latency: Duration::from_millis(self.settings.latency_ms),
             rate_limit: self.count(&request.method),
-            fault,
+            strike,
             replay_counted: self.count_replay(request),
         }
     }
@@ -236,15 +236,15 @@ impl State {
     }
 
     /// An outage comes before any rule, and uses none up.
-    fn pick_fault(&mut self, endpoint: Endpoint) -> (Option<Fault>, Option<&'static str>) {
+    fn pick_fault(&mut self, request: &Request) -> (Option<Strike>, Option<&'static str>) {
         let now = self.now();
         let outage = self.outage.as_ref().filter(|outage| now < outage.until);
         let picked = match outage {
-            Some(outage) => (Some(outage.mode.fault()), Some("outage")),
+            Some(outage) => (Some(outage.mode.fault().into()), Some("outage")),
             None => {
-                let fault = self.faults.next(endpoint);
-                let kind = fault.as_ref().map(Fault::kind);
-                (fault, kind)
+                let strike = self.faults.next(request);
+                let kind = strike.as_ref().map(|strike| strike.fault.kind());
+                (strike, kind)
             }
         };
         if picked.0.is_some() {

@@ -51,7 +51,7 @@ pub(crate) fn by_token(state: &mut State, request: &Request) -> Result<Reply, Re
 
 /// The range of a request, checked on its own.
 fn range(state: &State, request: &Request) -> Result<ContentRange, Reply> {
-    let range = ContentRange::parse(request.header("content-range"))?;
+    let range = request.range()?;
     range.check(state.settings.smallest_chunk)?;
     Ok(range)
 }

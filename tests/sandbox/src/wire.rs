@@ -15,7 +15,9 @@ use std::time::Duration;
 use bytes::{Buf, Bytes};
 use parking_lot::{Mutex, MutexGuard};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
 use tokio::time::Sleep;
+use tokio_rustls::server::TlsStream;
 
 /// What happens to the bytes of a response.
 #[derive(Default)]
@@ -24,6 +26,10 @@ enum Mode {
     Pass,
     /// This many bytes pass, then the connection breaks.
     Cut { left: u64 },
+    /// This many bytes pass, then nothing more.
+    Stall { left: u64 },
+    /// Nothing passes: the connection is reset.
+    Reset,
     /// These are sent instead, then nothing more, or the connection is closed
     /// in good order.
     Replace { bytes: Bytes, hang: bool },
@@ -67,6 +73,14 @@ impl Switch {
 
     pub(crate) fn cut(&self, at: u64) {
         *self.lock() = Mode::Cut { left: at };
+    }
+
+    pub(crate) fn stall(&self, at: u64) {
+        *self.lock() = Mode::Stall { left: at };
+    }
+
+    pub(crate) fn reset(&self) {
+        *self.lock() = Mode::Reset;
     }
 
     pub(crate) fn replace(&self, bytes: Bytes, hang: bool) {
@@ -115,7 +129,26 @@ impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
+/// A connection that can end with a reset.
+pub(crate) trait Connected {
+    /// What is not sent yet is not, and the peer is told so when this is dropped.
+    fn reset_on_close(&self);
+}
+
+impl Connected for TcpStream {
+    fn reset_on_close(&self) {
+        // A connection that is gone needs no reset.
+        let _ = self.set_zero_linger();
+    }
+}
+
+impl Connected for TlsStream<TcpStream> {
+    fn reset_on_close(&self) {
+        self.get_ref().0.reset_on_close();
+    }
+}
+
+impl<S: AsyncWrite + Connected + Unpin> AsyncWrite for Wire<S> {
     fn poll_write(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -133,6 +166,15 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
                 Poll::Ready(Err(broken()))
             }
             Mode::Cut { left } => write_at_most(stream, context, data, left),
+            Mode::Stall { left: 0 } => {
+                ready!(stream.poll_flush(context))?;
+                Poll::Pending
+            }
+            Mode::Stall { left } => write_at_most(stream, context, data, left),
+            Mode::Reset => {
+                stream.reset_on_close();
+                Poll::Ready(Err(broken()))
+            }
             Mode::Replace { bytes, hang } => {
                 ready!(write_all(stream.as_mut(), context, bytes))?;
                 if *hang {

@@ -57,6 +57,9 @@ fn every_kind_of_fault_can_be_written_in_json() {
         { "kind": "truncate", "at": 5 },
         { "kind": "close", "handled": true },
         { "kind": "hang", "handled": false },
+        { "kind": "reset", "handled": true },
+        { "kind": "stall", "at": 5 },
+        { "kind": "throttle", "bytes_per_second": 1000 },
         { "kind": "drip", "interval_ms": 1 },
         { "kind": "delay", "ms": 1 },
         { "kind": "huge", "bytes": 1000, "content_length": false },
@@ -69,6 +72,18 @@ fn every_kind_of_fault_can_be_written_in_json() {
         let listed = control(&sandbox, "GET", "faults", &Value::Null);
         assert_eq!(listed, json!([rule]));
     }
+}
+
+#[test]
+fn every_condition_of_a_fault_can_be_written_in_json() {
+    let sandbox = start();
+    let rule = json!({
+        "on": "uploads", "times": 1, "skip": 0, "method": "POST", "path": "/upload", "chunk": 2,
+        "from": 0, "after": 100, "drain": true, "fault": { "kind": "gateway", "status": 502, "bytes": 9 },
+    });
+    control(&sandbox, "POST", "faults", &rule);
+    let listed = control(&sandbox, "GET", "faults", &Value::Null);
+    assert_eq!(listed, json!([rule]));
 }
 
 #[test]
@@ -158,6 +173,21 @@ fn bad_input_is_refused_with_a_reason() {
             "faults",
             r#"{"fault":{"kind":"redirect","location":"/","status":200}}"#,
             "300 to 399",
+        ),
+        (
+            "faults",
+            r#"{"fault":{"kind":"throttle","bytes_per_second":0}}"#,
+            "at least 1 byte",
+        ),
+        (
+            "faults",
+            r#"{"after":1,"fault":{"kind":"truncate","at":1}}"#,
+            "cannot be with truncate",
+        ),
+        (
+            "faults",
+            r#"{"drain":true,"fault":{"kind":"gateway"}}"#,
+            "needs `after`",
         ),
         ("outage", r#"{"seconds":-1}"#, "no number of seconds"),
         (

@@ -40,11 +40,17 @@ pub fn send_chunk(client: &mut Client, path: &str, headers: &[(&str, &str)], bod
 
 impl User {
     pub fn send_upload(&mut self, id: &str, range: &str, body: &str) {
+        self.send_upload_head(id, range, body);
+        self.client.send_bytes(body.as_bytes());
+    }
+
+    /// Sends all of an upload but its body.
+    pub fn send_upload_head(&mut self, id: &str, range: &str, body: &str) {
         let authorization = format!("Bearer {}", self.token);
-        let mut headers = vec![("Authorization", authorization.as_str())];
+        let mut headers = vec![FORM, ("Authorization", authorization.as_str())];
         headers.extend((!range.is_empty()).then_some(("Content-Range", range)));
         let path = format!("/videos/{id}/source");
-        send_chunk(&mut self.client, &path, &headers, body);
+        self.client.send_head("POST", &path, &headers, body.len());
     }
 
     fn upload_form(&mut self, id: &str, range: &str, body: &str) -> Reply {
@@ -317,15 +323,7 @@ fn chunks_come_side_by_side() {
     let (first_half, second_half) = body.split_at(body.len() - 20);
     let mut users = [User::of(&sandbox), User::of(&sandbox)];
     for (index, user) in users.iter_mut().enumerate() {
-        let authorization = format!("Bearer {}", user.token);
-        let range = format!("part {}/2", index + 1);
-        let headers = [
-            FORM,
-            ("Authorization", &authorization),
-            ("Content-Range", &range),
-        ];
-        let path = format!("/videos/{id}/source");
-        user.client.send_head("POST", &path, &headers, body.len());
+        user.send_upload_head(&id, &format!("part {}/2", index + 1), &body);
         user.client.send_bytes(first_half.as_bytes());
     }
     let both = || {
@@ -350,14 +348,7 @@ fn one_of_two_that_send_the_same_chunk_at_once_is_refused() {
     let id = user.create();
     let body = form(&[file("aaaaaaaaaa")]);
     let mut slow = User::of(&sandbox);
-    let authorization = format!("Bearer {}", slow.token);
-    let headers = [
-        FORM,
-        ("Authorization", &authorization),
-        ("Content-Range", "part 1/2"),
-    ];
-    let path = format!("/videos/{id}/source");
-    slow.client.send_head("POST", &path, &headers, body.len());
+    slow.send_upload_head(&id, "part 1/2", &body);
     slow.client.send_bytes(&body.as_bytes()[..50]);
     assert_eq!(user.upload(&id, "part 1/2", "aaaaaaaaaa").status, 201);
     slow.client.send_bytes(&body.as_bytes()[50..]);
@@ -620,9 +611,8 @@ fn refusals_before_the_body_can_be_the_rule() {
     });
     let mut user = User::of(&sandbox);
     let id = user.create();
-    let path = format!("/videos/{id}/source");
-    let headers = [FORM, ("Authorization", "Bearer wrong")];
-    user.client.send_head("POST", &path, &headers, 1000);
+    user.token = "wrong".into();
+    user.send_upload_head(&id, "", &form(&[file("abc")]));
     assert_problem(&user.client.receive().unwrap(), 401, None);
 }
 
@@ -680,10 +670,7 @@ fn a_client_that_goes_away_leaves_nothing() {
     let mut user = User::of(&sandbox);
     let id = user.create();
     let body = form(&[file("aaaaaaaaaa")]);
-    let authorization = format!("Bearer {}", user.token);
-    let headers = [FORM, ("Authorization", authorization.as_str())];
-    let path = format!("/videos/{id}/source");
-    user.client.send_head("POST", &path, &headers, body.len());
+    user.send_upload_head(&id, "", &body);
     user.client.send_bytes(&body.as_bytes()[..30]);
     wait_until("some has arrived", || {
         sandbox.log().pop().unwrap().received == 30
