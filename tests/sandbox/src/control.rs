@@ -9,14 +9,15 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::api::Request;
 use crate::faults::{FaultRule, OutageMode, Revoke};
 use crate::log::LogEntry;
 use crate::options::SettingsChange;
 use crate::reply::Response;
+use crate::request::Request;
 use crate::state::Shared;
 
 const PREFIX: &str = "/_sandbox/";
+const VIDEO: &str = "videos/";
 
 /// A refused control request: a status, and what was wrong.
 struct Refusal(StatusCode, String);
@@ -80,6 +81,8 @@ fn route(shared: &Shared, request: &Request) -> Result<Value, Refusal> {
         // Copied first: a long log takes a while to write out.
         ("log", &Method::GET) => return to_json(&copied_log(shared)),
         ("log", &Method::DELETE) => shared.lock().log.clear(),
+        ("videos", &Method::GET) => return to_json(&shared.received_videos()),
+        (name, &Method::GET) if name.starts_with(VIDEO) => return video(shared, name),
         ("counters", &Method::GET) => return to_json(&shared.lock().counters),
         ("reset", &Method::POST) => shared.lock().reset(),
         _ => return Err(unroutable(name, &request.method)),
@@ -88,13 +91,26 @@ fn route(shared: &Shared, request: &Request) -> Result<Value, Refusal> {
     Ok(json!({ "ok": true }))
 }
 
+fn video(shared: &Shared, name: &str) -> Result<Value, Refusal> {
+    let id = name.strip_prefix(VIDEO).unwrap_or_default();
+    // The sum of a long video takes a while.
+    let found = tokio::task::block_in_place(|| shared.received_video(id));
+    match found {
+        Some(video) => to_json(&video),
+        None => Err(Refusal(
+            StatusCode::NOT_FOUND,
+            format!("there is no video {id:?}"),
+        )),
+    }
+}
+
 fn copied_log(shared: &Shared) -> Vec<LogEntry> {
     shared.lock().log.entries()
 }
 
 fn unroutable(name: &str, method: &Method) -> Refusal {
     let known = [
-        "faults", "outage", "revoke", "settings", "clock", "log", "counters", "reset",
+        "faults", "outage", "revoke", "settings", "clock", "log", "counters", "videos", "reset",
     ];
     if known.contains(&name) {
         let message = format!("{PREFIX}{name} does not take {method}");

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::pending;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,10 +12,11 @@ use hyper::body::Incoming;
 use hyper::{Method, StatusCode};
 use tokio::time::sleep;
 
-use crate::api::Request;
 use crate::control;
 use crate::faults::Fault;
+use crate::intake::{End, Intake};
 use crate::reply::{self, Reply, Response};
+use crate::request::Request;
 use crate::state::{Plan, Shared};
 use crate::wire::Switch;
 
@@ -35,7 +37,12 @@ pub(crate) async fn answer(
 ) -> Result<Response, Infallible> {
     // The request before this one may have left the switch set.
     connection.switch.pass();
-    let response = match read(request).await {
+    let (head, body) = request.into_parts();
+    let mut request = Request::new(&head);
+    if request.is_upload() {
+        return Ok(upload(&connection, request, body).await);
+    }
+    let response = match read(body).await {
         Err(problem) => {
             let mut response = problem.into_response();
             // Only what is posted has a body that cannot be read.
@@ -43,17 +50,19 @@ pub(crate) async fn answer(
             told.tell(&mut response);
             response
         }
-        Ok(request) if control::is_control(&request) => {
-            control::handle(&connection.shared, &request)
+        Ok(body) => {
+            request.body = body;
+            match control::is_control(&request) {
+                true => control::handle(&connection.shared, &request),
+                false => exchange(&connection, &request).await,
+            }
         }
-        Ok(request) => exchange(&connection, &request).await,
     };
     Ok(response)
 }
 
-async fn read(request: hyper::Request<Incoming>) -> Result<Request, Reply> {
-    let (head, body) = request.into_parts();
-    let body: Bytes = Limited::new(body, BODY_LIMIT)
+async fn read(body: Incoming) -> Result<Bytes, Reply> {
+    let body = Limited::new(body, BODY_LIMIT)
         .collect()
         .await
         .map_err(|_| {
@@ -62,15 +71,8 @@ async fn read(request: hyper::Request<Incoming>) -> Result<Request, Reply> {
                 "payload-too-large",
                 "The body is too large, or could not be read.",
             )
-        })?
-        .to_bytes();
-    Ok(Request {
-        method: head.method,
-        path: head.uri.path().to_owned(),
-        query: head.uri.query().unwrap_or_default().to_owned(),
-        headers: head.headers,
-        body,
-    })
+        })?;
+    Ok(body.to_bytes())
 }
 
 /// Nothing for no time: the timer would make a millisecond of it.
@@ -83,16 +85,72 @@ async fn pause(duration: Duration) {
 async fn exchange(connection: &Connection, request: &Request) -> Response {
     let mut plan = connection.shared.lock().begin(request, connection.id);
     pause(plan.latency).await;
-    let fault = plan.fault.take();
+    let fault = plan.strike.take().map(|strike| strike.fault);
     let exchange = Exchange {
         connection,
         request,
         plan,
     };
-    match fault {
-        None => exchange.ordinary(),
-        Some(fault) => exchange.faulty(fault).await,
+    exchange.answer(fault).await
+}
+
+/// An upload is recorded when it begins. Its body is received as it comes.
+async fn upload(connection: &Connection, mut request: Request, body: Incoming) -> Response {
+    let mut plan = connection.shared.lock().begin(&request, connection.id);
+    pause(plan.latency).await;
+    let strike = plan.strike.take();
+    let refusal = connection.shared.lock().refuse_early(&request);
+    if let (None, Some(refusal)) = (&strike, refusal) {
+        return refuse(connection, &plan, refusal);
     }
+    if request.expects_continue() {
+        await_continue(connection).await;
+    }
+    let drains = strike.as_ref().is_some_and(|strike| strike.drain);
+    let mut intake = Intake::new(&connection.shared, plan.seq, body, strike);
+    match intake.receive(&mut request).await {
+        Ok(End::Whole | End::Stopped) => {}
+        // There is nobody left to answer.
+        Ok(End::Broken) => return unsent(),
+        Err(error) => return refuse(connection, &plan, cannot_keep(&error)),
+    }
+    let exchange = Exchange {
+        connection,
+        request: &request,
+        plan,
+    };
+    let response = exchange.answer(intake.take_fault()).await;
+    if drains {
+        tokio::spawn(intake.drain());
+    }
+    response
+}
+
+/// The HTTP library answers `100 Continue` when the body is asked for.
+async fn await_continue(connection: &Connection) {
+    let settings = connection.shared.lock().settings.clone();
+    connection.switch.hold_continue(!settings.send_continue);
+    pause(Duration::from_millis(settings.continue_delay_ms)).await;
+}
+
+/// Answers a request that is not handled.
+fn refuse(connection: &Connection, plan: &Plan, refusal: Reply) -> Response {
+    let mut state = connection.shared.lock();
+    state.refused(plan, &refusal);
+    let mut response = refusal.into_response();
+    plan.rate_limit.tell(&mut response);
+    state.finish(plan, response.status().as_u16());
+    response
+}
+
+fn cannot_keep(error: &io::Error) -> Reply {
+    let mut reply = Reply::problem(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "internal-error",
+        "The sandbox cannot keep the file.",
+    );
+    reply.json["detail"] = error.to_string().into();
+    reply
 }
 
 struct Exchange<'a> {
@@ -102,6 +160,13 @@ struct Exchange<'a> {
 }
 
 impl Exchange<'_> {
+    async fn answer(&self, fault: Option<Fault>) -> Response {
+        match fault {
+            None => self.ordinary(),
+            Some(fault) => self.faulty(fault).await,
+        }
+    }
+
     fn ordinary(&self) -> Response {
         self.sent(self.handle().into_response())
     }
@@ -146,6 +211,17 @@ impl Exchange<'_> {
                 switch.cut(0);
                 unsent()
             }
+            Fault::Reset { handled } => {
+                self.handle_if(handled);
+                switch.reset();
+                unsent()
+            }
+            Fault::Stall { at } => {
+                switch.stall(at);
+                self.truncated(at)
+            }
+            // The body has been read, slowly.
+            Fault::Throttle { .. } => self.ordinary(),
             Fault::Hang { handled } => {
                 self.handle_if(handled);
                 pending().await

@@ -7,8 +7,9 @@ use hyper::header::{CONNECTION, CONTENT_LENGTH, HeaderName, HeaderValue, TRANSFE
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::api::Endpoint;
+use crate::content_range::ContentRange;
 use crate::reply::{HugeBody, LARGEST_PAGE};
+use crate::request::{Endpoint, Request};
 
 /// Which requests a rule is about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +23,14 @@ pub enum On {
     Auth,
     /// `/videos`
     Videos,
+    /// `/videos/{id}`
+    Video,
+    /// `/videos/{id}/status`
+    Status,
+    /// Chunks of a video: `/videos/{id}/source` and `/upload`.
+    Uploads,
+    /// `/upload-tokens`, and each of them.
+    UploadTokens,
     /// Every request but those to the control endpoint.
     #[default]
     Any,
@@ -34,6 +43,12 @@ impl On {
             Self::Refresh => endpoint == Endpoint::Refresh,
             Self::Auth => matches!(endpoint, Endpoint::ApiKey | Endpoint::Refresh),
             Self::Videos => endpoint == Endpoint::Videos,
+            Self::Video => endpoint == Endpoint::Video,
+            Self::Status => endpoint == Endpoint::Status,
+            Self::Uploads => matches!(endpoint, Endpoint::Source | Endpoint::Upload),
+            Self::UploadTokens => {
+                matches!(endpoint, Endpoint::UploadTokens | Endpoint::UploadToken)
+            }
             Self::Any => true,
         }
     }
@@ -154,6 +169,23 @@ pub enum Fault {
         #[serde(default)]
         handled: bool,
     },
+    /// The connection is reset, which no peer takes for an orderly end.
+    Reset {
+        /// Whether the request is handled first.
+        #[serde(default)]
+        handled: bool,
+    },
+    /// The request is handled; its reply stops in the middle, and the
+    /// connection stays open.
+    Stall {
+        /// How many bytes of the response are sent.
+        at: u64,
+    },
+    /// The body of an upload is read no faster than this; then it is handled.
+    Throttle {
+        /// How many bytes in a second, 1 at least.
+        bytes_per_second: u64,
+    },
     /// Nothing is ever sent; the connection stays open until the client closes.
     Hang {
         /// Whether the request is handled, which it is unless told otherwise.
@@ -259,6 +291,9 @@ impl Fault {
             Self::Gateway { .. } => "gateway",
             Self::Truncate { .. } => "truncate",
             Self::Close { .. } => "close",
+            Self::Reset { .. } => "reset",
+            Self::Stall { .. } => "stall",
+            Self::Throttle { .. } => "throttle",
             Self::Hang { .. } => "hang",
             Self::Drip { .. } => "drip",
             Self::Delay { .. } => "delay",
@@ -276,7 +311,29 @@ impl Fault {
             Self::Gateway { status, bytes } => check_page(*status, *bytes),
             Self::Huge { bytes, .. } => HugeBody::check_size(*bytes),
             Self::Redirect { location, status } => check_redirect(*status, location),
+            Self::Throttle {
+                bytes_per_second: 0,
+            } => Err("a throttled body has at least 1 byte per second".to_owned()),
             _ => Ok(()),
+        }
+    }
+
+    /// Whether it can strike before the body of a request has been read.
+    fn can_come_early(&self) -> bool {
+        match self {
+            Self::Reply { .. }
+            | Self::Raw { .. }
+            | Self::Gateway { .. }
+            | Self::Delay { .. }
+            | Self::Huge { .. }
+            | Self::Redirect { .. } => true,
+            Self::Close { handled } | Self::Reset { handled } | Self::Hang { handled } => !handled,
+            Self::Patch { .. }
+            | Self::Prepend { .. }
+            | Self::Truncate { .. }
+            | Self::Stall { .. }
+            | Self::Throttle { .. }
+            | Self::Drip { .. } => false,
         }
     }
 }
@@ -340,6 +397,29 @@ pub struct FaultRule {
     /// How many of those requests it lets pass first.
     #[serde(default)]
     pub skip: u64,
+    /// Only requests with this method.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub method: Option<String>,
+    /// Only requests to exactly this path.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// Only uploads of the part with this number. A video in one request is
+    /// part 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chunk: Option<u64>,
+    /// Only uploads of the range that begins with this byte.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<u64>,
+    /// Of an upload: after how many bytes of its body it strikes, instead of
+    /// after all of them. For faults that keep a request from being handled,
+    /// and for a delay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<u64>,
+    /// With `after`: whether the rest of the body is read, so that the
+    /// connection lives on. Otherwise it is closed behind the reply, and a
+    /// client that is still sending may see it reset.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub drain: bool,
     /// What happens to the requests it strikes.
     pub fault: Fault,
 }
@@ -356,8 +436,35 @@ impl FaultRule {
             on,
             times: 1,
             skip: 0,
+            method: None,
+            path: None,
+            chunk: None,
+            from: None,
+            after: None,
+            drain: false,
             fault,
         }
+    }
+
+    /// Limits the rule to uploads of the part with this number.
+    #[must_use]
+    pub fn chunk(mut self, number: u64) -> Self {
+        self.chunk = Some(number);
+        self
+    }
+
+    /// Lets the rule strike after so many bytes of an upload's body.
+    #[must_use]
+    pub fn after(mut self, bytes: u64) -> Self {
+        self.after = Some(bytes);
+        self
+    }
+
+    /// Lets the rest of the body be read after that.
+    #[must_use]
+    pub fn drain(mut self) -> Self {
+        self.drain = true;
+        self
     }
 
     /// Sets how many requests the rule strikes; 0 means all.
@@ -375,8 +482,8 @@ impl FaultRule {
     }
 
     /// Whether the rule strikes this request; counts it if it is let pass.
-    fn strikes(&mut self, endpoint: Endpoint) -> bool {
-        if !self.on.covers(endpoint) {
+    fn strikes(&mut self, request: &Request) -> bool {
+        if !self.covers(request) {
             return false;
         }
         if self.skip > 0 {
@@ -384,6 +491,64 @@ impl FaultRule {
             return false;
         }
         true
+    }
+
+    fn covers(&self, request: &Request) -> bool {
+        let has = |wanted: &Option<String>, found: &str| {
+            wanted.as_ref().is_none_or(|wanted| wanted == found)
+        };
+        self.on.covers(request.endpoint())
+            && has(&self.method, request.method.as_str())
+            && has(&self.path, &request.path)
+            && self.covers_range(request)
+    }
+
+    fn covers_range(&self, request: &Request) -> bool {
+        if self.chunk.is_none() && self.from.is_none() {
+            return true;
+        }
+        let (chunk, from) = match request.range() {
+            _ if !request.is_upload() => return false,
+            Ok(ContentRange::Whole) => (Some(1), Some(0)),
+            Ok(ContentRange::Part { number, .. }) => (Some(number), None),
+            Ok(ContentRange::Bytes { from, .. }) => (None, Some(from)),
+            Err(_) => return false,
+        };
+        self.chunk.is_none_or(|_| self.chunk == chunk)
+            && self.from.is_none_or(|_| self.from == from)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        self.fault.check()?;
+        match self.after {
+            Some(_) if !self.fault.can_come_early() => Err(format!(
+                "`after` cannot be with {}, which strikes after all of the body",
+                self.fault.kind()
+            )),
+            None if self.drain => Err("`drain` needs `after`".to_owned()),
+            _ => Ok(()),
+        }
+    }
+
+    fn strike(&self) -> Strike {
+        Strike {
+            fault: self.fault.clone(),
+            after: self.after,
+            drain: self.drain,
+        }
+    }
+}
+
+/// What strikes one request.
+pub(crate) struct Strike {
+    pub(crate) fault: Fault,
+    pub(crate) after: Option<u64>,
+    pub(crate) drain: bool,
+}
+
+impl From<Fault> for Strike {
+    fn from(fault: Fault) -> Self {
+        FaultRule::new(On::Any, fault).strike()
     }
 }
 
@@ -397,7 +562,7 @@ impl FaultQueue {
     /// Appends the rules, or none of them if one is wrong.
     pub(crate) fn append(&mut self, rules: Vec<FaultRule>) -> Result<(), String> {
         for rule in &rules {
-            rule.fault.check()?;
+            rule.check()?;
         }
         self.rules.extend(rules);
         Ok(())
@@ -412,20 +577,19 @@ impl FaultQueue {
     }
 
     /// The fault that strikes this request, if one does.
-    pub(crate) fn next(&mut self, endpoint: Endpoint) -> Option<Fault> {
+    pub(crate) fn next(&mut self, request: &Request) -> Option<Strike> {
         let index = self
             .rules
             .iter_mut()
-            .position(|rule| rule.strikes(endpoint))?;
+            .position(|rule| rule.strikes(request))?;
         let rule = self.rules.get_mut(index)?;
+        let strike = rule.strike();
         match rule.times {
-            0 => Some(rule.fault.clone()),
-            1 => self.rules.remove(index).map(|rule| rule.fault),
-            _ => {
-                rule.times -= 1;
-                Some(rule.fault.clone())
-            }
+            0 => {}
+            1 => drop(self.rules.remove(index)),
+            _ => rule.times -= 1,
         }
+        Some(strike)
     }
 }
 
@@ -476,7 +640,10 @@ pub enum Revoke {
 
 #[cfg(test)]
 mod tests {
+    use hyper::Method;
+
     use super::*;
+    use crate::request::tests::request;
 
     fn queue(rules: Vec<FaultRule>) -> FaultQueue {
         let mut queue = FaultQueue::default();
@@ -484,10 +651,24 @@ mod tests {
         queue
     }
 
-    fn kinds(queue: &mut FaultQueue, endpoint: Endpoint, requests: usize) -> Vec<&'static str> {
-        (0..requests)
-            .map(|_| queue.next(endpoint).map_or("-", |fault| fault.kind()))
-            .collect()
+    fn kind(queue: &mut FaultQueue, request: &Request) -> &'static str {
+        let strike = queue.next(request);
+        strike.map_or("-", |strike| strike.fault.kind())
+    }
+
+    fn kinds(queue: &mut FaultQueue, path: &str, requests: usize) -> Vec<&'static str> {
+        let request = request(Method::GET, path, "");
+        (0..requests).map(|_| kind(queue, &request)).collect()
+    }
+
+    fn upload(range: Option<&str>) -> Request {
+        let mut request = request(Method::POST, "/videos/vi1/source", "");
+        if let Some(range) = range {
+            request
+                .headers
+                .insert("content-range", range.parse().unwrap());
+        }
+        request
     }
 
     #[test]
@@ -497,7 +678,7 @@ mod tests {
             FaultRule::new(On::Any, Fault::Delay { ms: 1 }),
         ]);
         assert_eq!(
-            kinds(&mut queue, Endpoint::Videos, 4),
+            kinds(&mut queue, "/videos", 4),
             ["close", "close", "delay", "-"]
         );
     }
@@ -506,19 +687,95 @@ mod tests {
     fn a_rule_lets_the_first_requests_pass() {
         let rule = FaultRule::new(On::Any, Fault::Close { handled: false });
         let mut queue = queue(vec![rule.skip(2).times(0)]);
-        assert_eq!(
-            kinds(&mut queue, Endpoint::Other, 4),
-            ["-", "-", "close", "close"]
-        );
+        assert_eq!(kinds(&mut queue, "/other", 4), ["-", "-", "close", "close"]);
     }
 
     #[test]
     fn a_rule_is_about_some_endpoints_only() {
         let close = Fault::Close { handled: false };
         let mut queue = queue(vec![FaultRule::new(On::Auth, close).times(0)]);
-        assert_eq!(kinds(&mut queue, Endpoint::Videos, 1), ["-"]);
-        assert_eq!(kinds(&mut queue, Endpoint::ApiKey, 1), ["close"]);
-        assert_eq!(kinds(&mut queue, Endpoint::Refresh, 1), ["close"]);
+        assert_eq!(kinds(&mut queue, "/videos", 1), ["-"]);
+        assert_eq!(kinds(&mut queue, "/auth/api-key", 1), ["close"]);
+        assert_eq!(kinds(&mut queue, "/auth/refresh", 1), ["close"]);
+    }
+
+    #[test]
+    fn each_group_of_endpoints_has_its_name() {
+        let groups = [
+            (On::Videos, vec!["/videos"]),
+            (On::Video, vec!["/videos/vi1"]),
+            (On::Status, vec!["/videos/vi1/status"]),
+            (On::Uploads, vec!["/videos/vi1/source", "/upload"]),
+            (
+                On::UploadTokens,
+                vec!["/upload-tokens", "/upload-tokens/to1"],
+            ),
+        ];
+        let all: Vec<&str> = groups.iter().flat_map(|(_, paths)| paths.clone()).collect();
+        for (on, paths) in &groups {
+            for path in &all {
+                let close = Fault::Close { handled: false };
+                let mut queue = queue(vec![FaultRule::new(*on, close)]);
+                let struck = kinds(&mut queue, path, 1) == ["close"];
+                assert_eq!(struck, paths.contains(path), "{on:?} {path}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_rule_may_be_about_one_method_and_one_path() {
+        let mut rule = FaultRule::new(On::Any, Fault::Close { handled: false }).times(0);
+        rule.method = Some("POST".into());
+        rule.path = Some("/videos".into());
+        let mut queue = queue(vec![rule]);
+        for (method, path, struck) in [
+            (Method::POST, "/videos", "close"),
+            (Method::GET, "/videos", "-"),
+            (Method::POST, "/videos/", "-"),
+        ] {
+            let request = request(method, path, "");
+            assert_eq!(kind(&mut queue, &request), struck, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_rule_may_be_about_one_chunk() {
+        let close = Fault::Close { handled: false };
+        let by_part = FaultRule::new(On::Any, close.clone()).chunk(2).times(0);
+        let mut by_byte = FaultRule::new(On::Any, close).times(0);
+        by_byte.from = Some(10);
+        let (mut parts, mut bytes) = (queue(vec![by_part]), queue(vec![by_byte]));
+        for (range, part, byte) in [
+            (Some("part 2/3"), "close", "-"),
+            (Some("part 2/*"), "close", "-"),
+            (Some("part 1/3"), "-", "-"),
+            (Some("bytes 10-19/20"), "-", "close"),
+            (Some("bytes 2-19/20"), "-", "-"),
+            (Some("nonsense"), "-", "-"),
+            (None, "-", "-"),
+        ] {
+            assert_eq!(kind(&mut parts, &upload(range)), part, "{range:?}");
+            assert_eq!(kind(&mut bytes, &upload(range)), byte, "{range:?}");
+        }
+        assert_eq!(kinds(&mut parts, "/videos", 1), ["-"]);
+        let first = FaultRule::new(On::Any, Fault::Delay { ms: 1 }).chunk(1);
+        assert_eq!(kind(&mut queue(vec![first]), &upload(None)), "delay");
+    }
+
+    #[test]
+    fn only_some_faults_can_come_early() {
+        let check = |fault: Fault| FaultRule::new(On::Any, fault).after(0).check();
+        assert_eq!(check(Fault::reply(503, "")), Ok(()));
+        assert_eq!(check(Fault::Reset { handled: false }), Ok(()));
+        for late in [
+            Fault::Reset { handled: true },
+            Fault::Truncate { at: 1 },
+            Fault::patch("a", 1),
+        ] {
+            assert!(check(late).is_err());
+        }
+        let undrained = FaultRule::new(On::Any, Fault::reply(503, "")).drain();
+        assert!(undrained.check().is_err());
     }
 
     #[test]

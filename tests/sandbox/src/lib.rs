@@ -31,8 +31,22 @@
 //! | `server`  | the listener and its connections                            |
 //! | `wire`    | the stream under HTTP, where replies are cut and slowed     |
 //! | `exchange`| one request: log it, pick a fault, carry it out             |
-//! | `api`     | the imitated endpoints                                      |
-//! | `videos`  | the list of videos                                          |
+//! | `request` | a request, and what it is addressed to                      |
+//! | `api`     | which function answers which request                        |
+//! | `checks`  | what is checked of every request                            |
+//! | `auth`    | the endpoints that hand out tokens                          |
+//! | `videos`  | videos: made, listed, changed, deleted                      |
+//! | `uploads` | takes the chunks of a video                                 |
+//! | `upload_tokens` | tokens that open uploads alone                        |
+//! | `content_range` | which piece a chunk is                                |
+//! | `ingest`  | what a video has received                                   |
+//! | `intake`, `form`, `multipart` | a body, as it comes                     |
+//! | `stored`  | the bytes of chunks                                         |
+//! | `received`| what tests may know of a video                              |
+//! | `refusals`| why an upload is refused                                    |
+//! | `attributes` | the attributes in a JSON body                            |
+//! | `pages`   | lists, page by page                                         |
+//! | `dates`   | times as api.video writes them                              |
 //! | `limits`  | the count of requests that every reply tells                |
 //! | `tokens`  | issued tokens and their rotation                            |
 //! | `faults`  | what can go wrong, and the queue of rules                   |
@@ -47,24 +61,41 @@
 #![warn(missing_docs)]
 
 mod api;
+mod attributes;
+mod auth;
+mod checks;
+mod content_range;
 mod control;
+mod dates;
 #[cfg(feature = "deadlock-detection")]
 mod deadlock;
 mod exchange;
 mod faults;
+mod form;
+mod ingest;
+mod intake;
 mod limits;
 mod log;
+mod multipart;
 mod options;
+mod pages;
+mod received;
+mod refusals;
 mod reply;
+mod request;
 mod sandbox;
 mod server;
 mod state;
+mod stored;
 mod tls;
 mod tokens;
+mod upload_tokens;
+mod uploads;
 mod videos;
 mod wire;
 
 pub use faults::{Fault, FaultRule, On, OutageMode, Payload, Revoke};
 pub use log::{Counters, EndpointCounters, LogEntry, RefreshCounters};
 pub use options::{Options, Settings, SettingsChange};
+pub use received::{ReceivedChunk, ReceivedVideo};
 pub use sandbox::Sandbox;

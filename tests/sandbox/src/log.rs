@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, VecDeque};
 use hyper::HeaderMap;
 use serde::Serialize;
 
+use crate::reply::Reply;
+
 /// One request as the sandbox saw it. No token is ever part of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LogEntry {
@@ -16,6 +18,19 @@ pub struct LogEntry {
     pub method: String,
     /// The path, without the query.
     pub path: String,
+    /// The number of the connection it came on.
+    pub connection: u64,
+    /// The `Content-Range` of the request.
+    pub range: Option<String>,
+    /// How many bytes of its body have been received.
+    pub received: u64,
+    /// What came of it, if it was handled: `done` or `refused`. Whether the
+    /// client has learned of it is another matter.
+    pub outcome: Option<&'static str>,
+    /// Which problem it was refused with: the last part of the `type`.
+    pub problem: Option<String>,
+    /// The video that a chunk of an upload was added to.
+    pub video_id: Option<String>,
     /// The status that was sent, if one was. Nothing of a `raw` fault is read,
     /// so it has none.
     pub status: Option<u16>,
@@ -30,6 +45,18 @@ pub struct LogEntry {
     pub access_token_id: Option<u64>,
     /// The number of the pair of tokens that the request was granted.
     pub granted_refresh_token_id: Option<u64>,
+}
+
+impl LogEntry {
+    /// Records what came of the request.
+    pub(crate) fn handled(&mut self, reply: &Reply) {
+        self.outcome = Some(match reply.is_success() {
+            true => "done",
+            false => "refused",
+        });
+        self.problem = reply.slug().map(str::to_owned);
+        self.video_id = reply.json["videoId"].as_str().map(str::to_owned);
+    }
 }
 
 /// How many entries are kept, so that a sandbox can run for weeks.
@@ -103,6 +130,8 @@ pub struct Counters {
     pub refresh: RefreshCounters,
     /// Those to `/videos`.
     pub videos: EndpointCounters,
+    /// Those that brought a chunk of a video, by either door.
+    pub uploads: EndpointCounters,
     /// How many connections carried at least one of them.
     pub connections: u64,
     /// How many of them were struck by a fault or an outage.

@@ -29,6 +29,11 @@ pub struct Options {
     /// The status of a rejected key or refresh token: 400 (the default), 401
     /// or 403.
     pub auth_error_status: u16,
+    /// The smallest chunk of an upload but for its last; 5 MiB by default.
+    pub smallest_chunk: u64,
+    /// Whether the bytes of uploads are kept, in a file without a name, so that
+    /// their SHA-256 can be told; `true` by default.
+    pub keep_bytes: bool,
 }
 
 impl Default for Options {
@@ -45,6 +50,8 @@ impl Default for Options {
             expires_in: settings.expires_in,
             latency_ms: settings.latency_ms,
             auth_error_status: settings.auth_error_status,
+            smallest_chunk: settings.smallest_chunk,
+            keep_bytes: settings.keep_bytes,
         }
     }
 }
@@ -69,6 +76,9 @@ impl Options {
             expires_in: self.expires_in,
             latency_ms: self.latency_ms,
             auth_error_status: self.auth_error_status,
+            smallest_chunk: self.smallest_chunk,
+            keep_bytes: self.keep_bytes,
+            ..Settings::default()
         }
     }
 }
@@ -84,6 +94,19 @@ pub struct Settings {
     pub latency_ms: u64,
     /// The status of a rejected key or refresh token.
     pub auth_error_status: u16,
+    /// The smallest chunk of an upload but for its last, in bytes.
+    pub smallest_chunk: u64,
+    /// Whether the bytes of uploads are kept, so that their SHA-256 can be told.
+    pub keep_bytes: bool,
+    /// Whether an upload is refused before its body is read, where its head is
+    /// enough. With `Expect: 100-continue` it always is.
+    pub early_refusals: bool,
+    /// Whether `Expect: 100-continue` is answered with `100 Continue`.
+    pub send_continue: bool,
+    /// How long that answer takes, whether it is sent or not.
+    pub continue_delay_ms: u64,
+    /// How long a video is not playable after its source is complete.
+    pub encoding_ms: u64,
 }
 
 impl Default for Settings {
@@ -93,6 +116,12 @@ impl Default for Settings {
             expires_in: 3600,
             latency_ms: 0,
             auth_error_status: 400,
+            smallest_chunk: 5 * 1024 * 1024,
+            keep_bytes: true,
+            early_refusals: false,
+            send_continue: true,
+            continue_delay_ms: 0,
+            encoding_ms: 0,
         }
     }
 }
@@ -103,16 +132,22 @@ impl Settings {
             check_auth_error_status(status)?;
             self.auth_error_status = status;
         }
-        if let Some(key) = change.key {
-            self.key = key;
-        }
-        if let Some(seconds) = change.expires_in {
-            self.expires_in = seconds;
-        }
-        if let Some(milliseconds) = change.latency_ms {
-            self.latency_ms = milliseconds;
-        }
+        set(&mut self.key, change.key);
+        set(&mut self.expires_in, change.expires_in);
+        set(&mut self.latency_ms, change.latency_ms);
+        set(&mut self.smallest_chunk, change.smallest_chunk);
+        set(&mut self.keep_bytes, change.keep_bytes);
+        set(&mut self.early_refusals, change.early_refusals);
+        set(&mut self.send_continue, change.send_continue);
+        set(&mut self.continue_delay_ms, change.continue_delay_ms);
+        set(&mut self.encoding_ms, change.encoding_ms);
         Ok(())
+    }
+}
+
+fn set<T>(setting: &mut T, change: Option<T>) {
+    if let Some(value) = change {
+        *setting = value;
     }
 }
 
@@ -128,6 +163,18 @@ pub struct SettingsChange {
     pub latency_ms: Option<u64>,
     /// See [`Settings::auth_error_status`]: 400, 401 or 403.
     pub auth_error_status: Option<u16>,
+    /// See [`Settings::smallest_chunk`].
+    pub smallest_chunk: Option<u64>,
+    /// See [`Settings::keep_bytes`].
+    pub keep_bytes: Option<bool>,
+    /// See [`Settings::early_refusals`].
+    pub early_refusals: Option<bool>,
+    /// See [`Settings::send_continue`].
+    pub send_continue: Option<bool>,
+    /// See [`Settings::continue_delay_ms`].
+    pub continue_delay_ms: Option<u64>,
+    /// See [`Settings::encoding_ms`].
+    pub encoding_ms: Option<u64>,
 }
 
 fn check_auth_error_status(status: u16) -> Result<(), String> {

@@ -15,10 +15,10 @@ use crate::faults::Payload;
 
 pub(crate) type Response = hyper::Response<Either<Full<Bytes>, HugeBody>>;
 
-/// A reply of the imitated API, always with a JSON body.
+/// A reply of the imitated API: a JSON body, or none with status 204.
 pub(crate) struct Reply {
     pub(crate) status: StatusCode,
-    /// The method that would have been right, if that is what was wrong.
+    /// The methods that would have been right, if that is what was wrong.
     allow: Option<&'static str>,
     pub(crate) json: Value,
 }
@@ -31,11 +31,34 @@ impl Reply {
     /// A problem object, the form of every error of api.video.
     pub(crate) fn problem(status: StatusCode, slug: &str, title: &str) -> Self {
         let json = json!({
-            "type": format!("https://docs.api.video/reference/{slug}"),
+            "type": Self::type_url(slug),
             "title": title,
             "status": status.as_u16(),
         });
         Self::new(status, json)
+    }
+
+    /// The address that says which problem it is.
+    pub(crate) fn type_url(slug: &str) -> String {
+        format!("https://docs.api.video/reference/{slug}")
+    }
+
+    /// Which problem it is.
+    pub(crate) fn slug(&self) -> Option<&str> {
+        self.json["type"].as_str()?.rsplit('/').next()
+    }
+
+    /// What is asked for is not there.
+    pub(crate) fn not_found() -> Self {
+        Self::problem(
+            StatusCode::NOT_FOUND,
+            "resource-not-found",
+            "The requested resource was not found.",
+        )
+    }
+
+    pub(crate) fn no_content() -> Self {
+        Self::new(StatusCode::NO_CONTENT, Value::Null)
     }
 
     /// Names the field or header that a problem is about.
@@ -67,6 +90,9 @@ impl Reply {
 
     /// The same, with something before its body.
     pub(crate) fn into_response_after(self, prefix: &[u8]) -> Response {
+        if self.status == StatusCode::NO_CONTENT {
+            return empty(self.status);
+        }
         let body = Bytes::from([prefix, self.json.to_string().as_bytes()].concat());
         let mut response = hyper::Response::new(Either::Left(Full::new(body)));
         *response.status_mut() = self.status;
@@ -79,7 +105,7 @@ impl Reply {
         response
     }
 
-    fn new(status: StatusCode, json: Value) -> Self {
+    pub(crate) fn new(status: StatusCode, json: Value) -> Self {
         Self {
             status,
             allow: None,

@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use crate::faults::{FaultRule, OutageMode, Revoke};
 use crate::log::{Counters, LogEntry};
 use crate::options::{Options, Settings, SettingsChange};
+use crate::received::ReceivedVideo;
 use crate::server::{self, Command, Server, Service};
 use crate::state::Shared;
 use crate::tls;
@@ -151,6 +152,18 @@ impl Sandbox {
     #[must_use]
     pub fn counters(&self) -> Counters {
         self.shared.lock().counters.clone()
+    }
+
+    /// What was received of each video, without its SHA-256.
+    #[must_use]
+    pub fn videos(&self) -> Vec<ReceivedVideo> {
+        self.shared.received_videos()
+    }
+
+    /// What was received of one video. That reads all of its bytes.
+    #[must_use]
+    pub fn video(&self, id: &str) -> Option<ReceivedVideo> {
+        self.shared.received_video(id)
     }
 
     /// Puts everything back to what it was at the start: settings, tokens,

@@ -17,7 +17,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::exchange::{Connection, answer};
 use crate::state::Shared;
-use crate::wire::{Switch, Wire};
+use crate::wire::{Connected, Switch, Wire};
 
 /// How many connections may wait to be accepted.
 const BACKLOG: u32 = 1024;
@@ -163,7 +163,7 @@ async fn serve(stream: TcpStream, service: Arc<Service>) {
     }
 }
 
-async fn serve_http<S: AsyncRead + AsyncWrite + Unpin>(stream: S, service: &Service) {
+async fn serve_http<S: AsyncRead + AsyncWrite + Connected + Unpin>(stream: S, service: &Service) {
     let connection = Arc::new(Connection {
         id: service.connections.fetch_add(1, Ordering::Relaxed),
         shared: Arc::clone(&service.shared),

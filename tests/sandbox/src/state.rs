@@ -1,31 +1,62 @@
 //! Everything about a sandbox that changes, behind one lock.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use hyper::Method;
 use parking_lot::{Mutex, MutexGuard};
 
-use crate::api::{self, Endpoint, Request};
-use crate::faults::{Fault, FaultQueue, OutageMode, Revoke};
+use crate::api;
+use crate::faults::{FaultQueue, OutageMode, Revoke, Strike};
 use crate::limits::{Limits, RateLimit};
 use crate::log::{Counters, Log, LogEntry, selected_headers};
 use crate::options::{Options, Settings};
+use crate::received::ReceivedVideo;
 use crate::reply::Reply;
+use crate::request::{Endpoint, Request};
+use crate::stored::{self, Chunk, Spool};
 use crate::tokens::{Lifetime, Tokens};
+use crate::upload_tokens::UploadTokens;
+use crate::videos::Videos;
 
 /// The state as the handle and the connections share it.
-pub(crate) struct Shared(Mutex<State>);
+pub(crate) struct Shared {
+    state: Mutex<State>,
+    /// Has a lock of its own, since bytes take their time.
+    pub(crate) spool: Arc<Spool>,
+}
 
 impl Shared {
     pub(crate) fn new(options: &Options) -> Self {
-        Self(Mutex::new(State::new(options)))
+        Self {
+            state: Mutex::new(State::new(options)),
+            spool: Arc::default(),
+        }
+    }
+
+    /// What was received of each video, without its SHA-256.
+    pub(crate) fn received_videos(&self) -> Vec<ReceivedVideo> {
+        let state = self.lock();
+        state.videos.all().iter().map(ReceivedVideo::of).collect()
+    }
+
+    /// What was received of one video. Reads all of its bytes.
+    pub(crate) fn received_video(&self, id: &str) -> Option<ReceivedVideo> {
+        let (mut received, chunks) = {
+            let state = self.lock();
+            let video = state.videos.find(id).ok()?;
+            let chunks: Vec<Chunk> = video.ingest.chunks().map(|(_, c)| c.clone()).collect();
+            (ReceivedVideo::of(video), chunks)
+        };
+        received.sha256 = stored::sha256(&chunks);
+        Some(received)
     }
 
     /// Every change is complete before the lock is released, and the lock is
     /// never held while waiting for anything.
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock()
+        self.state.lock()
     }
 }
 
@@ -38,10 +69,10 @@ pub(crate) struct State {
     initial: Settings,
     pub(crate) settings: Settings,
     pub(crate) strict_origin: bool,
-    /// Of the sandbox's own URLs.
-    pub(crate) scheme: &'static str,
     limits: Limits,
     pub(crate) tokens: Tokens,
+    pub(crate) videos: Videos,
+    pub(crate) upload_tokens: UploadTokens,
     pub(crate) faults: FaultQueue,
     pub(crate) log: Log,
     pub(crate) counters: Counters,
@@ -59,7 +90,7 @@ pub(crate) struct Plan {
     pub(crate) seq: u64,
     pub(crate) latency: Duration,
     pub(crate) rate_limit: RateLimit,
-    pub(crate) fault: Option<Fault>,
+    pub(crate) strike: Option<Strike>,
     replay_counted: bool,
 }
 
@@ -69,9 +100,10 @@ impl State {
             initial: options.settings(),
             settings: options.settings(),
             strict_origin: options.strict_origin,
-            scheme: options.scheme(),
             limits: Limits::default(),
             tokens: Tokens::new(),
+            videos: Videos::new(),
+            upload_tokens: UploadTokens::default(),
             faults: FaultQueue::default(),
             log: Log::default(),
             counters: Counters::default(),
@@ -87,6 +119,8 @@ impl State {
         self.settings = self.initial.clone();
         self.limits = Limits::default();
         self.tokens = Tokens::new();
+        self.videos = Videos::new();
+        self.upload_tokens = UploadTokens::default();
         self.faults.clear();
         self.log.clear();
         self.counters = Counters::default();
@@ -105,15 +139,20 @@ impl State {
     }
 
     pub(crate) fn lifetime(&self) -> Lifetime {
-        let unix_now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default()
-            .saturating_add(self.ahead);
         Lifetime {
             now: self.now(),
-            unix_now: unix_now.as_secs(),
+            unix_now: self.unix_now(),
             expires_in: self.settings.expires_in,
         }
+    }
+
+    /// Seconds since 1970 by the sandbox's clock.
+    pub(crate) fn unix_now(&self) -> u64 {
+        SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default()
+            .saturating_add(self.ahead)
+            .as_secs()
     }
 
     /// Begins an outage, or ends one if it is to last no time at all.
@@ -136,13 +175,13 @@ impl State {
     /// Records a request that has arrived, and decides what becomes of it.
     pub(crate) fn begin(&mut self, request: &Request, connection: u64) -> Plan {
         self.count_arrival(request, connection);
-        let (fault, label) = self.pick_fault(request.endpoint());
-        let entry = self.entry(request, label);
+        let (strike, label) = self.pick_fault(request);
+        let entry = self.entry(request, connection, label);
         Plan {
             seq: self.log.push(entry),
             latency: Duration::from_millis(self.settings.latency_ms),
             rate_limit: self.count(&request.method),
-            fault,
+            strike,
             replay_counted: self.count_replay(request),
         }
     }
@@ -164,8 +203,29 @@ impl State {
         self.count_outcome(request.endpoint(), outcome.reply.is_success());
         if let Some(entry) = self.log.get_mut(plan.seq) {
             entry.granted_refresh_token_id = outcome.granted;
+            entry.handled(&outcome.reply);
         }
         outcome.reply
+    }
+
+    /// Why a request can be refused by its head, if it is to be.
+    pub(crate) fn refuse_early(&self, request: &Request) -> Option<Reply> {
+        let is_wanted = self.settings.early_refusals || request.expects_continue();
+        is_wanted.then(|| api::admit(self, request).err()).flatten()
+    }
+
+    /// Records why a request was not handled.
+    pub(crate) fn refused(&mut self, plan: &Plan, refusal: &Reply) {
+        if let Some(entry) = self.log.get_mut(plan.seq) {
+            entry.handled(refusal);
+        }
+    }
+
+    /// Records that so much more of an upload has come.
+    pub(crate) fn received(&mut self, seq: u64, length: u64) {
+        if let Some(entry) = self.log.get_mut(seq) {
+            entry.received += length;
+        }
     }
 
     /// Records the status that is about to be sent.
@@ -176,15 +236,15 @@ impl State {
     }
 
     /// An outage comes before any rule, and uses none up.
-    fn pick_fault(&mut self, endpoint: Endpoint) -> (Option<Fault>, Option<&'static str>) {
+    fn pick_fault(&mut self, request: &Request) -> (Option<Strike>, Option<&'static str>) {
         let now = self.now();
         let outage = self.outage.as_ref().filter(|outage| now < outage.until);
         let picked = match outage {
-            Some(outage) => (Some(outage.mode.fault()), Some("outage")),
+            Some(outage) => (Some(outage.mode.fault().into()), Some("outage")),
             None => {
-                let fault = self.faults.next(endpoint);
-                let kind = fault.as_ref().map(Fault::kind);
-                (fault, kind)
+                let strike = self.faults.next(request);
+                let kind = strike.as_ref().map(|strike| strike.fault.kind());
+                (strike, kind)
             }
         };
         if picked.0.is_some() {
@@ -193,14 +253,20 @@ impl State {
         picked
     }
 
-    fn entry(&self, request: &Request, fault: Option<&'static str>) -> LogEntry {
+    fn entry(&self, request: &Request, connection: u64, fault: Option<&'static str>) -> LogEntry {
         let refresh_token = request.refresh_token();
         let access_token = request.access_token();
         LogEntry {
             seq: 0,
             at_ms: u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
             method: request.method.to_string(),
-            path: request.path.clone(),
+            path: request.path_to_log(),
+            connection,
+            range: request.header("content-range").map(str::to_owned),
+            received: request.body.len() as u64,
+            outcome: None,
+            problem: None,
+            video_id: None,
             status: None,
             fault,
             headers: selected_headers(&request.headers),
@@ -217,7 +283,8 @@ impl State {
             Endpoint::ApiKey => counters.api_key.requests += 1,
             Endpoint::Refresh => counters.refresh.requests += 1,
             Endpoint::Videos => counters.videos.requests += 1,
-            Endpoint::Other => {}
+            Endpoint::Source | Endpoint::Upload => counters.uploads.requests += 1,
+            _ => {}
         }
         self.connections.insert(connection);
         counters.connections = self.connections.len() as u64;
@@ -229,7 +296,10 @@ impl State {
             Endpoint::ApiKey => (&mut counters.api_key.ok, &mut counters.api_key.rejected),
             Endpoint::Refresh => (&mut counters.refresh.ok, &mut counters.refresh.rejected),
             Endpoint::Videos => (&mut counters.videos.ok, &mut counters.videos.rejected),
-            Endpoint::Other => return,
+            Endpoint::Source | Endpoint::Upload => {
+                (&mut counters.uploads.ok, &mut counters.uploads.rejected)
+            }
+            _ => return,
         };
         *(if success { ok } else { rejected }) += 1;
     }

@@ -8,13 +8,16 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use parking_lot::{Mutex, MutexGuard};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
 use tokio::time::Sleep;
+use tokio_rustls::server::TlsStream;
 
 /// What happens to the bytes of a response.
 #[derive(Default)]
@@ -23,6 +26,10 @@ enum Mode {
     Pass,
     /// This many bytes pass, then the connection breaks.
     Cut { left: u64 },
+    /// This many bytes pass, then nothing more.
+    Stall { left: u64 },
+    /// Nothing passes: the connection is reset.
+    Reset,
     /// These are sent instead, then nothing more, or the connection is closed
     /// in good order.
     Replace { bytes: Bytes, hang: bool },
@@ -39,17 +46,41 @@ enum Mode {
     },
 }
 
+/// What the HTTP library writes of its own accord.
+const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+
 /// Sets what happens to the next response of one connection.
 #[derive(Clone, Default)]
-pub(crate) struct Switch(Arc<Mutex<Mode>>);
+pub(crate) struct Switch {
+    mode: Arc<Mutex<Mode>>,
+    /// Whether `100 Continue` is held back.
+    holds_continue: Arc<AtomicBool>,
+}
 
 impl Switch {
     pub(crate) fn pass(&self) {
         *self.lock() = Mode::Pass;
+        self.hold_continue(false);
+    }
+
+    pub(crate) fn hold_continue(&self, holds: bool) {
+        self.holds_continue.store(holds, Ordering::Relaxed);
+    }
+
+    fn holds(&self, data: &[u8]) -> bool {
+        self.holds_continue.load(Ordering::Relaxed) && data.starts_with(CONTINUE)
     }
 
     pub(crate) fn cut(&self, at: u64) {
         *self.lock() = Mode::Cut { left: at };
+    }
+
+    pub(crate) fn stall(&self, at: u64) {
+        *self.lock() = Mode::Stall { left: at };
+    }
+
+    pub(crate) fn reset(&self) {
+        *self.lock() = Mode::Reset;
     }
 
     pub(crate) fn replace(&self, bytes: Bytes, hang: bool) {
@@ -72,7 +103,7 @@ impl Switch {
     }
 
     fn lock(&self) -> MutexGuard<'_, Mode> {
-        self.0.lock()
+        self.mode.lock()
     }
 }
 
@@ -98,7 +129,26 @@ impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
+/// A connection that can end with a reset.
+pub(crate) trait Connected {
+    /// What is not sent yet is not, and the peer is told so when this is dropped.
+    fn reset_on_close(&self);
+}
+
+impl Connected for TcpStream {
+    fn reset_on_close(&self) {
+        // A connection that is gone needs no reset.
+        let _ = self.set_zero_linger();
+    }
+}
+
+impl Connected for TlsStream<TcpStream> {
+    fn reset_on_close(&self) {
+        self.get_ref().0.reset_on_close();
+    }
+}
+
+impl<S: AsyncWrite + Connected + Unpin> AsyncWrite for Wire<S> {
     fn poll_write(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -106,6 +156,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
     ) -> Poll<io::Result<usize>> {
         let Self { stream, switch } = self.get_mut();
         let mut stream = Pin::new(stream);
+        if switch.holds(data) {
+            return Poll::Ready(Ok(CONTINUE.len()));
+        }
         match &mut *switch.lock() {
             Mode::Pass => stream.poll_write(context, data),
             Mode::Cut { left: 0 } => {
@@ -113,6 +166,15 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
                 Poll::Ready(Err(broken()))
             }
             Mode::Cut { left } => write_at_most(stream, context, data, left),
+            Mode::Stall { left: 0 } => {
+                ready!(stream.poll_flush(context))?;
+                Poll::Pending
+            }
+            Mode::Stall { left } => write_at_most(stream, context, data, left),
+            Mode::Reset => {
+                stream.reset_on_close();
+                Poll::Ready(Err(broken()))
+            }
             Mode::Replace { bytes, hang } => {
                 ready!(write_all(stream.as_mut(), context, bytes))?;
                 if *hang {

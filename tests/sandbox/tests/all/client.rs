@@ -71,12 +71,17 @@ impl Client {
     }
 
     pub fn send(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) {
-        let mut request = format!("{method} {path} HTTP/1.1\r\nHost: sandbox\r\n");
-        for (name, value) in headers {
-            request += &format!("{name}: {value}\r\n");
-        }
-        request += &format!("Content-Length: {}\r\n\r\n{body}", body.len());
-        self.stream.get_mut().write_all(request.as_bytes()).unwrap();
+        let request = head(method, path, headers, body.len()) + body;
+        self.send_bytes(request.as_bytes());
+    }
+
+    /// Sends what comes before a body of this length.
+    pub fn send_head(&mut self, method: &str, path: &str, headers: &[(&str, &str)], length: usize) {
+        self.send_bytes(head(method, path, headers, length).as_bytes());
+    }
+
+    pub fn send_bytes(&mut self, bytes: &[u8]) {
+        self.stream.get_mut().write_all(bytes).unwrap();
         self.stream.get_mut().flush().unwrap();
     }
 
@@ -118,7 +123,7 @@ impl Client {
             head,
             body: Vec::new(),
         };
-        if reply.status < 200 {
+        if reply.status < 200 || reply.status == 204 {
             return Ok(reply);
         }
         match reply.header("content-length") {
@@ -152,6 +157,14 @@ impl Client {
         let end = self.stream.read_to_end(&mut bytes);
         (bytes, end)
     }
+}
+
+fn head(method: &str, path: &str, headers: &[(&str, &str)], length: usize) -> String {
+    let mut head = format!("{method} {path} HTTP/1.1\r\nHost: sandbox\r\n");
+    for (name, value) in headers {
+        head += &format!("{name}: {value}\r\n");
+    }
+    head + &format!("Content-Length: {length}\r\n\r\n")
 }
 
 fn tls(socket: TcpStream, address: SocketAddr, pem: &str) -> impl Stream + use<> {

@@ -57,6 +57,9 @@ fn every_kind_of_fault_can_be_written_in_json() {
         { "kind": "truncate", "at": 5 },
         { "kind": "close", "handled": true },
         { "kind": "hang", "handled": false },
+        { "kind": "reset", "handled": true },
+        { "kind": "stall", "at": 5 },
+        { "kind": "throttle", "bytes_per_second": 1000 },
         { "kind": "drip", "interval_ms": 1 },
         { "kind": "delay", "ms": 1 },
         { "kind": "huge", "bytes": 1000, "content_length": false },
@@ -69,6 +72,18 @@ fn every_kind_of_fault_can_be_written_in_json() {
         let listed = control(&sandbox, "GET", "faults", &Value::Null);
         assert_eq!(listed, json!([rule]));
     }
+}
+
+#[test]
+fn every_condition_of_a_fault_can_be_written_in_json() {
+    let sandbox = start();
+    let rule = json!({
+        "on": "uploads", "times": 1, "skip": 0, "method": "POST", "path": "/upload", "chunk": 2,
+        "from": 0, "after": 100, "drain": true, "fault": { "kind": "gateway", "status": 502, "bytes": 9 },
+    });
+    control(&sandbox, "POST", "faults", &rule);
+    let listed = control(&sandbox, "GET", "faults", &Value::Null);
+    assert_eq!(listed, json!([rule]));
 }
 
 #[test]
@@ -158,6 +173,21 @@ fn bad_input_is_refused_with_a_reason() {
             "faults",
             r#"{"fault":{"kind":"redirect","location":"/","status":200}}"#,
             "300 to 399",
+        ),
+        (
+            "faults",
+            r#"{"fault":{"kind":"throttle","bytes_per_second":0}}"#,
+            "at least 1 byte",
+        ),
+        (
+            "faults",
+            r#"{"after":1,"fault":{"kind":"truncate","at":1}}"#,
+            "cannot be with truncate",
+        ),
+        (
+            "faults",
+            r#"{"drain":true,"fault":{"kind":"gateway"}}"#,
+            "needs `after`",
         ),
         ("outage", r#"{"seconds":-1}"#, "no number of seconds"),
         (
@@ -256,7 +286,9 @@ fn settings_are_read_and_changed() {
     let sandbox = start();
     let initial = control(&sandbox, "GET", "settings", &Value::Null);
     let expected = json!({
-        "key": "sandbox-key", "expires_in": 3600, "latency_ms": 0, "auth_error_status": 400
+        "key": "sandbox-key", "expires_in": 3600, "latency_ms": 0, "auth_error_status": 400,
+        "smallest_chunk": 5_242_880, "keep_bytes": true, "early_refusals": false,
+        "send_continue": true, "continue_delay_ms": 0, "encoding_ms": 0,
     });
     assert_eq!(initial, expected);
 
@@ -292,7 +324,8 @@ fn the_log_shows_requests_without_secrets() {
     let expected = json!({
         "seq": 2, "at_ms": null, "method": "GET", "path": "/videos", "status": 200,
         "fault": null, "access_token_id": 1, "refresh_token_id": null,
-        "granted_refresh_token_id": null,
+        "granted_refresh_token_id": null, "connection": 0, "range": null, "received": 0,
+        "outcome": "done", "problem": null, "video_id": null,
         "headers": {
             "authorization": "present", "user-agent": "tests", "av-origin-client": "tests:1"
         },
@@ -331,6 +364,7 @@ fn counters_tell_what_became_of_requests() {
         "api_key": { "requests": 2, "ok": 1, "rejected": 1 },
         "refresh": { "requests": 2, "ok": 1, "rejected": 1, "replayed": 1 },
         "videos": { "requests": 2, "ok": 1, "rejected": 0 },
+        "uploads": { "requests": 0, "ok": 0, "rejected": 0 },
         "connections": 2,
         "faults": 1,
     });

@@ -7,3 +7,6 @@ mod deadlock;
 mod faults;
 mod lifecycle;
 mod program;
+mod upload_faults;
+mod uploads;
+mod videos;
