@@ -76,6 +76,19 @@ impl Endpoint for Auth {
     }
 }
 
+/// The endpoints of a client that has no API key.
+pub(crate) struct NoKey;
+
+impl Endpoint for NoKey {
+    fn send(&self, _request: &Request, _limit: Option<Duration>) -> Outcome {
+        Outcome::Rejected(Error::new(
+            Status::KeyRejected,
+            "The client was made without an API key, so it has no access token: it can upload by \
+             upload token, and nothing else.",
+        ))
+    }
+}
+
 /// What a reply means.
 ///
 /// A status alone proves nothing: firewalls, load balancers and sign-in pages answer with any of
@@ -113,7 +126,7 @@ pub(crate) fn read(request: &Request, server: &Server, reply: &Reply, secrets: &
 /// Whether this is a problem object as api.video sends them, and not somebody else's. Where the
 /// type is a URL, it tells. Otherwise the name of the field that was sent does, or one of its
 /// `problems`, or the form.
-fn is_api_videos(problem: &Value) -> bool {
+pub(crate) fn is_api_videos(problem: &Value) -> bool {
     let mut problems = problem["problems"].as_array().into_iter().flatten();
     match site_of(text(problem, "type")) {
         Some(site) => is_of_api_video(site),

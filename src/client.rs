@@ -8,8 +8,9 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use crate::api_key::checked_api_key;
-use crate::auth::Auth;
+use crate::auth::{Auth, NoKey};
 use crate::cache::completion::Completion;
+use crate::cache::exchange::Endpoint;
 use crate::cache::statistics::Statistics;
 use crate::cache::waiters::{Purpose, TokenRequest, WaiterId};
 use crate::cache::{Dependencies, TokenCache};
@@ -24,6 +25,8 @@ use crate::request::checks::Checked;
 use crate::request::response::Response;
 use crate::request::{Limits, Requests, Task};
 use crate::token::Token;
+use crate::upload::handle::Upload;
+use crate::upload::{self, Uploads};
 
 /// Hands any thread a valid token for one API key. Dropping it ends every wait, and waits for
 /// nothing itself.
@@ -64,7 +67,24 @@ impl Client {
         }
     }
 
+    /// A client without an API key, for uploads by token: for a program in the hands of people who
+    /// must not have the key. It has no access token, and makes no requests.
+    pub fn without_key(config: &Config) -> Result<Client, Error> {
+        Client::make(config, |_| Box::new(NoKey), false)
+    }
+
     fn with_key(api_key: &str, config: &Config) -> Result<Client, Error> {
+        let endpoint = |config: &Config| -> Box<dyn Endpoint> {
+            Box::new(Auth::new(Arc::new(config.http()), config.server(), api_key))
+        };
+        Client::make(config, endpoint, true)
+    }
+
+    fn make(
+        config: &Config,
+        endpoint: impl FnOnce(&Config) -> Box<dyn Endpoint>,
+        has_key: bool,
+    ) -> Result<Client, Error> {
         let config = config.filled_in(environment::variable)?;
         fork::watch();
         sys::stay_loaded();
@@ -72,7 +92,7 @@ impl Client {
         let dependencies = Dependencies {
             clock: Arc::new(SystemClock),
             random: Box::new(random),
-            endpoint: Box::new(Auth::new(Arc::new(config.http()), config.server(), api_key)),
+            endpoint: endpoint(&config),
             observer: config.observer(),
             spawn: |work| {
                 sys::spawn("apivideo-renew", work).map_err(|why| {
@@ -90,11 +110,21 @@ impl Client {
             wait_for_recovery: config.waits_for_recovery(),
             largest_reply: config.max_reply_bytes(),
         };
+        let uploads = Uploads::new(upload::Dependencies {
+            http: Arc::clone(&http),
+            server: config.server(),
+            tokens: Arc::clone(&cache),
+            observer: config.observer(),
+            wait_timeout_ms: config.wait_timeout_ms(),
+            largest_reply: config.max_reply_bytes(),
+            has_key,
+        });
         Ok(Client {
             // It was checked: there is no NUL in it.
             base_url: CString::new(config.base_url()).unwrap_or_default(),
             inner: ClientInner {
                 requests: Requests::new(http, config.server(), Arc::clone(&cache), limits),
+                uploads,
                 cache,
                 wait_timeout_ms: config.wait_timeout_ms(),
                 wait_for_recovery: config.waits_for_recovery(),
@@ -131,6 +161,7 @@ impl Drop for Client {
     fn drop(&mut self) {
         self.inner.cache.close();
         self.inner.requests.close();
+        self.inner.uploads.close();
     }
 }
 
@@ -140,6 +171,7 @@ impl Drop for Client {
 pub struct ClientInner {
     cache: Arc<TokenCache>,
     requests: Arc<Requests>,
+    uploads: Arc<Uploads>,
     wait_timeout_ms: u32,
     wait_for_recovery: bool,
 }
@@ -239,6 +271,23 @@ impl ClientInner {
         Ok(Operation {
             call: PendingRequest { task },
         })
+    }
+
+    /// Sends a file as the source of a video, which was made with `POST /videos`, and waits for the
+    /// end: for as long as it takes. The answer is api.video's with the video, in JSON.
+    pub fn upload_file(&self, video_id: &str, path: &str) -> Result<Arc<Response>, Error> {
+        let mut upload = self.new_upload();
+        upload.set_video_id(video_id)?;
+        upload.set_file(path)?;
+        upload.start()?;
+        upload
+            .wait(Duration::MAX)
+            .unwrap_or_else(|| Err(upload::closed()))
+    }
+
+    /// An upload, to be given its settings and started.
+    pub fn new_upload(&self) -> Upload {
+        Upload::new(&self.uploads)
     }
 
     /// The counters, and what is going on now.

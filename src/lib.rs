@@ -47,7 +47,6 @@ mod process;
 mod request;
 mod text;
 mod token;
-#[allow(dead_code)] // What drives it comes next.
 mod upload;
 mod webhook;
 
@@ -61,4 +60,6 @@ pub use config::{Config, Environment};
 pub use error::{Error, Problem, Status};
 pub use request::response::Response;
 pub use token::Token;
+pub use upload::handle::{StartedUpload, Upload};
+pub use upload::options::Progress;
 pub use webhook::verify as verify_webhook;

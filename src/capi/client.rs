@@ -65,6 +65,33 @@ pub unsafe extern "C" fn apivideo_client_new(
     }
 }
 
+/// Makes a client without an API key, which can upload by upload token, see
+/// apivideo_upload_set_token(), and nothing else. It is for programs in the hands of people who must
+/// not have the key. APIVIDEO_API_KEY of the environment is not read.
+///
+/// `config`, `client_out`, `error_out`, threads and the environment are as for apivideo_client_new().
+/// Calls that need an access token fail with KEY_REJECTED.
+///
+/// Errors: NULL_ARGUMENT, INVALID_UTF8, INVALID_ARGUMENT.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn apivideo_client_new_without_key(
+    config: *const apivideo_config,
+    client_out: *mut *mut apivideo_client,
+    error_out: *mut *mut apivideo_error,
+) -> Status {
+    // SAFETY: the header asks for valid pointers or NULL.
+    unsafe {
+        clear(client_out);
+        guard(error_out, || {
+            require_out(client_out, "client_out")?;
+            let default = Config::default();
+            let client = Client::without_key(peek(config).unwrap_or(&default))?;
+            give_box(client_out, || client);
+            Ok(())
+        })
+    }
+}
+
 /// Frees a client. NULL is fine. Returns at once, even while an exchange is under way.
 ///
 /// No other call may begin with this client from here on. Calls that are waiting end with CLOSED.

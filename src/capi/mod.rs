@@ -15,6 +15,7 @@ mod request;
 mod response;
 mod statistics;
 mod token;
+mod upload;
 mod user_data;
 mod version;
 
@@ -26,5 +27,6 @@ pub use request::*;
 pub use response::*;
 pub use statistics::*;
 pub use token::*;
+pub use upload::*;
 pub use user_data::apivideo_release_callback;
 pub use version::*;

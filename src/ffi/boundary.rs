@@ -2,7 +2,7 @@
 
 #![allow(unsafe_code)]
 
-use std::ffi::{CStr, c_char};
+use std::ffi::{CStr, c_char, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -190,6 +190,23 @@ pub(crate) unsafe fn string<'a>(text: *const c_char, name: &str) -> Result<&'a s
             format!("The argument `{name}` is not valid UTF-8."),
         )
     })
+}
+
+/// Bytes that C gave.
+///
+/// # Safety
+/// `data` is NULL or points to `length` bytes that stay unchanged while the result is used.
+pub(crate) unsafe fn bytes<'a>(
+    data: *const c_void,
+    length: usize,
+    name: &str,
+) -> Result<&'a [u8], Error> {
+    match (data.is_null(), length) {
+        (true, 0) => Ok(&[]),
+        (true, _) => Err(null(name)),
+        // SAFETY: the caller's promise.
+        (false, _) => Ok(unsafe { std::slice::from_raw_parts(data.cast(), length) }),
+    }
 }
 
 fn null(name: &str) -> Error {

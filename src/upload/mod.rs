@@ -4,11 +4,154 @@
 //! - [`chunks`]: how a source is cut. [`pace`]: how many chunks api.video lets through.
 //! - [`exchange`]: one chunk or one question, as the state sees it.
 //! - [`state`]: what is known, and what follows from an event. Pure.
+//! - [`options`]: what a program says. [`file`], [`writer`]: where the bytes come from.
+//! - [`envelope`], [`reply`]: what goes over the wire, and what comes back.
+//! - [`handle`]: what a program holds. [`task`]: one upload under way. [`lane`]: its threads. [`progress`]: how far it is.
+//!
+//! [`Uploads`] starts them, and ends those of a client that is freed.
 
 pub(crate) mod chunks;
+pub(crate) mod envelope;
 pub(crate) mod exchange;
+pub(crate) mod file;
+pub(crate) mod handle;
+pub(crate) mod lane;
+pub(crate) mod options;
 pub(crate) mod pace;
 pub(crate) mod policy;
+pub(crate) mod progress;
+pub(crate) mod reply;
 pub(crate) mod state;
+pub(crate) mod task;
 #[cfg(test)]
 mod tests;
+pub(crate) mod writer;
+
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+
+use crate::cache::TokenCache;
+use crate::cache::events::{LogLevel, Observer};
+use crate::clock::{Clock, Context, SystemClock, random};
+use crate::config::Server;
+use crate::error::{Error, Status};
+use crate::ffi::sys;
+use crate::http::Http;
+use crate::process::fork::PerProcess;
+use crate::process::sync::Mutex;
+use crate::request::response::Response;
+use lane::Lane;
+use options::Plan;
+use task::{Task, lock};
+
+pub(crate) type UploadState = state::State<Arc<Response>>;
+
+/// Makes a client's uploads.
+pub(crate) struct Uploads {
+    http: Arc<Http>,
+    server: Server,
+    tokens: Arc<TokenCache>,
+    observer: Box<dyn Observer>,
+    wait_timeout_ms: u32,
+    largest_reply: u64,
+    pub(crate) has_key: bool,
+    closed: AtomicBool,
+    under_way: PerProcess<Mutex<Vec<Weak<Task>>>>,
+}
+
+/// What uploads need of their client.
+pub(crate) struct Dependencies {
+    pub(crate) http: Arc<Http>,
+    pub(crate) server: Server,
+    pub(crate) tokens: Arc<TokenCache>,
+    pub(crate) observer: Box<dyn Observer>,
+    pub(crate) wait_timeout_ms: u32,
+    pub(crate) largest_reply: u64,
+    pub(crate) has_key: bool,
+}
+
+impl Uploads {
+    pub(crate) fn new(of: Dependencies) -> Arc<Uploads> {
+        Arc::new(Uploads {
+            http: of.http,
+            server: of.server,
+            tokens: of.tokens,
+            observer: of.observer,
+            wait_timeout_ms: of.wait_timeout_ms,
+            largest_reply: of.largest_reply,
+            has_key: of.has_key,
+            closed: AtomicBool::new(false),
+            under_way: PerProcess::new(),
+        })
+    }
+
+    /// Starts an upload, on threads of its own.
+    pub(crate) fn start(self: &Arc<Self>, plan: Plan) -> Result<Arc<Task>, Error> {
+        let task = Arc::new(Task::new(plan, self.http.prefix()));
+        self.remember(&task);
+        for number in 0..task.lanes() {
+            let lane = Lane {
+                uploads: Arc::clone(self),
+                task: Arc::clone(&task),
+            };
+            match sys::spawn("apivideo-upload", move || lane.run()) {
+                Ok(()) => {}
+                Err(why) if number == 0 => return Err(no_thread(&why)),
+                // The others do it, if more slowly.
+                Err(_) => break,
+            }
+        }
+        Ok(task)
+    }
+
+    fn remember(&self, task: &Arc<Task>) {
+        let mut under_way = lock(self.under_way.get(Mutex::default));
+        under_way.retain(|task| task.strong_count() > 0);
+        under_way.push(Arc::downgrade(task));
+        drop(under_way);
+        // Looked at last: whoever closes looks for us afterwards.
+        if self.closed.load(Ordering::SeqCst) {
+            task.end(closed());
+        }
+    }
+
+    /// No more uploads; those under way end with an error.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+        if let Some(under_way) = self.under_way.made() {
+            let tasks = std::mem::take(&mut *lock(under_way));
+            let tasks = tasks.iter().filter_map(Weak::upgrade);
+            tasks.for_each(|task| task.end(closed()));
+        }
+    }
+
+    fn log(&self, level: LogLevel, line: impl FnOnce() -> String) {
+        if self.observer.wants(level) && !self.closed.load(Ordering::SeqCst) {
+            self.observer.log(level, &line());
+        }
+    }
+}
+
+/// The time and the chance of an event.
+fn context() -> Context {
+    Context {
+        now: SystemClock.now(),
+        random: random(),
+    }
+}
+
+/// The error of an upload whose client is gone.
+pub(crate) fn closed() -> Error {
+    Error::new(
+        Status::Closed,
+        "The client was freed while this upload was under way. It can be resumed.",
+    )
+}
+
+fn no_thread(why: &io::Error) -> Error {
+    Error::new(
+        Status::SystemError,
+        format!("The system refused a thread: {}.", sys::words_of(why)),
+    )
+}

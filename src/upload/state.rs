@@ -5,6 +5,7 @@
 //! side, each with a connection of its own.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
 
 use super::chunks::{Chunk, Form, Missing};
 use super::exchange::{Ask, Failure, Ingest, Job, Receipt, Received, Refusal, Rejected};
@@ -60,6 +61,24 @@ pub(crate) enum Note {
     Resumed(u64),
     /// A chunk whose reply was lost has arrived.
     ArrivedUnseen(Chunk),
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Note::Again { error, in_ms } => {
+                let seconds = *in_ms as f64 / 1000.0;
+                write!(f, "{error} Next try in {seconds:.1} s.")
+            }
+            Note::Resumed(bytes) => write!(f, "resumed; api.video has {bytes} bytes already."),
+            Note::ArrivedUnseen(chunk) => {
+                write!(
+                    f,
+                    "the bytes {chunk} have arrived, though the reply was lost."
+                )
+            }
+        }
+    }
 }
 
 /// What whoever reported an outcome has to carry out.
@@ -203,8 +222,26 @@ impl<R: Clone> State<R> {
     }
 
     /// Chunks of a stream whose bytes are held.
-    pub(crate) fn held_chunks(&self) -> usize {
+    fn held_chunks(&self) -> usize {
         self.being_filled + self.filled.len() + self.begun.len()
+    }
+
+    /// Whether there is room for the bytes of one more.
+    pub(crate) fn has_room(&self) -> bool {
+        self.held_chunks() < self.settings.parallel
+    }
+
+    /// Whether the bytes of this chunk are needed.
+    pub(crate) fn holds(&self, chunk: Chunk) -> bool {
+        self.begun.contains_key(&chunk) || self.filled.contains(&chunk)
+    }
+
+    /// How many can work at it side by side.
+    pub(crate) fn lanes(&self) -> usize {
+        let size = self.size.unwrap_or(u64::MAX);
+        let chunks = size.div_ceil(self.next_size().min(self.settings.chunk_size));
+        let chunks = usize::try_from(chunks).unwrap_or(usize::MAX);
+        self.settings.parallel.min(chunks).max(1)
     }
 
     /// Until the first chunk's reply names the video, another would make a video of its own.

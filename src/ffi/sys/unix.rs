@@ -2,12 +2,12 @@
 
 #![allow(unsafe_code)]
 
-use std::fs::Metadata;
+use std::fs::{File, Metadata};
 use std::io;
 use std::mem::MaybeUninit;
 use std::net::TcpStream;
 use std::os::fd::{AsFd, AsRawFd};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
@@ -228,6 +228,11 @@ pub(crate) fn unsent(socket: &TcpStream) -> Option<usize> {
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 pub(crate) fn unsent(_socket: &TcpStream) -> Option<usize> {
     None
+}
+
+/// Reads from a place in a file. Whoever reads from another at the same time changes nothing.
+pub(crate) fn read_at(file: &File, into: &mut [u8], at: u64) -> io::Result<usize> {
+    file.read_at(into, at)
 }
 
 /// The same for every path to one file: its device and number.

@@ -4,9 +4,10 @@
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, c_void};
-use std::fs::{self, Metadata};
+use std::fs::{self, File, Metadata};
 use std::io;
 use std::net::TcpStream;
+use std::os::windows::fs::FileExt;
 use std::os::windows::io::{AsRawSocket, AsSocket};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
@@ -212,6 +213,11 @@ pub(crate) fn socket_id(_socket: &TcpStream) -> Option<SocketId> {
 /// How many bytes the system has still to send is not told.
 pub(crate) fn unsent(_socket: &TcpStream) -> Option<usize> {
     None
+}
+
+/// Reads from a place in a file. Whoever reads from another at the same time changes nothing.
+pub(crate) fn read_at(file: &File, into: &mut [u8], at: u64) -> io::Result<usize> {
+    file.seek_read(into, at)
 }
 
 /// The same for every path to one file: the path without links.

@@ -384,7 +384,6 @@ impl Video {
 pub(super) struct Program {
     length: u64,
     knows_length: bool,
-    buffers: usize,
     /// Full, and the last unless more comes.
     held: Option<Chunk>,
     has_ended: bool,
@@ -401,7 +400,7 @@ impl Program {
                 state.filled(chunk);
                 continue;
             }
-            if state.held_chunks() >= self.buffers {
+            if !state.has_room() {
                 return;
             }
             match state.fill() {
@@ -520,7 +519,6 @@ impl Simulator {
         self.program = self.settings.is_pushed.then_some(Program {
             length: self.length,
             knows_length: self.settings.size.is_some(),
-            buffers: self.settings.parallel,
             held: None,
             has_ended: false,
         });
