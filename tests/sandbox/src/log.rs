@@ -116,7 +116,7 @@ pub(crate) fn selected_headers(headers: &HeaderMap) -> BTreeMap<String, String> 
 }
 
 fn is_recorded(name: &str) -> bool {
-    matches!(name, "content-type" | "user-agent") || name.starts_with("av-origin-")
+    matches!(name, "content-type" | "expect" | "user-agent") || name.starts_with("av-origin-")
 }
 
 /// How many requests there were, and what became of them.
