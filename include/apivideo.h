@@ -53,20 +53,20 @@
  * Time. Durations are in milliseconds, as the names say. Every wait has an end.
  *
  * Processes. After fork() a child may go on using its clients and tokens: it keeps the access
- * token, and gets its own from then on. It makes connections of its own. In the child the parent's
- * operations are CANCELLED, and counters begin at 0. A child that will call exec() need not call anything. The library starts
- * short-lived threads, which block all signals, and one thread that lives as long as there is
- * something to time: an operation, an idle connection, or a client that is kept fresh. It installs no signal handlers
- * and never delays exit.
+ * token, and gets its own from then on, over connections of its own. In the child the parent's
+ * operations are CANCELLED, and counters begin at 0. A child that will call exec() need not call
+ * anything. The library starts short-lived threads, which block all signals, and one thread that
+ * lives as long as there is something to time: an operation, an idle connection, or a client that
+ * is kept fresh. It installs no signal handlers and never delays exit.
  *
- * Descriptors. An exchange for a token has a socket, which is closed at its end. The connections of
- * requests are kept for the next request, closed when they were idle for 30 seconds, and left alone
- * by a forked child. exec() closes all of them. A program must not close descriptors that it does
- * not own, as some daemons do, while a call is under way: an exchange that loses its socket fails or
- * times out, and if the program has opened something else under the same number, the library may
- * read from it and write to it. A connection that only waits for the next request is safe: before it
- * is used or closed, the library makes sure that its descriptor still is that very socket, and
- * otherwise touches it no more.
+ * Descriptors. An exchange for a token has a socket, which is closed at its end. The connections
+ * of requests are kept for the next request, closed when they were idle for 30 seconds, and left
+ * alone by a forked child. exec() closes all of them. A program must not close descriptors that it
+ * does not own, as some daemons do, while a call is under way: an exchange that loses its socket
+ * fails or times out, and is made again. But if the program has opened something else under the
+ * same number, the library may read from it and write to it. A connection that waits for the next
+ * request is safe: before it is used or closed, the library makes sure that its descriptor still is
+ * that very socket, and otherwise touches it no more.
  *
  * Secrets. Keys and tokens are wiped when they are freed. No message and no line of the log
  * contains one.
@@ -1066,10 +1066,10 @@ apivideo_status apivideo_request_start(const apivideo_client *client,
 /**
  * Tells whether a webhook call comes from api.video: whether `signature` is that of these bytes.
  *
- * `secret`: the webhook's `signatureSecret`, as the API gave it. `body`: the call's body as it came,
- * not parsed and written anew; NULL if `length` is 0. `length`: its length in bytes. `signature`:
- * the value of the call's header `X-Api-Video-Signature`. Any thread may call this. It takes the
- * same time wherever the first difference is.
+ * `secret`: the webhook's `signatureSecret`, as the API gave it. `body`: the call's body as it
+ * came, not parsed and written anew; it may be NULL if `length` is 0. `length`: its length in
+ * bytes. `signature`: the value of the call's header `X-Api-Video-Signature`. Any thread may call
+ * this. It takes the same time wherever the first difference is.
  *
  * False if it is not, if an argument is NULL, and if the secret is empty. A signature says nothing
  * about when a call was made: one that was recorded is good for ever.

@@ -19,11 +19,11 @@
  * else.
  *
  * Without exceptions (-fno-exceptions) use the try_ forms. If a throwing form fails, it prints the
- * error's message and aborts. There is no get_token_async(), because a future reports its error as
- * an exception. If a program passes handles between files that are compiled with and without
+ * error's message and aborts. There are no _async() forms, because a future reports its error as an
+ * exception, and pages are asked for with try_next(). If a program passes handles between files that are compiled with and without
  * exceptions, it does not link.
  *
- * Ownership. client, config, operation, statistics and token are handles. They can be moved but not
+ * Ownership. client, config, operation, response, statistics and token are handles. They can be moved but not
  * copied, and they free what they hold. A handle that was moved from is empty. Calls on an empty
  * handle fail with null_argument, or give 0 or an empty text; they never crash. native_handle()
  * lends the C handle for a call of apivideo.h.
@@ -53,13 +53,16 @@
 #include <exception>
 #include <functional>
 #include <future>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "apivideo.h"
 
@@ -105,6 +108,7 @@ enum class status : std::int32_t {
     closed = APIVIDEO_STATUS_CLOSED,
     system_error = APIVIDEO_STATUS_SYSTEM_ERROR,
     internal = APIVIDEO_STATUS_INTERNAL,
+    request_rejected = APIVIDEO_STATUS_REQUEST_REJECTED,
 };
 
 /// Which of api.video's two environments a key belongs to.
@@ -166,6 +170,19 @@ enum class statistic : std::int32_t {
 
 // --- Errors and results ---
 
+/// One fault of a request, in api.video's words. A text is empty if there is none. The texts live as
+/// long as the error.
+struct problem {
+    /// `type`, a URL that identifies the kind of fault.
+    std::string_view type;
+    /// `title`, one sentence.
+    std::string_view title;
+    /// `name`: the field or thing at fault.
+    std::string_view name;
+    /// `detail`: more about this very case.
+    std::string_view detail;
+};
+
 /// Why a call failed. what() is one line in English and contains no key and no token. Copies share
 /// their contents and do not throw.
 class APIVIDEO_HPP_VISIBLE error : public std::runtime_error {
@@ -204,6 +221,25 @@ public:
     /// It comes from the server.
     [[nodiscard]] std::string_view name() const noexcept {
         return apivideo_error_name(handle_.get());
+    }
+
+    /// `detail` of api.video's problem object: more about this very case. Empty if there is none. It
+    /// comes from the server.
+    [[nodiscard]] std::string_view detail() const noexcept {
+        return apivideo_error_detail(handle_.get());
+    }
+
+    /// `problems` of api.video's problem object: each fault of a request that has several, such as
+    /// each attribute that is wrong.
+    [[nodiscard]] std::vector<problem> problems() const {
+        std::vector<problem> faults(apivideo_error_problem_count(handle_.get()));
+        for (std::size_t at = 0; at < faults.size(); at++) {
+            faults[at] = {apivideo_error_problem_type_at(handle_.get(), at),
+                          apivideo_error_title_at(handle_.get(), at),
+                          apivideo_error_name_at(handle_.get(), at),
+                          apivideo_error_detail_at(handle_.get(), at)};
+        }
+        return faults;
     }
 
     /// Whether the same call may succeed later although the caller changes nothing.
@@ -468,39 +504,103 @@ private:
     detail::owner<const apivideo_token, apivideo_token_free> handle_;
 };
 
+// --- Responses ---
+
+/// The answer to a request that succeeded. It never changes, and it may outlive its client. Any
+/// thread may read it.
+class response {
+public:
+    using native_handle_type = const apivideo_response*;
+
+    /// Takes ownership of one reference of C's. Null is fine.
+    explicit response(native_handle_type handle) noexcept : handle_(handle) {}
+
+    /// Whether this holds a response. False after it was moved from.
+    explicit operator bool() const noexcept { return handle_ != nullptr; }
+
+    [[nodiscard]] native_handle_type native_handle() const noexcept { return handle_.get(); }
+
+    /// The status of the HTTP reply, from 200 to 299.
+    [[nodiscard]] int http_status() const noexcept {
+        return apivideo_response_http_status(native_handle());
+    }
+
+    // The texts live in the response. A temporary response, as in client.request(…).body(), gives
+    // copies.
+
+    /// The body as it came, mostly JSON. Empty if there is none.
+    [[nodiscard]] std::string_view body() const& noexcept {
+        return {apivideo_response_body(native_handle()),
+                apivideo_response_body_length(native_handle())};
+    }
+    [[nodiscard]] std::string body() const&& { return std::string(body()); }
+
+    /// The value of a header, such as "X-RateLimit-Remaining". Upper and lower case are the same.
+    /// What came several times is joined with ", ". Empty if there is no such header.
+    [[nodiscard]] std::string_view header(const text& name) const& noexcept {
+        return name.is_cut() ? "" : apivideo_response_header(native_handle(), name.c_str());
+    }
+    [[nodiscard]] std::string header(const text& name) const&& { return std::string(header(name)); }
+
+    /// The path of the next page. Empty on the last page, and where there are no pages.
+    [[nodiscard]] std::string_view next_page() const& noexcept {
+        return apivideo_response_next_page(native_handle());
+    }
+    [[nodiscard]] std::string next_page() const&& { return std::string(next_page()); }
+
+private:
+    detail::owner<const apivideo_response, apivideo_response_free> handle_;
+};
+
 // --- Operations ---
 
-/// A call under way. The destructor cancels it if it is not complete. Any thread may use it, and it
-/// may outlive its client.
-class operation {
+// Not part of the interface.
+namespace detail {
+
+inline apivideo_status wait_for(const apivideo_operation* operation, std::uint32_t timeout_ms,
+                                const apivideo_token** out, apivideo_error** why) noexcept {
+    return apivideo_operation_wait(operation, timeout_ms, out, why);
+}
+
+inline apivideo_status wait_for(const apivideo_operation* operation, std::uint32_t timeout_ms,
+                                const apivideo_response** out, apivideo_error** why) noexcept {
+    return apivideo_operation_wait_response(operation, timeout_ms, out, why);
+}
+
+}  // namespace detail
+
+/// A call under way, whose answer is a token or a response. The destructor cancels it if it is not
+/// complete. Any thread may use it, and it may outlive its client.
+template <typename Answer>
+class basic_operation {
 public:
     using native_handle_type = apivideo_operation*;
 
     /// Takes ownership of a C handle. Null is fine.
-    explicit operation(native_handle_type handle) noexcept : handle_(handle) {}
+    explicit basic_operation(native_handle_type handle) noexcept : handle_(handle) {}
 
     /// Whether this holds an operation. False after it was moved from.
     explicit operator bool() const noexcept { return handle_ != nullptr; }
 
     [[nodiscard]] native_handle_type native_handle() const noexcept { return handle_.get(); }
 
-    /// Waits for the token, at most for the client's wait timeout.
+    /// Waits for the answer, at most for the client's wait timeout.
     ///
-    /// Errors: cancelled, closed, and all errors of client::get_token(). Any number of threads may
-    /// wait, and may wait again after the end.
-    [[nodiscard]] token wait() const { return try_wait().value(); }
+    /// Errors: cancelled, closed, and all errors of the call that was started. Any number of
+    /// threads may wait, and may wait again after the end.
+    [[nodiscard]] Answer wait() const { return try_wait().value(); }
     /// As above, without throwing.
-    [[nodiscard]] result<token> try_wait() const { return look(UINT32_MAX); }
+    [[nodiscard]] result<Answer> try_wait() const { return look(UINT32_MAX); }
 
-    /// Waits for the token, at most for `timeout`; with 0 it does not wait. Gives nothing if the
+    /// Waits for the answer, at most for `timeout`; with 0 it does not wait. Gives nothing if the
     /// operation is not complete by then.
-    [[nodiscard]] std::optional<token> wait(milliseconds timeout) const {
-        std::optional<result<token>> answer = try_wait(timeout);
+    [[nodiscard]] std::optional<Answer> wait(milliseconds timeout) const {
+        std::optional<result<Answer>> answer = try_wait(timeout);
         return answer ? std::optional(std::move(*answer).value()) : std::nullopt;
     }
     /// As above, without throwing.
-    [[nodiscard]] std::optional<result<token>> try_wait(milliseconds timeout) const {
-        result<token> answer = look(detail::wait_ms(timeout));
+    [[nodiscard]] std::optional<result<Answer>> try_wait(milliseconds timeout) const {
+        result<Answer> answer = look(detail::wait_ms(timeout));
         if (!answer && answer.error().status() == status::pending) {
             return std::nullopt;
         }
@@ -535,8 +635,8 @@ public:
         return done;
     }
 
-    /// Ends the operation with cancelled, unless it is complete. Its exchange goes on for other
-    /// callers.
+    /// Ends the operation with cancelled, unless it is complete. The exchange for a token goes on
+    /// for other callers; nothing more of a request is sent.
     void cancel() const noexcept {
         apivideo_operation_cancel(native_handle());
     }
@@ -549,14 +649,21 @@ private:
         detail::call_quietly(*callback);
     }
 
-    [[nodiscard]] result<token> look(std::uint32_t timeout_ms) const {
-        return detail::make<token>([&](const apivideo_token** out, apivideo_error** why) {
-            return apivideo_operation_wait(native_handle(), timeout_ms, out, why);
+    [[nodiscard]] result<Answer> look(std::uint32_t timeout_ms) const {
+        using native = typename Answer::native_handle_type;
+        return detail::make<Answer>([&](native* out, apivideo_error** why) {
+            return detail::wait_for(native_handle(), timeout_ms, out, why);
         });
     }
 
     detail::owner<apivideo_operation, apivideo_operation_free> handle_;
 };
+
+/// A call under way that gives a token.
+using operation = basic_operation<token>;
+
+/// A request under way.
+using request_operation = basic_operation<response>;
 
 // --- Statistics ---
 
@@ -692,6 +799,15 @@ public:
         return set(apivideo_config_set_keep_fresh, keep_fresh ? 1 : 0);
     }
 
+    /// Sets how many bytes the body of a reply to request() may have: 1 to 1,073,741,824. Default:
+    /// 16,777,216. A larger one is a protocol_error that says so.
+    config& set_max_reply_bytes(std::uint64_t bytes) {
+        return checked(try_set_max_reply_bytes(bytes));
+    }
+    result<void> try_set_max_reply_bytes(std::uint64_t bytes) {
+        return set(apivideo_config_set_max_reply_bytes, bytes);
+    }
+
     /// Sets the proxy: "scheme://[user:password@]host[:port]", user and password percent-encoded;
     /// "" means no proxy. The scheme is http, https, socks4, socks4a, socks5 or socks5h. Default:
     /// that of the environment when the client is made, as apivideo_config_set_proxy() says.
@@ -819,6 +935,8 @@ private:
 
 // --- Clients ---
 
+class pages;
+
 /// Holds one API key and keeps a valid token for it. Any number of threads may use one client at
 /// once. A program needs only one for each key.
 class client {
@@ -899,35 +1017,7 @@ public:
     /// parent's futures are never ready.
     [[nodiscard]] std::future<token> get_token_async(
         milliseconds min_validity = milliseconds(0)) const {
-        struct call {
-            std::promise<token> promise{};
-            operation started{nullptr};
-
-            void settle(result<token> answer) {
-                if (answer) {
-                    promise.set_value(*std::move(answer));
-                } else {
-                    promise.set_exception(std::make_exception_ptr(answer.error()));
-                }
-            }
-        };
-
-        const auto asked = std::make_shared<call>();
-        std::future<token> future = asked->promise.get_future();
-        result<operation> started = try_get_token_start(min_validity);
-        if (!started) {
-            asked->settle(started.error());
-            return future;
-        }
-        asked->started = *std::move(started);
-        // The callback holds what it needs, the operation too, and lets go of it when it has been
-        // called.
-        const result<void> told = asked->started.try_on_complete(
-            [asked] { asked->settle(asked->started.try_wait()); });
-        if (!told) {
-            asked->settle(told.error());
-        }
-        return future;
+        return future_of(try_get_token_start(min_validity));
     }
 #endif
 
@@ -991,6 +1081,69 @@ public:
         });
     }
 
+    /// Makes a request to the API with a valid token, and waits for its end, but no longer than the
+    /// wait timeout. `path` is what follows the base URL, query and all, such as
+    /// "/videos?pageSize=100", percent-encoded. `json` is the body.
+    ///
+    /// A 401 renews the token and sends once more; a 429 waits as it is told; a request that was
+    /// surely not carried out is tried again, and GET, PUT, DELETE and HEAD also after a 502, 503
+    /// or 504 or a lost reply. apivideo_request() says more.
+    ///
+    /// Errors: request_rejected for a 4xx, with the problem; invalid_argument; those of
+    /// get_token(); rate_limited, server_error, protocol_error, network_error, tls_error, timeout,
+    /// closed, system_error.
+    response request(const text& method, const text& path) const {
+        return try_request(method, path).value();
+    }
+    response request(const text& method, const text& path, const text& json) const {
+        return try_request(method, path, json).value();
+    }
+    /// As above, without throwing.
+    result<response> try_request(const text& method, const text& path) const {
+        return send<response>(apivideo_request, method, path, nullptr);
+    }
+    result<response> try_request(const text& method, const text& path, const text& json) const {
+        return send<response>(apivideo_request, method, path, json);
+    }
+
+    /// Starts request() and returns at once. An operation receives the response or the error. Never
+    /// blocks.
+    [[nodiscard]] request_operation request_start(const text& method, const text& path) const {
+        return try_request_start(method, path).value();
+    }
+    [[nodiscard]] request_operation request_start(const text& method, const text& path,
+                                                  const text& json) const {
+        return try_request_start(method, path, json).value();
+    }
+    /// As above, without throwing.
+    [[nodiscard]] result<request_operation> try_request_start(const text& method,
+                                                              const text& path) const {
+        return send<request_operation>(apivideo_request_start, method, path, nullptr);
+    }
+    [[nodiscard]] result<request_operation> try_request_start(const text& method, const text& path,
+                                                              const text& json) const {
+        return send<request_operation>(apivideo_request_start, method, path, json);
+    }
+
+#if defined(__cpp_exceptions)
+    /// Starts request() and returns at once. A future receives the response or the error, as with
+    /// get_token_async().
+    [[nodiscard]] std::future<response> request_async(const text& method, const text& path) const {
+        return future_of(try_request_start(method, path));
+    }
+    [[nodiscard]] std::future<response> request_async(const text& method, const text& path,
+                                                      const text& json) const {
+        return future_of(try_request_start(method, path, json));
+    }
+#endif
+
+    /// Gives the pages of a list, such as "/videos?pageSize=100", one request each. The client must
+    /// outlive them.
+    ///
+    ///     for (const apivideo::response& page : client.pages("/videos")) read(page.body());
+    [[nodiscard]] apivideo::pages pages(std::string path) const&;
+    void pages(std::string path) const&& = delete;
+
     /// Takes a snapshot of the client's counters.
     [[nodiscard]] statistics get_statistics() const { return try_get_statistics().value(); }
     /// As above, without throwing.
@@ -1031,12 +1184,159 @@ private:
         });
     }
 
+    /// Without a body, `json` is nullptr.
+    template <typename Handle, typename Function, typename Json>
+    result<Handle> send(Function function, const text& method, const text& path,
+                        const Json& json) const {
+        if (method.is_cut()) {
+            return detail::cut_text("method");
+        }
+        if (path.is_cut()) {
+            return detail::cut_text("path");
+        }
+        const char* body = nullptr;
+        if constexpr (std::is_same_v<Json, text>) {
+            if (json.is_cut()) {
+                return detail::cut_text("json");
+            }
+            if (json.c_str() == nullptr) {
+                return detail::null_argument("json");
+            }
+            body = json.c_str();
+        }
+        using native = std::remove_pointer_t<typename Handle::native_handle_type>;
+        return detail::make<Handle>([&](native** out, apivideo_error** why) {
+            return function(native_handle(), method.c_str(), path.c_str(), body, out, why);
+        });
+    }
+
+#if defined(__cpp_exceptions)
+    /// A future for what an operation gives.
+    template <typename Answer>
+    static std::future<Answer> future_of(result<basic_operation<Answer>> started) {
+        struct call {
+            std::promise<Answer> promise{};
+            basic_operation<Answer> started{nullptr};
+
+            void settle(result<Answer> answer) {
+                if (answer) {
+                    promise.set_value(*std::move(answer));
+                } else {
+                    promise.set_exception(std::make_exception_ptr(answer.error()));
+                }
+            }
+        };
+
+        const auto asked = std::make_shared<call>();
+        std::future<Answer> future = asked->promise.get_future();
+        if (!started) {
+            asked->settle(started.error());
+            return future;
+        }
+        asked->started = *std::move(started);
+        // The callback holds what it needs, the operation too, and lets go of it when it has been
+        // called.
+        const result<void> told = asked->started.try_on_complete(
+            [asked] { asked->settle(asked->started.try_wait()); });
+        if (!told) {
+            asked->settle(told.error());
+        }
+        return future;
+    }
+#endif
+
     static std::uint64_t validity_ms(milliseconds min_validity) noexcept {
         return min_validity.count() > 0 ? static_cast<std::uint64_t>(min_validity.count()) : 0;
     }
 
     detail::owner<apivideo_client, close> handle_;
 };
+
+// --- Pages ---
+
+/// The pages of a list, each the response to a request that is made when it is asked for. A range
+/// to go through once. One thread at a time.
+class pages {
+public:
+    /// The pages from this one on. The client must outlive them.
+    pages(const client& of, std::string path) : client_(&of), path_(std::move(path)) {}
+
+    /// Gives the next page, or nothing after the last. A page that failed is asked for again.
+    [[nodiscard]] std::optional<response> next() { return try_next().value(); }
+    /// As above, without throwing.
+    [[nodiscard]] result<std::optional<response>> try_next() {
+        if (is_over_) {
+            return std::optional<response>();
+        }
+        result<response> page = client_->try_request("GET", path_);
+        if (!page) {
+            return page.error();
+        }
+        // A page that leads to itself would have no end.
+        is_over_ = page->next_page().empty() || page->next_page() == path_;
+        path_ = page->next_page();
+        return std::optional<response>(*std::move(page));
+    }
+
+    /// Stands at a page, or behind the last.
+    class iterator {
+    public:
+        using iterator_category = std::input_iterator_tag;
+        using value_type = response;
+        using difference_type = std::ptrdiff_t;
+        using pointer = const response*;
+        using reference = const response&;
+
+        iterator() noexcept = default;
+        explicit iterator(pages& of) : pages_(&of), page_(share(of.next())) {}
+
+        reference operator*() const noexcept { return *page_; }
+        pointer operator->() const noexcept { return page_.get(); }
+        iterator& operator++() {
+            page_ = share(pages_->next());
+            return *this;
+        }
+        void operator++(int) { ++*this; }
+
+        /// All are the same that stand behind the last page.
+        friend bool operator==(const iterator& a, const iterator& b) noexcept {
+            return a.page_ == b.page_;
+        }
+        friend bool operator!=(const iterator& a, const iterator& b) noexcept { return !(a == b); }
+
+    private:
+        static std::shared_ptr<const response> share(std::optional<response> page) {
+            return page ? std::make_shared<const response>(*std::move(page)) : nullptr;
+        }
+
+        pages* pages_ = nullptr;
+        std::shared_ptr<const response> page_{};
+    };
+
+    /// Makes the first request.
+    [[nodiscard]] iterator begin() { return iterator(*this); }
+    [[nodiscard]] iterator end() const noexcept { return {}; }
+
+private:
+    const client* client_;
+    std::string path_;
+    bool is_over_ = false;
+};
+
+inline apivideo::pages client::pages(std::string path) const& {
+    return apivideo::pages(*this, std::move(path));
+}
+
+// --- Webhooks ---
+
+/// Tells whether a webhook call comes from api.video: whether `signature`, the value of its header
+/// `X-Api-Video-Signature`, is that of its body as it came, with the webhook's `signatureSecret`.
+/// Takes the same time wherever the first difference is. False if the secret is empty.
+[[nodiscard]] inline bool verify_webhook(const text& secret, std::string_view body,
+                                         const text& signature) noexcept {
+    return !secret.is_cut() && !signature.is_cut() &&
+           apivideo_webhook_verify(secret.c_str(), body.data(), body.size(), signature.c_str());
+}
 
 #if !defined(__cpp_exceptions)
 }  // namespace no_exceptions

@@ -101,7 +101,7 @@ fn table() -> Vec<Row> {
         row("closed before the reply",        vec![cut("")],                                              (Good, 2),                      (Fails(NetworkError, 0), 1),      100),
         row("closed in the middle of a head", vec![cut("HTTP/1.1 200 OK\r\nX")],                          (Good, 2),                      (Fails(NetworkError, 0), 1),      100),
         row("closed in the middle of a body", vec![cut(HALF)],                                            (Good, 2),                      (Fails(NetworkError, 200), 1),    100),
-        row("no reply in time",               vec![Act::Hang],                                            (Good, 2),                      (Fails(Timeout, 0), 1),           600),
+        row("no reply in time",               vec![Act::Hang],                                            (Good, 2),                      (Fails(Timeout, 0), 1),           1_100),
     ];
     for (status, name) in [(400, "400"), (403, "403"), (404, "404"), (409, "409"), (422, "422")] {
         let end = (Fails(RequestRejected, status), 1);
@@ -148,7 +148,10 @@ fn every_fault_ends_as_the_table_says() {
 fn check(row: &Row, method: &str) {
     let (name, server) = (row.name, Scripted::start());
     let mut config = config(&server);
-    config.set_attempt_timeout_ms(500).unwrap();
+    // The others have the default of 10 s, so that they are seen not to wait for it.
+    if row.acts.iter().any(|act| matches!(act, Act::Hang)) {
+        config.set_attempt_timeout_ms(1_000).unwrap();
+    }
     config.set_wait_timeout_ms(20_000).unwrap();
     config.set_max_reply_bytes(1_000).unwrap();
     let client = client_with(&config);
@@ -330,16 +333,19 @@ fn who_waits_for_recovery_tries_as_long_as_it_may() {
     let server = Scripted::start();
     let mut config = config(&server);
     config.set_wait_for_recovery(true);
-    config.set_wait_timeout_ms(4_000).unwrap();
+    config.set_wait_timeout_ms(20_000).unwrap();
     let client = client_with(&config);
+    // Four more would be enough for the others.
     server.next(vec![problem(503); 5]);
     client.request("GET", "/", None).unwrap();
     assert_eq!(server.take_seen().len(), 6);
+    config.set_wait_timeout_ms(2_000).unwrap();
+    let client = client_with(&config);
     server.next(vec![problem(503); 50]);
     let begun = Instant::now();
     let error = client.request("GET", "/", None).unwrap_err();
     assert_eq!(error.status, Status::ServerError);
-    assert!(begun.elapsed() < Duration::from_secs(4) + MOMENT);
+    assert!(begun.elapsed() < Duration::from_secs(2) + MOMENT);
 }
 
 #[test]
@@ -407,7 +413,10 @@ fn after_a_401_the_body_is_sent_again_with_another_token() {
 #[test]
 fn a_reply_of_16_mib_is_taken_and_a_larger_one_is_not() {
     let sandbox = Sandbox::start(Options::default()).unwrap();
-    let client = client_with(&config_for(sandbox.base_url(), &sandbox));
+    let mut config = config_for(sandbox.base_url(), &sandbox);
+    config.set_attempt_timeout_ms(100_000).unwrap();
+    config.set_wait_timeout_ms(100_000).unwrap();
+    let client = client_with(&config);
     for (bytes, is_good) in [(16 << 20, true), ((16 << 20) + 1, false)] {
         for content_length in [true, false] {
             let huge = Fault::Huge {

@@ -101,10 +101,10 @@ unsafe fn optional<'a>(text: *const c_char, name: &str) -> Result<Option<&'a str
 
 /// Tells whether a webhook call comes from api.video: whether `signature` is that of these bytes.
 ///
-/// `secret`: the webhook's `signatureSecret`, as the API gave it. `body`: the call's body as it came,
-/// not parsed and written anew; NULL if `length` is 0. `length`: its length in bytes. `signature`:
-/// the value of the call's header `X-Api-Video-Signature`. Any thread may call this. It takes the
-/// same time wherever the first difference is.
+/// `secret`: the webhook's `signatureSecret`, as the API gave it. `body`: the call's body as it
+/// came, not parsed and written anew; it may be NULL if `length` is 0. `length`: its length in
+/// bytes. `signature`: the value of the call's header `X-Api-Video-Signature`. Any thread may call
+/// this. It takes the same time wherever the first difference is.
 ///
 /// False if it is not, if an argument is NULL, and if the secret is empty. A signature says nothing
 /// about when a call was made: one that was recorded is good for ever.

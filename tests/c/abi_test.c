@@ -40,6 +40,7 @@ static void status_numbers_are_frozen(void) {
         {APIVIDEO_STATUS_CLOSED, 16},
         {APIVIDEO_STATUS_SYSTEM_ERROR, 17},
         {APIVIDEO_STATUS_INTERNAL, 18},
+        {APIVIDEO_STATUS_REQUEST_REJECTED, 19},
     };
     size_t i, count = sizeof frozen / sizeof *frozen;
     for (i = 0; i < count; i++) {
@@ -104,6 +105,53 @@ static void null_in_every_pointer_of_the_client(void) {
     apivideo_client_free(NULL);
 }
 
+static void null_and_nonsense_in_every_argument_of_a_request(void) {
+    apivideo_client *client = test_client();
+    const apivideo_response *response = (const apivideo_response *)&response;
+    apivideo_operation *operation = (apivideo_operation *)&operation;
+    const int32_t invalid = APIVIDEO_STATUS_INVALID_ARGUMENT;
+    const int32_t null = APIVIDEO_STATUS_NULL_ARGUMENT;
+    const int32_t utf8 = APIVIDEO_STATUS_INVALID_UTF8;
+
+    FAILS(null, error, apivideo_request(NULL, "GET", "/", NULL, &response, &error));
+    CHECK(response == NULL);
+    FAILS(null, error, apivideo_request(client, NULL, "/", NULL, &response, &error));
+    FAILS(null, error, apivideo_request(client, "GET", NULL, NULL, &response, &error));
+    FAILS(null, error, apivideo_request(client, "GET", "/", NULL, NULL, &error));
+    FAILS(utf8, error, apivideo_request(client, NOT_UTF8, "/", NULL, &response, &error));
+    FAILS(utf8, error, apivideo_request(client, "GET", NOT_UTF8, NULL, &response, &error));
+    FAILS(utf8, error, apivideo_request(client, "POST", "/", NOT_UTF8, &response, &error));
+    FAILS(invalid, error, apivideo_request(client, "GET /", "/", NULL, &response, &error));
+    FAILS(invalid, error, apivideo_request(client, "GET", "https://example.com/", NULL, &response, &error));
+    FAILS(invalid, error, apivideo_request(client, "GET", "/a/%2e%2e/b", NULL, &response, &error));
+    FAILS(invalid, error, apivideo_request(client, "GET", "/\r\nX: y", NULL, &response, &error));
+    FAILS(invalid, error, apivideo_request(client, "POST", "/", "{", &response, &error));
+    CHECK(apivideo_request(NULL, NULL, NULL, NULL, NULL, NULL) == APIVIDEO_STATUS_NULL_ARGUMENT);
+
+    FAILS(null, error, apivideo_request_start(NULL, "GET", "/", NULL, &operation, &error));
+    CHECK(operation == NULL);
+    FAILS(null, error, apivideo_request_start(client, NULL, "/", NULL, &operation, &error));
+    FAILS(null, error, apivideo_request_start(client, "GET", NULL, NULL, &operation, &error));
+    FAILS(null, error, apivideo_request_start(client, "GET", "/", NULL, NULL, &error));
+    FAILS(utf8, error, apivideo_request_start(client, "GET", "/", NOT_UTF8, &operation, &error));
+    FAILS(invalid, error, apivideo_request_start(client, "GET", "", NULL, &operation, &error));
+
+    response = (const apivideo_response *)&response;
+    FAILS(null, error, apivideo_operation_wait_response(NULL, 0, &response, &error));
+    CHECK(response == NULL);
+    REQUIRE(apivideo_request_start(client, "GET", "/", NULL, &operation, NULL) == APIVIDEO_STATUS_OK);
+    FAILS(null, error, apivideo_operation_wait_response(operation, 0, NULL, &error));
+    apivideo_operation_free(operation);
+
+    CHECK(apivideo_response_http_status(NULL) == 0);
+    CHECK(strcmp(apivideo_response_body(NULL), "") == 0);
+    CHECK(apivideo_response_body_length(NULL) == 0);
+    CHECK(strcmp(apivideo_response_header(NULL, "a"), "") == 0);
+    CHECK(strcmp(apivideo_response_next_page(NULL), "") == 0);
+    apivideo_response_free(NULL);
+    apivideo_client_free(client);
+}
+
 static void on_complete(void *user_data) { (void)user_data; }
 
 static void null_in_every_other_pointer(void) {
@@ -152,6 +200,12 @@ static void null_in_every_other_pointer(void) {
     CHECK(strcmp(apivideo_error_problem_type(NULL), "") == 0);
     CHECK(strcmp(apivideo_error_title(NULL), "") == 0);
     CHECK(strcmp(apivideo_error_name(NULL), "") == 0);
+    CHECK(strcmp(apivideo_error_detail(NULL), "") == 0);
+    CHECK(apivideo_error_problem_count(NULL) == 0);
+    CHECK(strcmp(apivideo_error_problem_type_at(NULL, 0), "") == 0);
+    CHECK(strcmp(apivideo_error_title_at(NULL, 0), "") == 0);
+    CHECK(strcmp(apivideo_error_name_at(NULL, 0), "") == 0);
+    CHECK(strcmp(apivideo_error_detail_at(NULL, 0), "") == 0);
     CHECK(!apivideo_error_is_retryable(NULL));
     CHECK(apivideo_error_retry_after_ms(NULL) == -1);
     apivideo_error_free(NULL);
@@ -175,6 +229,7 @@ static void null_and_nonsense_in_every_setting(void) {
     FAILS(null, error, apivideo_config_set_wait_timeout_ms(NULL, 1, &error));
     FAILS(null, error, apivideo_config_set_wait_for_recovery(NULL, 1, &error));
     FAILS(null, error, apivideo_config_set_keep_fresh(NULL, 1, &error));
+    FAILS(null, error, apivideo_config_set_max_reply_bytes(NULL, 1, &error));
     FAILS(null, error, apivideo_config_set_proxy(NULL, "", &error));
     FAILS(null, error, apivideo_config_set_ca_file(NULL, "/dev/null", &error));
     FAILS(null, error, apivideo_config_set_log(NULL, 0, NULL, NULL, NULL, &error));
@@ -204,6 +259,8 @@ static void null_and_nonsense_in_every_setting(void) {
     FAILS(invalid, error, apivideo_config_set_connect_timeout_ms(c, 0, &error));
     FAILS(invalid, error, apivideo_config_set_attempt_timeout_ms(c, UINT32_MAX, &error));
     FAILS(invalid, error, apivideo_config_set_wait_timeout_ms(c, 3600001, &error));
+    FAILS(invalid, error, apivideo_config_set_max_reply_bytes(c, 0, &error));
+    FAILS(invalid, error, apivideo_config_set_max_reply_bytes(c, 1073741825, &error));
     FAILS(invalid, error, apivideo_config_set_proxy(c, "ftp://a", &error));
     FAILS(invalid, error, apivideo_config_set_ca_file(c, "/nonexistent", &error));
     FAILS(invalid, error, apivideo_config_set_log(c, 5, NULL, NULL, NULL, &error));
@@ -225,6 +282,7 @@ int main(void) {
     RUN(status_numbers_are_frozen);
     RUN(header_and_library_have_one_version);
     RUN(null_in_every_pointer_of_the_client);
+    RUN(null_and_nonsense_in_every_argument_of_a_request);
     RUN(null_in_every_other_pointer);
     RUN(null_and_nonsense_in_every_setting);
     RUN(an_error_names_the_setting);

@@ -66,6 +66,23 @@ static void *refresh_until_stopped(void *unused) {
     return NULL;
 }
 
+/* One request. Its status. */
+static apivideo_status request(void) {
+    const apivideo_response *response = NULL;
+    apivideo_status status = apivideo_request(client, "GET", "/videos", NULL, &response, NULL);
+    apivideo_response_free(response);
+    return status;
+}
+
+static void *request_until_stopped(void *unused) {
+    (void)unused;
+    while (!stop) {
+        apivideo_status status = request();
+        if (status != APIVIDEO_STATUS_OK) return (void *)(intptr_t)status;
+    }
+    return NULL;
+}
+
 /* In the child: the token is readable, and after its end a new one comes, without the parent's refresh token. */
 static int use_client_after_fork(void) {
     const apivideo_token *token = NULL;
@@ -114,6 +131,36 @@ static void forks_in_the_middle_of_renewals(void) {
     apivideo_client_free(client);
 }
 
+static int request_after_fork(void) {
+    int i;
+    for (i = 0; i < 3; i++)
+        if (request() != APIVIDEO_STATUS_OK) return 1;
+    apivideo_client_free(client);
+    return 0;
+}
+
+static void forks_in_the_middle_of_requests(void) {
+    enum { REQUESTERS = 4 };
+    pthread_t requesters[REQUESTERS];
+    void *result;
+    int i, failed = 0;
+    client = test_client();
+    stop = 0;
+    for (i = 0; i < REQUESTERS; i++)
+        REQUIRE(pthread_create(&requesters[i], NULL, request_until_stopped, NULL) == 0);
+    for (i = 0; i < FORKS / 5; i++) {
+        int end = in_child(request_after_fork);
+        if (end != 0 && failed++ < 3) fprintf(stderr, "child %d ended with %d\n", i, end);
+    }
+    stop = 1;
+    for (i = 0; i < REQUESTERS; i++) {
+        pthread_join(requesters[i], &result);
+        CHECK(result == NULL);
+    }
+    CHECK(failed == 0);
+    apivideo_client_free(client);
+}
+
 /* --- Children of which the C library's fork handlers know nothing --- */
 
 static pid_t bare_clone(void) { return (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0); }
@@ -128,6 +175,17 @@ static void a_parents_refresh_token_is_sent_by_the_parent_alone(void) {
     apivideo_token_free(token);
     CHECK(sandbox_count("refresh", "requests") == 1);
     CHECK(sandbox_count("refresh", "replayed") == 0);
+    apivideo_client_free(client);
+}
+
+static void a_child_makes_its_own_connections_and_leaves_its_parents_alone(void) {
+    client = test_client();
+    CHECK(request() == APIVIDEO_STATUS_OK);
+    CHECK(sandbox_count("videos", "connections") == 2); /* One for the token. */
+    CHECK(in_child(request_after_fork) == 0);
+    CHECK(sandbox_count("videos", "connections") == 3);
+    CHECK(request() == APIVIDEO_STATUS_OK);
+    CHECK(sandbox_count("videos", "connections") == 3); /* The parent's still serves it. */
     apivideo_client_free(client);
 }
 
@@ -242,6 +300,49 @@ static void a_parents_operation_is_cancelled_in_the_child(void) {
     apivideo_client_free(client);
 }
 
+/* Its parent's connection must not be shut down either: the parent waits for the reply. */
+static int look_at_parents_request(void) {
+    const apivideo_response *response = NULL;
+    apivideo_operation_cancel(operation);
+    if (apivideo_operation_wait_response(operation, 0, &response, NULL) != APIVIDEO_STATUS_CANCELLED) return 1;
+    apivideo_operation_free(operation);
+    apivideo_client_free(client);
+    return 0;
+}
+
+static void a_parents_request_is_cancelled_in_the_child_alone(void) {
+    const apivideo_response *response = NULL;
+    client = test_client();
+    free(access_token_of(client));
+    sandbox_fault("{\"on\": \"videos\", \"fault\": {\"kind\": \"delay\", \"ms\": 1000}}");
+    REQUIRE(apivideo_request_start(client, "GET", "/videos", NULL, &operation, NULL) == APIVIDEO_STATUS_OK);
+    await_request("videos");
+    CHECK(in_child(look_at_parents_request) == 0);
+    CHECK(apivideo_operation_wait_response(operation, UINT32_MAX, &response, NULL) == APIVIDEO_STATUS_OK);
+    CHECK(sandbox_count("videos", "requests") == 1);
+    apivideo_response_free(response);
+    apivideo_operation_free(operation);
+    apivideo_client_free(client);
+}
+
+static int exit_while_a_request_hangs(void) {
+    apivideo_config *config = test_config();
+    apivideo_operation *pending = NULL;
+    apivideo_config_set_attempt_timeout_ms(config, 60000, NULL);
+    client = client_with(config);
+    if (apivideo_request_start(client, "GET", "/videos", NULL, &pending, NULL) != APIVIDEO_STATUS_OK) return 1;
+    await_request("videos");
+    exit(0); /* With its atexit handlers, unlike _exit(). */
+}
+
+static void exit_is_not_delayed_by_a_hung_request(void) {
+    int64_t start;
+    sandbox_fault("{\"on\": \"videos\", \"fault\": {\"kind\": \"hang\"}}");
+    start = now_ms();
+    CHECK(in_child(exit_while_a_request_hangs) == 0);
+    CHECK(now_ms() - start < 5000);
+}
+
 static int exit_while_an_exchange_hangs(void) {
     apivideo_config *config = test_config();
     apivideo_operation *pending = NULL;
@@ -290,6 +391,7 @@ static int use_client_without_threads(void) {
     apivideo_operation *pending = NULL;
     apivideo_error *error = NULL;
     const apivideo_token *token = NULL;
+    const apivideo_response *response = NULL;
     char *first;
     pthread_t thread;
     if (forbid_threads() != 0) return 1;
@@ -313,6 +415,10 @@ static int use_client_without_threads(void) {
     travel_s(3000);
     if (apivideo_get_token(client, &token, NULL) != APIVIDEO_STATUS_OK) return 9;
     apivideo_token_free(token);
+    if (request() != APIVIDEO_STATUS_OK) return 10;
+    if (apivideo_request_start(client, "GET", "/videos", NULL, &pending, NULL) != APIVIDEO_STATUS_OK) return 11;
+    if (apivideo_operation_wait_response(pending, UINT32_MAX, &response, NULL) != APIVIDEO_STATUS_SYSTEM_ERROR) return 12;
+    apivideo_operation_free(pending);
     apivideo_client_free(client);
     free(first);
     return 0;
@@ -503,6 +609,7 @@ static void *make_each_kind_of_call(void *unused) {
     REQUIRE(apivideo_operation_wait(pending, UINT32_MAX, &token, NULL) == APIVIDEO_STATUS_OK);
     apivideo_operation_free(pending);
     apivideo_token_free(token);
+    REQUIRE(request() == APIVIDEO_STATUS_OK);
     apivideo_client_free(client);
     outcome = 0;
     return NULL;
@@ -705,6 +812,37 @@ static void an_exchange_whose_socket_the_program_closes_is_made_again(void) {
     CHECK(in_child(close_what_belongs_to_others) == 0);
 }
 
+/* A daemon closes what it did not open, and opens files of its own under the same numbers. */
+static int close_kept_connections(void) {
+    enum { FILES = 64 };
+    int peers[FILES], ours[FILES], i, fd;
+    client = test_client();
+    if (request() != APIVIDEO_STATUS_OK) return 1;
+    for (fd = 3; fd < 256; fd++) close(fd);
+    for (i = 0; i < FILES; i++) {
+        int pair[2];
+        if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0) return 2;
+        ours[i] = pair[0];
+        peers[i] = pair[1];
+    }
+    /* Not used: it would be written to. */
+    if (request() != APIVIDEO_STATUS_OK) return 3;
+    /* Not closed when it was idle too long, nor with its client. */
+    travel_s(31);
+    if (request() != APIVIDEO_STATUS_OK) return 4;
+    apivideo_client_free(client);
+    for (i = 0; i < FILES; i++) {
+        char byte;
+        if (recv(ours[i], &byte, 1, MSG_DONTWAIT) != -1 || errno != EAGAIN) return 5;
+        if (recv(peers[i], &byte, 1, MSG_DONTWAIT) != -1 || errno != EAGAIN) return 6;
+    }
+    return 0;
+}
+
+static void a_kept_connection_whose_descriptor_is_another_files_is_left_alone(void) {
+    CHECK(in_child(close_kept_connections) == 0);
+}
+
 int main(void) {
     static const struct {
         const char *name;
@@ -723,7 +861,9 @@ int main(void) {
     RUN(forks_in_the_middle_of_renewals);
     RUN(a_child_can_wait_though_its_parents_threads_were_waiting);
     RUN(a_childs_threads_withdraw_a_token_for_good);
+    RUN(forks_in_the_middle_of_requests);
     RUN(exit_is_not_delayed_by_a_hung_exchange);
+    RUN(exit_is_not_delayed_by_a_hung_request);
     RUN(a_lost_connection_raises_no_sigpipe);
     RUN(without_threads_the_caller_does_the_work);
     RUN(without_threads_a_wait_has_its_end_too);
@@ -734,6 +874,8 @@ int main(void) {
         RUN(a_parents_refresh_token_is_sent_by_the_parent_alone);
         RUN(a_parents_operation_is_cancelled_in_the_child);
         RUN(a_child_goes_on_keeping_fresh);
+        RUN(a_child_makes_its_own_connections_and_leaves_its_parents_alone);
+        RUN(a_parents_request_is_cancelled_in_the_child_alone);
     }
     make_child = fork;
     RUN(without_file_descriptors_there_is_a_status);
@@ -744,5 +886,6 @@ int main(void) {
     RUN(cancelling_a_caller_whose_call_calls_back_is_put_off);
     RUN(cancelling_a_reader_is_put_off);
     RUN(an_exchange_whose_socket_the_program_closes_is_made_again);
+    RUN(a_kept_connection_whose_descriptor_is_another_files_is_left_alone);
     return report();
 }

@@ -19,6 +19,7 @@ HANDLES = {
     "apivideo_config": _abi.ConfigPointer,
     "apivideo_error": _abi.ErrorPointer,
     "apivideo_operation": _abi.OperationPointer,
+    "apivideo_response": _abi.ResponsePointer,
     "apivideo_statistics": _abi.StatisticsPointer,
     "apivideo_token": _abi.TokenPointer,
 }
@@ -31,6 +32,8 @@ CALLBACKS: dict[str, Any] = {
 PLAIN: dict[str, Any] = {
     "void": None,
     "void *": ctypes.c_void_p,
+    "const void *": ctypes.c_void_p,
+    "size_t": ctypes.c_size_t,
     "const char *": ctypes.c_char_p,
     "bool": ctypes.c_bool,
     "int32_t": ctypes.c_int32,
@@ -60,7 +63,10 @@ def parameters(text: str) -> list[Any]:
 
 def functions() -> dict[str, tuple[Any, list[Any]]]:
     found = re.findall(r"([\w ]+?[\s*]+)(apivideo_\w+)\(([^()]*)\);", CODE)
-    return {name: (ctype(result), parameters(arguments)) for result, name, arguments in found}
+    declared = {name: (ctype(result), parameters(arguments)) for result, name, arguments in found}
+    # ctypes would end a `const char *` at its first NUL.
+    declared["apivideo_response_body"] = (ctypes.c_void_p, declared["apivideo_response_body"][1])
+    return declared
 
 
 def constants(enum: str) -> dict[str, int]:

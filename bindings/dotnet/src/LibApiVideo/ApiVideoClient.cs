@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Generic;
 using System.Runtime.CompilerServices;
 using System.Threading;
 using System.Threading.Tasks;
@@ -227,6 +228,100 @@ namespace LibApiVideo
             ApiVideoException.Check(NativeMethods.apivideo_invalidate_token(_handle, handle, out ErrorHandle error), error, nameof(rejected));
         }
 
+        /// <summary>
+        /// Makes a request to the API with a valid token, and waits for its end, but no longer than
+        /// <see cref="ApiVideoClientOptions.WaitTimeout"/>.
+        /// </summary>
+        /// <param name="method">Such as "GET".</param>
+        /// <param name="path">
+        /// What follows the base URL, query and all, such as "/videos?pageSize=100";
+        /// percent-encoded.
+        /// </param>
+        /// <param name="json">The body; null for none.</param>
+        /// <remarks>
+        /// A 401 renews the token and sends once more. A 429 waits as it is told. A connection that
+        /// was refused, or lost before anything was sent, is tried again, and GET, PUT, DELETE and
+        /// HEAD also after a 502, 503 or 504 or a lost reply: four times in all, or as often as
+        /// WaitTimeout allows with <see cref="ApiVideoClientOptions.WaitForRecovery"/>. Other
+        /// methods are not sent again once they may have been carried out: the message then says
+        /// so. Redirects are not followed.
+        /// </remarks>
+        /// <exception cref="ApiVideoRequestRejectedException">
+        /// The API answered with 4xx. <see cref="ApiVideoException.Problems"/> has the faults.
+        /// </exception>
+        /// <exception cref="ApiVideoException">
+        /// There is no token, or no good answer. The subclass and the properties say why.
+        /// </exception>
+        /// <exception cref="ArgumentException">
+        /// The method, the path or the JSON cannot be sent. The message names it.
+        /// </exception>
+        /// <exception cref="ObjectDisposedException">
+        /// The client is disposed, or was disposed while the call waited.
+        /// </exception>
+        public ApiVideoResponse Request(string method, string path, string? json = null) =>
+            RequestAsync(method, path, json).GetAwaiter().GetResult();
+
+        /// <summary>
+        /// Does what <see cref="Request"/> does, without blocking. No thread of the program waits
+        /// for it.
+        /// </summary>
+        /// <param name="method">Such as "GET".</param>
+        /// <param name="path">What follows the base URL, query and all; percent-encoded.</param>
+        /// <param name="json">The body; null for none.</param>
+        /// <param name="cancellationToken">
+        /// Ends the request. Nothing more of it is sent; what the server has of it may still be
+        /// carried out.
+        /// </param>
+        /// <exception cref="ArgumentException">
+        /// The method, the path or the JSON cannot be sent. The call itself throws this and
+        /// <see cref="ObjectDisposedException"/>; the task holds all other failures.
+        /// </exception>
+        public Task<ApiVideoResponse> RequestAsync(string method, string path, string? json = null, CancellationToken cancellationToken = default)
+        {
+            byte[] verb = Utf8.Encode(method ?? throw new ArgumentNullException(nameof(method)), nameof(method));
+            byte[] place = Utf8.Encode(path ?? throw new ArgumentNullException(nameof(path)), nameof(path));
+            byte[]? body = json is null ? null : Utf8.Encode(json, nameof(json));
+            ThrowIfDisposed();
+            if (cancellationToken.IsCancellationRequested)
+            {
+                return Task.FromCanceled<ApiVideoResponse>(cancellationToken);
+            }
+            ApiVideoException.Check(NativeMethods.apivideo_request_start(_handle, verb, place, body, out OperationHandle operation, out ErrorHandle error), error);
+            return PendingCall<ApiVideoResponse>.Start(operation, LookForResponse, _closing.Token, cancellationToken);
+        }
+
+        /// <summary>
+        /// Gives the pages of a list, one request each, which is made when it is asked for.
+        /// </summary>
+        /// <param name="path">The first page's, such as "/videos?pageSize=100".</param>
+        public IEnumerable<ApiVideoResponse> Pages(string path)
+        {
+            for (string? next = path ?? throw new ArgumentNullException(nameof(path)); next != null;)
+            {
+                ApiVideoResponse page = Request("GET", next);
+                yield return page;
+                next = NextOf(page, next);
+            }
+        }
+
+#if NETCOREAPP
+        /// <summary>Does what <see cref="Pages"/> does, without blocking.</summary>
+        /// <param name="path">The first page's, such as "/videos?pageSize=100".</param>
+        /// <param name="cancellationToken">Ends the request under way.</param>
+        public async IAsyncEnumerable<ApiVideoResponse> PagesAsync(string path, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+        {
+            for (string? next = path ?? throw new ArgumentNullException(nameof(path)); next != null;)
+            {
+                ApiVideoResponse page = await RequestAsync("GET", next, null, cancellationToken).ConfigureAwait(false);
+                yield return page;
+                next = NextOf(page, next);
+            }
+        }
+#endif
+
+        // A page that leads to itself would have no end.
+        private static string? NextOf(ApiVideoResponse page, string path) => page.NextPage == path ? null : page.NextPage;
+
         /// <summary>Takes a snapshot of the client's counters.</summary>
         /// <exception cref="ObjectDisposedException">The client is disposed.</exception>
         public ApiVideoStatistics GetStatistics()
@@ -330,7 +425,21 @@ namespace LibApiVideo
                 return Task.FromCanceled<Token>(cancellation);
             }
             ApiVideoException.Check(start(_handle, out OperationHandle operation, out ErrorHandle error), error);
-            return PendingToken.Start(this, operation, _closing.Token, cancellation);
+            return PendingCall<Token>.Start(operation, LookForToken, _closing.Token, cancellation);
+        }
+
+        private ApiVideoStatus LookForToken(OperationHandle operation, out Token token, out ErrorHandle error)
+        {
+            ApiVideoStatus status = NativeMethods.apivideo_operation_wait(operation, 0, out TokenHandle handle, out error);
+            token = status == ApiVideoStatus.Ok ? Adopt(handle) : null!;
+            return status;
+        }
+
+        private ApiVideoStatus LookForResponse(OperationHandle operation, out ApiVideoResponse response, out ErrorHandle error)
+        {
+            ApiVideoStatus status = NativeMethods.apivideo_operation_wait_response(operation, 0, out ResponseHandle handle, out error);
+            response = status == ApiVideoStatus.Ok ? new ApiVideoResponse(handle) : null!;
+            return status;
         }
     }
 }

@@ -86,6 +86,12 @@ namespace LibApiVideo
         public bool KeepFresh { get; set; }
 
         /// <summary>
+        /// How many bytes the body of a reply to a request may have: 1 to 1,073,741,824. Default:
+        /// 16,777,216.
+        /// </summary>
+        public long? MaxReplyBytes { get; set; }
+
+        /// <summary>
         /// The proxy: <c>scheme://[user:password@]host[:port]</c>, with user and password
         /// percent-encoded; "" for none. The scheme is http, https, socks4, socks4a, socks5 or
         /// socks5h. Default: the first of the environment's https_proxy, HTTPS_PROXY, all_proxy and

@@ -1,11 +1,12 @@
 using System;
+using System.Collections.Generic;
 using System.Threading;
 using LibApiVideo.Native;
 
 namespace LibApiVideo
 {
     /// <summary>
-    /// Why there is no token. The message says in one line what happened, why and what to do. No
+    /// Why a call failed. The message says in one line what happened, why and what to do. No
     /// property holds a key or a token. What programs tell apart has a subclass;
     /// <see cref="ApiVideoStatus.SystemError"/> and <see cref="ApiVideoStatus.Internal"/> have this
     /// class itself.
@@ -20,6 +21,8 @@ namespace LibApiVideo
             ProblemType = TextOrNull(NativeMethods.apivideo_error_problem_type(error));
             Title = TextOrNull(NativeMethods.apivideo_error_title(error));
             Name = TextOrNull(NativeMethods.apivideo_error_name(error));
+            Detail = TextOrNull(NativeMethods.apivideo_error_detail(error));
+            Problems = ProblemsOf(error);
             IsRetryable = NativeMethods.apivideo_error_is_retryable(error);
             long retryAfter = NativeMethods.apivideo_error_retry_after_ms(error);
             RetryAfter = retryAfter < 0 ? (TimeSpan?)null : TimeSpan.FromMilliseconds(retryAfter);
@@ -48,6 +51,18 @@ namespace LibApiVideo
         /// none.
         /// </summary>
         public string? Name { get; }
+
+        /// <summary>
+        /// The <c>detail</c> of api.video's problem object: more about this very case; null if
+        /// there is none.
+        /// </summary>
+        public string? Detail { get; }
+
+        /// <summary>
+        /// The <c>problems</c> of api.video's problem object: each fault of a request that has
+        /// several, such as each attribute that is wrong.
+        /// </summary>
+        public IReadOnlyList<ApiVideoProblem> Problems { get; }
 
         /// <summary>Whether the same call may succeed later without any change.</summary>
         public bool IsRetryable { get; }
@@ -102,6 +117,8 @@ namespace LibApiVideo
                         return new ApiVideoNetworkException(status, error);
                     case ApiVideoStatus.Timeout:
                         return new ApiVideoTimeoutException(status, error);
+                    case ApiVideoStatus.RequestRejected:
+                        return new ApiVideoRequestRejectedException(status, error);
                     default:
                         return new ApiVideoException(status, error);
                 }
@@ -110,6 +127,19 @@ namespace LibApiVideo
 
         private static string MessageOf(ErrorHandle error, string? parameter = null) =>
             Words.OfPackage(Utf8.Decode(NativeMethods.apivideo_error_message(error)), parameter);
+
+        private static ApiVideoProblem[] ProblemsOf(ErrorHandle error)
+        {
+            var problems = new ApiVideoProblem[(int)NativeMethods.apivideo_error_problem_count(error)];
+            for (int i = 0; i < problems.Length; i++)
+            {
+                var at = (UIntPtr)(uint)i;
+                problems[i] = new ApiVideoProblem(
+                    TextOrNull(NativeMethods.apivideo_error_problem_type_at(error, at)), TextOrNull(NativeMethods.apivideo_error_title_at(error, at)),
+                    TextOrNull(NativeMethods.apivideo_error_name_at(error, at)), TextOrNull(NativeMethods.apivideo_error_detail_at(error, at)));
+            }
+            return problems;
+        }
 
         private static string? TextOrNull(IntPtr text)
         {
@@ -186,5 +216,46 @@ namespace LibApiVideo
         internal ApiVideoTimeoutException(ApiVideoStatus status, ErrorHandle error) : base(status, error)
         {
         }
+    }
+
+    /// <summary>
+    /// The API answered a request with 4xx. <see cref="ApiVideoException.Problems"/> has each of
+    /// its faults, where it tells them. Do not send the request again as it is. With 401, two
+    /// tokens were rejected.
+    /// </summary>
+    public sealed class ApiVideoRequestRejectedException : ApiVideoException
+    {
+        internal ApiVideoRequestRejectedException(ApiVideoStatus status, ErrorHandle error) : base(status, error)
+        {
+        }
+    }
+
+    /// <summary>
+    /// One fault of a request, in api.video's words. What it does not say is null.
+    /// </summary>
+    public sealed class ApiVideoProblem
+    {
+        internal ApiVideoProblem(string? type, string? title, string? name, string? detail)
+        {
+            Type = type;
+            Title = title;
+            Name = name;
+            Detail = detail;
+        }
+
+        /// <summary>A URL that identifies the kind of fault.</summary>
+        public string? Type { get; }
+
+        /// <summary>One sentence.</summary>
+        public string? Title { get; }
+
+        /// <summary>The attribute at fault.</summary>
+        public string? Name { get; }
+
+        /// <summary>More about this very case.</summary>
+        public string? Detail { get; }
+
+        /// <summary>The attribute and the sentence.</summary>
+        public override string ToString() => Name is null ? Title ?? "" : $"{Name}: {Title}";
     }
 }

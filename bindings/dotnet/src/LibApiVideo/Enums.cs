@@ -81,6 +81,12 @@ namespace LibApiVideo
         /// A bug in the native library. The library goes on working. Please report it.
         /// </summary>
         Internal = 18,
+
+        /// <summary>
+        /// A request: the API answered with 4xx, and not with 408 or 429. Do not send it again as
+        /// it is.
+        /// </summary>
+        RequestRejected = 19,
     }
 
     /// <summary>Which of api.video's two environments a key belongs to.</summary>

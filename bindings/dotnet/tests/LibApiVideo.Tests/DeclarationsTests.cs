@@ -19,7 +19,7 @@ namespace LibApiVideo.Tests
         private static readonly string[] s_unused =
         {
             // A waiting call must be one that Dispose can end: their forms with _start.
-            "apivideo_get_token", "apivideo_get_token_valid_for", "apivideo_authenticate", "apivideo_refresh",
+            "apivideo_get_token", "apivideo_get_token_valid_for", "apivideo_authenticate", "apivideo_refresh", "apivideo_request",
             "apivideo_token_authorization", "apivideo_token_clone", // .NET's own strings and references.
             "apivideo_status_string", "apivideo_error_status", "apivideo_version_number",
         };
@@ -125,7 +125,9 @@ namespace LibApiVideo.Tests
                 case "int64_t": return "Int64";
                 case "uint64_t*": return "out UInt64";
                 case "apivideo_status": return "ApiVideoStatus";
-                case "void*": return "IntPtr";
+                case "size_t": return "UIntPtr";
+                // The body of a webhook's call, which .NET has as an array.
+                case "void*": return function == "apivideo_webhook_verify" ? "Byte[]" : "IntPtr";
                 case "char*": return isResult ? "IntPtr" : "Byte[]";
             }
             if (type.EndsWith("_callback", StringComparison.Ordinal))

@@ -7,7 +7,8 @@
 
 `Client` keeps an API key's token: it authenticates, renews the token ahead of its expiry, rides out
 outages, and gives you a valid header in less than a microsecond. `AsyncClient` is the same for
-asyncio, trio and anyio. `libapivideo.auth` connects it to `requests` and `httpx`.
+asyncio, trio and anyio. Both make requests to the API, with `request` and `pages`.
+`libapivideo.auth` connects it to `requests` and `httpx`.
 
 Every exception is an `ApiVideoError`. The log goes to `logging.getLogger("libapivideo")`. No line
 of it and no message holds a key or a token. Arguments that are durations are seconds, as a number
@@ -19,6 +20,7 @@ from . import _interpreter as _interpreter
 from ._abi import Status, TokenState
 from ._abi import lib as _lib
 from ._client import AsyncClient, Client, Stats
+from ._core import verify_webhook
 from ._errors import (
     ApiVideoError,
     CancelledError,
@@ -31,15 +33,18 @@ from ._errors import (
     NoRefreshTokenError,
     NullArgumentError,
     PendingError,
+    Problem,
     ProtocolError,
     RateLimitedError,
     RefreshRejectedError,
+    RequestRejectedError,
     ResourceError,
     ServerError,
     TLSError,
     TokenRejectedError,
     WaitTimeoutError,
 )
+from ._response import Response
 from ._token import Token
 from ._version import __version__
 
@@ -57,10 +62,13 @@ __all__ = [
     "NoRefreshTokenError",
     "NullArgumentError",
     "PendingError",
+    "Problem",
     "ProtocolError",
     "RateLimitedError",
     "RefreshRejectedError",
+    "RequestRejectedError",
     "ResourceError",
+    "Response",
     "ServerError",
     "Stats",
     "Status",
@@ -71,6 +79,7 @@ __all__ = [
     "WaitTimeoutError",
     "__version__",
     "library_version",
+    "verify_webhook",
 ]
 
 

@@ -9,7 +9,7 @@ import ctypes
 import enum
 import os
 import sys
-from ctypes import POINTER, c_bool, c_char_p, c_int32, c_int64, c_uint32, c_uint64, c_void_p
+from ctypes import POINTER, c_bool, c_char_p, c_int32, c_int64, c_size_t, c_uint32, c_uint64, c_void_p
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ class Status(enum.IntEnum):
     CLOSED = 16
     SYSTEM_ERROR = 17
     INTERNAL = 18
+    REQUEST_REJECTED = 19
 
 
 class Statistic(enum.IntEnum):
@@ -121,6 +122,10 @@ class OperationPointer(Pointer):
     pass
 
 
+class ResponsePointer(Pointer):
+    pass
+
+
 class StatisticsPointer(Pointer):
     pass
 
@@ -139,6 +144,7 @@ CompletionCallback = ctypes.CFUNCTYPE(None, c_void_p)
 _status = c_int32
 _error_out = POINTER(ErrorPointer)
 _token_out = POINTER(TokenPointer)
+_response_out = POINTER(ResponsePointer)
 
 PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "apivideo_client_new": (_status, [c_char_p, ConfigPointer, POINTER(ClientPointer), _error_out]),
@@ -165,6 +171,7 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "apivideo_config_set_wait_timeout_ms": (_status, [ConfigPointer, c_uint32, _error_out]),
     "apivideo_config_set_wait_for_recovery": (_status, [ConfigPointer, c_int32, _error_out]),
     "apivideo_config_set_keep_fresh": (_status, [ConfigPointer, c_int32, _error_out]),
+    "apivideo_config_set_max_reply_bytes": (_status, [ConfigPointer, c_uint64, _error_out]),
     "apivideo_config_set_proxy": (_status, [ConfigPointer, c_char_p, _error_out]),
     "apivideo_config_set_ca_file": (_status, [ConfigPointer, c_char_p, _error_out]),
     "apivideo_config_set_log": (_status, [ConfigPointer, c_int32, LogCallback, c_void_p, ReleaseCallback, _error_out]),
@@ -176,13 +183,33 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "apivideo_error_problem_type": (c_char_p, [ErrorPointer]),
     "apivideo_error_title": (c_char_p, [ErrorPointer]),
     "apivideo_error_name": (c_char_p, [ErrorPointer]),
+    "apivideo_error_detail": (c_char_p, [ErrorPointer]),
+    "apivideo_error_problem_count": (c_size_t, [ErrorPointer]),
+    "apivideo_error_problem_type_at": (c_char_p, [ErrorPointer, c_size_t]),
+    "apivideo_error_title_at": (c_char_p, [ErrorPointer, c_size_t]),
+    "apivideo_error_name_at": (c_char_p, [ErrorPointer, c_size_t]),
+    "apivideo_error_detail_at": (c_char_p, [ErrorPointer, c_size_t]),
     "apivideo_error_is_retryable": (c_bool, [ErrorPointer]),
     "apivideo_error_retry_after_ms": (c_int64, [ErrorPointer]),
     "apivideo_error_free": (None, [ErrorPointer]),
     "apivideo_operation_wait": (_status, [OperationPointer, c_uint32, _token_out, _error_out]),
+    "apivideo_operation_wait_response": (_status, [OperationPointer, c_uint32, _response_out, _error_out]),
     "apivideo_operation_on_complete": (_status, [OperationPointer, CompletionCallback, c_void_p, _error_out]),
     "apivideo_operation_cancel": (None, [OperationPointer]),
     "apivideo_operation_free": (None, [OperationPointer]),
+    "apivideo_request": (_status, [ClientPointer, c_char_p, c_char_p, c_char_p, _response_out, _error_out]),
+    "apivideo_request_start": (
+        _status,
+        [ClientPointer, c_char_p, c_char_p, c_char_p, POINTER(OperationPointer), _error_out],
+    ),
+    "apivideo_webhook_verify": (c_bool, [c_char_p, c_void_p, c_size_t, c_char_p]),
+    "apivideo_response_http_status": (c_int32, [ResponsePointer]),
+    # Bytes, which may have a NUL among them.
+    "apivideo_response_body": (c_void_p, [ResponsePointer]),
+    "apivideo_response_body_length": (c_size_t, [ResponsePointer]),
+    "apivideo_response_header": (c_char_p, [ResponsePointer, c_char_p]),
+    "apivideo_response_next_page": (c_char_p, [ResponsePointer]),
+    "apivideo_response_free": (None, [ResponsePointer]),
     "apivideo_statistics_get": (_status, [StatisticsPointer, c_int32, POINTER(c_uint64), _error_out]),
     "apivideo_statistics_free": (None, [StatisticsPointer]),
     "apivideo_token_authorization": (c_char_p, [TokenPointer]),
@@ -203,7 +230,14 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
 # These only look something up: they keep the GIL, which is faster than to give it back and wait for
 # it. Every other call releases it. (`apivideo_client_token_id` never waits, but may call the log: a
 # callback takes the GIL it already has.)
-KEEP_GIL = ("apivideo_client_token_id", "apivideo_error_", "apivideo_statistics_", "apivideo_token_", "apivideo_version")
+KEEP_GIL = (
+    "apivideo_client_token_id",
+    "apivideo_error_",
+    "apivideo_response_",
+    "apivideo_statistics_",
+    "apivideo_token_",
+    "apivideo_version",
+)
 
 FILE_NAME = {"darwin": "libapivideo.dylib", "win32": "apivideo.dll"}.get(sys.platform, "libapivideo.so")
 
@@ -271,5 +305,6 @@ ClientPointer._free = lib.client_free
 ConfigPointer._free = lib.config_free
 ErrorPointer._free = lib.error_free
 OperationPointer._free = lib.operation_free
+ResponsePointer._free = lib.response_free
 StatisticsPointer._free = lib.statistics_free
 TokenPointer._free = lib.token_free

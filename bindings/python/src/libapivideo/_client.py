@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from . import _core
 from ._abi import Statistic, TokenState, lib
+from ._response import Response
 from ._token import Token
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable, Iterator
     from types import TracebackType
     from typing import Literal, NoReturn, TypeVar
 
@@ -71,6 +72,7 @@ class _Base:
         wait_timeout: Seconds | None = None,
         wait_for_recovery: bool = False,
         keep_fresh: bool = False,
+        max_reply_bytes: int | None = None,
         proxy: str | None = None,
         ca_file: str | os.PathLike[str] | None = None,
         on_state: Callable[[TokenState], None] | None = None,
@@ -97,6 +99,8 @@ class _Base:
             default, it raises the last try's error at once. If True, it waits for the next tries.
         keep_fresh: renew the token ahead of its expiry even when nobody reads it. If False, the
             default, a read renews it.
+        max_reply_bytes: how many bytes the body of a reply to a request may have; 1 to
+            1,073,741,824. Default: 16,777,216.
         proxy: `scheme://[user:password@]host[:port]`, user and password percent-encoded; or "" for
             none. The scheme is http, https, socks4, socks4a, socks5 or socks5h. Default: the first
             of the environment's https_proxy, HTTPS_PROXY, all_proxy and ALL_PROXY, unless no_proxy
@@ -128,6 +132,7 @@ class _Base:
                 "wait_timeout": wait_timeout,
             },
             switches={"wait_for_recovery": wait_for_recovery, "keep_fresh": keep_fresh},
+            max_reply_bytes=max_reply_bytes,
         )
         self._core = _core.Core(api_key, config, on_state)
 
@@ -257,6 +262,44 @@ class Client(_Base):
         """
         return self._core.wait(lib.refresh_start)
 
+    def request(self, method: str, path: str, *, json: object = None) -> Response:
+        """Makes a request to the API with a valid token, and waits for its end.
+
+            client.request("POST", "/videos", json={"title": "Harbour at dawn"}).json()["videoId"]
+
+        method: such as "GET".
+        path: what follows the base URL, query and all, such as "/videos?pageSize=100";
+            percent-encoded (`urllib.parse.quote` and `urlencode` do that).
+        json: the body: anything that `json.dumps` can write. None: no body.
+
+        A 401 renews the token and sends once more. A 429 waits as it is told, within
+        `wait_timeout`. A connection that was refused, or lost before anything was sent, is tried
+        again, and GET, PUT, DELETE and HEAD also after a 502, 503 or 504 or a lost reply: four
+        times in all, or as often as `wait_timeout` allows with `wait_for_recovery`. Other methods
+        are not sent again once they may have been carried out: the message then says so. Redirects
+        are not followed.
+
+        Raises RequestRejectedError for a 4xx; its `problems` has each of its faults. Raises
+        RateLimitedError, ServerError, ProtocolError, NetworkError, TLSError, WaitTimeoutError,
+        ResourceError or ClosedError, InvalidArgumentError, and what `get_token` raises.
+        """
+        return self._core.request(method, path, json)
+
+    def pages(self, path: str) -> Iterator[Response]:
+        """Gives the pages of a list, one request each, which is made when it is asked for.
+
+            for page in client.pages("/videos?pageSize=100"):
+                for video in page.json()["data"]:
+                    print(video["title"])
+
+        Raises what `request` raises.
+        """
+        following: str | None = path
+        while following is not None:
+            page = self.request("GET", following)
+            yield page
+            following = _next_page(page, following)
+
     def __enter__(self) -> Client:
         return self
 
@@ -264,6 +307,11 @@ class Client(_Base):
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _next_page(page: Response, path: str) -> str | None:
+    # A page that leads to itself would have no end.
+    return None if page.next_page == path else page.next_page
 
 
 class AsyncClient(_Base):
@@ -303,6 +351,18 @@ class AsyncClient(_Base):
     async def refresh(self) -> Token:
         """Does what `Client.refresh` does."""
         return await self._core.wait_async(lib.refresh_start)
+
+    async def request(self, method: str, path: str, *, json: object = None) -> Response:
+        """Does what `Client.request` does."""
+        return await self._core.request_async(method, path, json)
+
+    async def pages(self, path: str) -> AsyncIterator[Response]:
+        """Does what `Client.pages` does, for `async for`."""
+        following: str | None = path
+        while following is not None:
+            page = await self.request("GET", following)
+            yield page
+            following = _next_page(page, following)
 
     async def aclose(self) -> None:
         """Does what `close` does."""

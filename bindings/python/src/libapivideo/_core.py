@@ -11,6 +11,7 @@ import atexit
 import contextlib
 import ctypes
 import itertools
+import json
 import logging
 import math
 import os
@@ -31,6 +32,7 @@ from ._abi import (
     LogLevel,
     OperationPointer,
     ReleaseCallback,
+    ResponsePointer,
     StateCallback,
     Statistic,
     StatisticsPointer,
@@ -40,6 +42,7 @@ from ._abi import (
     lib,
 )
 from ._errors import ApiVideoError, ClosedError, InvalidArgumentError, InvalidUTF8Error, check, exception
+from ._response import Response
 from ._token import NO_TOKEN, Token
 from ._waiting import adopt_greenlets, run_callback, wait, wait_async
 
@@ -184,14 +187,9 @@ class Call(OperationPointer):
     # By identity; ctypes takes it away.
     __hash__ = object.__hash__
 
-    def wait(self, timeout_ms: int) -> Token | None:
-        """The token, or None if it is not there in time."""
-        token, error = TokenPointer(), ErrorPointer()
-        status = lib.operation_wait(self, timeout_ms, byref(token), byref(error))
-        if status == Status.PENDING:
-            return None
-        check(status, error)
-        return Token(token)
+    def wait(self, timeout_ms: int) -> Any:
+        """The answer, or None if it is not there in time."""
+        raise NotImplementedError
 
     def on_complete(self, wake: Callable[[], object]) -> None:
         """Calls `wake` once, from any thread, when the call is complete, however it ends."""
@@ -204,6 +202,26 @@ class Call(OperationPointer):
 
     def cancel(self) -> None:
         lib.operation_cancel(self)
+
+
+class TokenCall(Call):
+    def wait(self, timeout_ms: int) -> Token | None:
+        token, error = TokenPointer(), ErrorPointer()
+        status = lib.operation_wait(self, timeout_ms, byref(token), byref(error))
+        if status == Status.PENDING:
+            return None
+        check(status, error)
+        return Token(token)
+
+
+class RequestCall(Call):
+    def wait(self, timeout_ms: int) -> Response | None:
+        response, error = ResponsePointer(), ErrorPointer()
+        status = lib.operation_wait_response(self, timeout_ms, byref(response), byref(error))
+        if status == Status.PENDING:
+            return None
+        check(status, error)
+        return Response(response)
 
 
 class Core:
@@ -249,25 +267,40 @@ class Core:
             call.value = None
         self.calls.clear()
 
-    # --- Getting a token: `start` is the library's function; its first argument is the client ---
+    # --- Calls: `start` is the library's function; its first argument is the client ---
 
     def wait(self, start: Any, *arguments: object) -> Token:
-        pointer, call = self.open(), Call()
+        return self.keep(self.answer(TokenCall(), start, *arguments))
+
+    async def wait_async(self, start: Any, *arguments: object) -> Token:
+        return self.keep(await self.answer_async(TokenCall(), start, *arguments))
+
+    def request(self, method: str, path: str, body: object) -> Response:
+        response: Response = self.answer(RequestCall(), lib.request_start, *_request(method, path, body))
+        return response
+
+    async def request_async(self, method: str, path: str, body: object) -> Response:
+        asked = _request(method, path, body)
+        response: Response = await self.answer_async(RequestCall(), lib.request_start, *asked)
+        return response
+
+    def answer(self, call: Call, start: Any, *arguments: object) -> Any:
+        pointer = self.open()
         try:
             self.begin(call, start, pointer, *arguments)
             del pointer  # So that close() frees the client although this call waits.
-            return self.keep(wait(call))
+            return wait(call)
         except ApiVideoError as error:
             raise self.why(error) from None
         finally:
             self.end(call)
 
-    async def wait_async(self, start: Any, *arguments: object) -> Token:
-        pointer, call = self.open(), Call()
+    async def answer_async(self, call: Call, start: Any, *arguments: object) -> Any:
+        pointer = self.open()
         try:
             self.begin(call, start, pointer, *arguments)
             del pointer  # So that close() frees the client although this call waits.
-            return self.keep(await wait_async(call))
+            return await wait_async(call)
         except ApiVideoError as error:
             raise self.why(error) from None
         finally:
@@ -339,6 +372,26 @@ def encoded(setting: str, value: str) -> bytes:
     return value.encode()
 
 
+def _request(method: str, path: str, body: object) -> tuple[bytes, bytes, bytes | None]:
+    """Gives the arguments of a request for C. `body` is anything that is JSON, or None."""
+    text = None if body is None else json.dumps(body, allow_nan=False).encode()
+    return encoded("method", method), encoded("path", path), text
+
+
+def verify_webhook(secret: str, body: bytes, signature: str) -> bool:
+    """Tells whether a webhook call comes from api.video. Any thread may call this.
+
+    secret: the webhook's `signatureSecret`, as the API gave it.
+    body: the call's body as it came: not parsed and written anew.
+    signature: the value of the call's header `X-Api-Video-Signature`.
+
+    It takes the same time wherever the first difference is. It is False if the secret is empty. A
+    signature says nothing about when a call was made: one that was recorded is good for ever.
+    """
+    data = bytes(body)
+    return bool(lib.webhook_verify(encoded("secret", secret), data, len(data), encoded("signature", signature)))
+
+
 def validity(min_validity: Seconds | None) -> int:
     return 0 if min_validity is None else to_ms("min_validity", min_validity)
 
@@ -360,6 +413,14 @@ def to_ms_32(setting: str, value: Seconds) -> int:
     if milliseconds >= 2**32:
         raise InvalidArgumentError(f"`{setting}` is longer than 49 days.")
     return milliseconds
+
+
+def size_of(setting: str, value: int) -> int:
+    """Gives a number as C takes it. The library checks the range."""
+    if not isinstance(value, int):
+        raise TypeError(f"`{setting}` must be an int, not {type(value).__name__}")
+    # What does not fit is out of the range too.
+    return value if 0 <= value < 2**64 else 0
 
 
 def path_of(setting: str, value: str | os.PathLike[str]) -> str:
@@ -385,6 +446,7 @@ def configured(
     ca_file: str | os.PathLike[str] | None,
     timeouts: dict[str, Seconds | None],
     switches: dict[str, bool],
+    max_reply_bytes: int | None,
 ) -> ConfigPointer:
     config, error = ConfigPointer(), ErrorPointer()
 
@@ -411,4 +473,6 @@ def configured(
             set_(f"{setting}_ms", to_ms_32(setting, seconds))
     for setting, on in switches.items():
         set_(setting, bool(on))
+    if max_reply_bytes is not None:
+        set_("max_reply_bytes", size_of("max_reply_bytes", max_reply_bytes))
     return config

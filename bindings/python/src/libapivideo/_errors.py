@@ -3,8 +3,24 @@
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 from ._abi import ErrorPointer, Status, lib
+
+
+class Problem(NamedTuple):
+    """One fault of a request, in api.video's words. What it does not say is None.
+
+    type: a URL that identifies the kind of fault.
+    title: one sentence.
+    name: what is at fault, mostly an attribute.
+    detail: more about this very case.
+    """
+
+    type: str | None
+    title: str | None
+    name: str | None
+    detail: str | None
 
 
 class ApiVideoError(Exception):
@@ -18,6 +34,8 @@ class ApiVideoError(Exception):
         none.
     title: its `title`, a sentence; None if there is none.
     name: its `name`, which tells what is at fault; None if there is none.
+    detail: its `detail`, which tells more about this very case; None if there is none.
+    problems: its `problems`, a list of `Problem`: each fault of a request that has several.
     retryable: whether the same call may succeed later, if you change nothing.
     retry_after: seconds to wait, from the moment of the error, before you try again; None if that
         is not known.
@@ -28,6 +46,8 @@ class ApiVideoError(Exception):
     problem_type: str | None
     title: str | None
     name: str | None
+    detail: str | None
+    problems: list[Problem]
     retryable: bool
     retry_after: float | None
 
@@ -40,6 +60,8 @@ class ApiVideoError(Exception):
         self.problem_type = None
         self.title = None
         self.name = None
+        self.detail = None
+        self.problems = []
         self.retryable = False
         self.retry_after = None
 
@@ -170,6 +192,15 @@ class InternalError(ApiVideoError):
     _status = Status.INTERNAL
 
 
+class RequestRejectedError(ApiVideoError):
+    """A request: the API answered with 4xx. `problems` has each of its faults, where it tells them.
+
+    Do not send the request again as it is. With 401, two tokens were rejected.
+    """
+
+    _status = Status.REQUEST_REJECTED
+
+
 def _with_subclasses(kind: type[ApiVideoError]) -> list[type[ApiVideoError]]:
     return [kind, *(each for sub in kind.__subclasses__() for each in _with_subclasses(sub))]
 
@@ -194,10 +225,17 @@ def exception(status: int, error: ErrorPointer) -> ApiVideoError:
     raised.problem_type = _text(lib.error_problem_type(error))
     raised.title = _text(lib.error_title(error))
     raised.name = _text(lib.error_name(error))
+    raised.detail = _text(lib.error_detail(error))
+    raised.problems = [_problem(error, at) for at in range(lib.error_problem_count(error))]
     raised.retryable = lib.error_is_retryable(error)
     retry_after_ms = lib.error_retry_after_ms(error)
     raised.retry_after = None if retry_after_ms < 0 else retry_after_ms / 1000
     return raised
+
+
+def _problem(error: ErrorPointer, at: int) -> Problem:
+    texts = (lib.error_problem_type_at, lib.error_title_at, lib.error_name_at, lib.error_detail_at)
+    return Problem(*(_text(each(error, at)) for each in texts))
 
 
 def in_words_of_python(message: str) -> str:

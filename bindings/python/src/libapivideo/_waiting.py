@@ -19,12 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from typing import Any, Protocol
 
-    from ._token import Token
-
     class Waitable(Protocol):
-        """A call under way."""
+        """A call under way, whose answer is never None."""
 
-        def wait(self, timeout_ms: int) -> Token | None: ...
+        def wait(self, timeout_ms: int) -> Any: ...
         def on_complete(self, wake: Callable[[], object]) -> None: ...
 
 
@@ -35,31 +33,31 @@ LONGEST_PAUSE = 0.05
 """How many seconds a wait in eventlet pauses at most: no other thread can wake it."""
 
 
-def wait(call: Waitable) -> Token:
+def wait(call: Waitable) -> Any:
     """Waits for the call's answer. Other greenlets of this thread run meanwhile."""
-    token = call.wait(0)
+    answer = call.wait(0)
     run_callbacks()
-    if token is None:
+    if answer is None:
         hub = _gevent_hub()
         if hub is not None:
             _wait_in_gevent(call, hub)
         elif _in_eventlet():
-            token = _wait_in_eventlet(call)
-    while token is None:
-        token = call.wait(SLICE_MS)
-    return token
+            answer = _wait_in_eventlet(call)
+    while answer is None:
+        answer = call.wait(SLICE_MS)
+    return answer
 
 
-async def wait_async(call: Waitable) -> Token:
+async def wait_async(call: Waitable) -> Any:
     """Waits for the call's answer. The library wakes the event loop, so no thread waits."""
-    token = call.wait(0)
-    if token is None:
+    answer = call.wait(0)
+    if answer is None:
         wake, woken = _trio() or _asyncio()
         call.on_complete(wake)
         await woken()
-        token = call.wait(0)
-        assert token is not None, "a completed call has an answer"
-    return token
+        answer = call.wait(0)
+        assert answer is not None, "a completed call has an answer"
+    return answer
 
 
 # --- gevent and eventlet ---
@@ -91,16 +89,16 @@ def _in_eventlet() -> bool:
     return hub is not None and not _is_current(hub.greenlet)
 
 
-def _wait_in_eventlet(call: Waitable) -> Token:
+def _wait_in_eventlet(call: Waitable) -> Any:
     eventlet: Any = sys.modules["eventlet"]
 
     pause = 0.001
     while True:
         eventlet.sleep(pause)
-        token = call.wait(0)
+        answer = call.wait(0)
         run_callbacks()
-        if token is not None:
-            return token
+        if answer is not None:
+            return answer
         pause = min(2 * pause, LONGEST_PAUSE)
 
 

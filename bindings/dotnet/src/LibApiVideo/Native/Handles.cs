@@ -52,6 +52,15 @@ namespace LibApiVideo.Native
         }
     }
 
+    internal sealed class ResponseHandle : NativeHandle
+    {
+        protected override bool ReleaseHandle()
+        {
+            NativeMethods.apivideo_response_free(handle);
+            return true;
+        }
+    }
+
     internal sealed class StatisticsHandle : NativeHandle
     {
         protected override bool ReleaseHandle()

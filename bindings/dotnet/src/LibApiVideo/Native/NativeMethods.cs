@@ -66,6 +66,33 @@ namespace LibApiVideo.Native
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern ApiVideoStatus apivideo_client_get_statistics(ClientHandle client, out StatisticsHandle statistics, out ErrorHandle error);
 
+        // Requests
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern ApiVideoStatus apivideo_request_start(ClientHandle client, byte[] method, byte[] path, byte[]? json, out OperationHandle operation, out ErrorHandle error);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        [return: MarshalAs(UnmanagedType.I1)]
+        internal static extern bool apivideo_webhook_verify(byte[] secret, byte[] body, UIntPtr length, byte[] signature);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern int apivideo_response_http_status(ResponseHandle response);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern IntPtr apivideo_response_body(ResponseHandle response);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern UIntPtr apivideo_response_body_length(ResponseHandle response);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern IntPtr apivideo_response_header(ResponseHandle response, byte[] name);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern IntPtr apivideo_response_next_page(ResponseHandle response);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern void apivideo_response_free(IntPtr response);
+
         // Settings
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
@@ -102,6 +129,9 @@ namespace LibApiVideo.Native
         internal static extern ApiVideoStatus apivideo_config_set_keep_fresh(ConfigHandle config, int keepFresh, out ErrorHandle error);
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern ApiVideoStatus apivideo_config_set_max_reply_bytes(ConfigHandle config, ulong bytes, out ErrorHandle error);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern ApiVideoStatus apivideo_config_set_proxy(ConfigHandle config, byte[] url, out ErrorHandle error);
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
@@ -131,6 +161,24 @@ namespace LibApiVideo.Native
         internal static extern IntPtr apivideo_error_name(ErrorHandle error);
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern IntPtr apivideo_error_detail(ErrorHandle error);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern UIntPtr apivideo_error_problem_count(ErrorHandle error);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern IntPtr apivideo_error_problem_type_at(ErrorHandle error, UIntPtr index);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern IntPtr apivideo_error_title_at(ErrorHandle error, UIntPtr index);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern IntPtr apivideo_error_name_at(ErrorHandle error, UIntPtr index);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern IntPtr apivideo_error_detail_at(ErrorHandle error, UIntPtr index);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         [return: MarshalAs(UnmanagedType.I1)]
         internal static extern bool apivideo_error_is_retryable(ErrorHandle error);
 
@@ -144,6 +192,9 @@ namespace LibApiVideo.Native
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern ApiVideoStatus apivideo_operation_wait(OperationHandle operation, uint timeoutMs, out TokenHandle token, out ErrorHandle error);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern ApiVideoStatus apivideo_operation_wait_response(OperationHandle operation, uint timeoutMs, out ResponseHandle response, out ErrorHandle error);
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern ApiVideoStatus apivideo_operation_on_complete(OperationHandle operation, apivideo_completion_callback callback, IntPtr userData, out ErrorHandle error);

@@ -37,6 +37,11 @@ namespace LibApiVideo.Native
             Set(config, nameof(options.WaitTimeout), options.WaitTimeout, NativeMethods.apivideo_config_set_wait_timeout_ms);
             Set(config, nameof(options.WaitForRecovery), options.WaitForRecovery ? 1 : 0, NativeMethods.apivideo_config_set_wait_for_recovery);
             Set(config, nameof(options.KeepFresh), options.KeepFresh ? 1 : 0, NativeMethods.apivideo_config_set_keep_fresh);
+            if (options.MaxReplyBytes is long bytes)
+            {
+                // What is negative is out of the range in any case.
+                Check(nameof(options.MaxReplyBytes), NativeMethods.apivideo_config_set_max_reply_bytes(config, (ulong)Math.Max(0, bytes), out ErrorHandle error), error);
+            }
             Set(config, nameof(options.Proxy), options.Proxy, NativeMethods.apivideo_config_set_proxy);
             Set(config, options.CaFile is null ? Variables.CaFile : nameof(options.CaFile), options.CaFile ?? Variables.Value(Variables.CaFile),
                 NativeMethods.apivideo_config_set_ca_file);

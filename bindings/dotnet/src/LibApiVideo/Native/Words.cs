@@ -23,6 +23,7 @@ namespace LibApiVideo.Native
             ["connect_timeout"] = nameof(ApiVideoClientOptions.ConnectTimeout),
             ["attempt_timeout"] = nameof(ApiVideoClientOptions.AttemptTimeout),
             ["wait_timeout"] = nameof(ApiVideoClientOptions.WaitTimeout),
+            ["max_reply_bytes"] = nameof(ApiVideoClientOptions.MaxReplyBytes),
             ["proxy"] = nameof(ApiVideoClientOptions.Proxy),
             ["ca_file"] = nameof(ApiVideoClientOptions.CaFile),
             ["level"] = nameof(ApiVideoClientOptions.LogLevel),
