@@ -7,6 +7,7 @@ use std::str::FromStr;
 use apivideo_sandbox::Options;
 use lexopt::Arg::{Long, Short};
 use lexopt::Parser;
+use serde_json::{Map, Value};
 
 pub const HELP: &str = "\
 A local imitation of api.video's authentication, with faults on demand.
@@ -25,6 +26,8 @@ Options:
       --auth-error-status STATUS
                            status of a rejected key or refresh token:
                            400, 401 or 403 [400]
+      --set NAME=VALUE     any setting of the control interface, as in
+                           --set enforce_limits=true --set smallest_chunk=1024
       --strict-origin      require a well-formed AV-Origin-Client header
       --ready-file PATH    where to write the base URL once it is listening
       --exit-with-parent   exit when standard input ends
@@ -52,6 +55,7 @@ pub fn parse() -> Result<Command, String> {
 
 fn parse_from(mut parser: Parser) -> Result<Command, lexopt::Error> {
     let mut args = Args::default();
+    let mut settings = Map::new();
     while let Some(arg) = parser.next()? {
         match arg {
             Long("host") => args.options.host = value(&mut parser, "host")?,
@@ -65,6 +69,7 @@ fn parse_from(mut parser: Parser) -> Result<Command, lexopt::Error> {
             Long("auth-error-status") => {
                 args.options.auth_error_status = value(&mut parser, "auth-error-status")?;
             }
+            Long("set") => set(&mut settings, &value::<String>(&mut parser, "set")?)?,
             Long("strict-origin") => args.options.strict_origin = true,
             Long("ready-file") => args.ready_file = Some(parser.value()?.into()),
             Long("exit-with-parent") => args.exit_with_parent = true,
@@ -72,6 +77,8 @@ fn parse_from(mut parser: Parser) -> Result<Command, lexopt::Error> {
             _ => return Err(arg.unexpected()),
         }
     }
+    args.options.settings =
+        serde_json::from_value(settings.into()).map_err(|error| format!("--set: {error}"))?;
     check(&args)?;
     Ok(Command::Run(Box::new(args)))
 }
@@ -82,6 +89,16 @@ fn check(args: &Args) -> Result<(), lexopt::Error> {
         (false, Some(_)) => Err("--ca-file needs --tls".into()),
         _ => Ok(()),
     }
+}
+
+/// One setting. What is not JSON is a text.
+fn set(settings: &mut Map<String, Value>, text: &str) -> Result<(), lexopt::Error> {
+    let (name, value) = text
+        .split_once('=')
+        .ok_or_else(|| format!("--set {text}: expected NAME=VALUE"))?;
+    let value = serde_json::from_str(value).unwrap_or_else(|_| value.into());
+    settings.insert(name.to_owned(), value);
+    Ok(())
 }
 
 /// The value of an option, with an error that names the option.

@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
+use hyper::StatusCode;
 use hyper::body::Incoming;
-use hyper::{Method, StatusCode};
 use tokio::time::sleep;
 
 use crate::control;
 use crate::faults::Fault;
 use crate::intake::{End, Intake};
+use crate::limits::Kind;
 use crate::reply::{self, Reply, Response};
 use crate::request::Request;
 use crate::state::{Plan, Shared};
@@ -46,7 +47,7 @@ pub(crate) async fn answer(
         Err(problem) => {
             let mut response = problem.into_response();
             // Only what is posted has a body that cannot be read.
-            let told = connection.shared.lock().count(&Method::POST);
+            let told = connection.shared.lock().count(Kind::Write);
             told.tell(&mut response);
             response
         }
@@ -99,7 +100,7 @@ async fn upload(connection: &Connection, mut request: Request, body: Incoming) -
     let mut plan = connection.shared.lock().begin(&request, connection.id);
     pause(plan.latency).await;
     let strike = plan.strike.take();
-    let refusal = connection.shared.lock().refuse_early(&request);
+    let refusal = connection.shared.lock().refuse_early(&request, &plan);
     if let (None, Some(refusal)) = (&strike, refusal) {
         return refuse(connection, &plan, refusal);
     }

@@ -1,18 +1,34 @@
-//! The count of requests that api.video tells with every reply. The sandbox
-//! counts, but refuses nobody: a fault of kind `reply` does, with status 429.
+//! The count of requests that api.video tells with every reply, and the limits
+//! that it has. They are kept only if that is asked for.
 
 use std::time::Duration;
 
+use hyper::StatusCode;
 use hyper::header::{HeaderName, HeaderValue, RETRY_AFTER};
-use hyper::{Method, StatusCode};
 
+use crate::options::Settings;
 use crate::reply::Response;
+use crate::request::Request;
 
 const RATE_LIMIT_RETRY_AFTER: &str = "x-ratelimit-retry-after";
-const WINDOW_S: u64 = 60;
-/// Requests in a window, as in api.video's sandbox environment.
-const READS: u64 = 100;
-const WRITES: u64 = 40;
+
+/// Requests that are counted together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Read,
+    Write,
+    Upload,
+}
+
+impl Kind {
+    pub(crate) fn of(request: &Request) -> Self {
+        match request.method.is_safe() {
+            _ if request.is_upload() => Self::Upload,
+            true => Self::Read,
+            false => Self::Write,
+        }
+    }
+}
 
 /// How many requests there were in the window that is running.
 #[derive(Default)]
@@ -20,27 +36,31 @@ pub(crate) struct Limits {
     window: u64,
     reads: u64,
     writes: u64,
+    uploads: u64,
 }
 
 impl Limits {
     /// Counts a request, and says what its reply tells.
-    pub(crate) fn count(&mut self, method: &Method, now: Duration) -> RateLimit {
-        let window = now.as_secs() / WINDOW_S;
+    pub(crate) fn count(&mut self, kind: Kind, now: Duration, settings: &Settings) -> RateLimit {
+        let length = settings.limit_window_s;
+        let window = now.as_secs() / length;
         if window != self.window {
             *self = Self {
                 window,
                 ..Self::default()
             };
         }
-        let (used, limit) = match method.is_safe() {
-            true => (&mut self.reads, READS),
-            false => (&mut self.writes, WRITES),
+        let (used, limit) = match kind {
+            Kind::Read => (&mut self.reads, settings.limit_reads),
+            Kind::Write => (&mut self.writes, settings.limit_writes),
+            Kind::Upload => (&mut self.uploads, settings.limit_uploads),
         };
         *used += 1;
         RateLimit {
             limit,
             remaining: limit.saturating_sub(*used),
-            retry_after: WINDOW_S - now.as_secs() % WINDOW_S,
+            retry_after: length - now.as_secs() % length,
+            is_exceeded: settings.enforce_limits && *used > limit,
         }
     }
 }
@@ -52,6 +72,8 @@ pub(crate) struct RateLimit {
     remaining: u64,
     /// Seconds until the window ends.
     retry_after: u64,
+    /// Whether the request is to be refused.
+    pub(crate) is_exceeded: bool,
 }
 
 impl RateLimit {
@@ -83,27 +105,64 @@ impl RateLimit {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use hyper::Method;
 
-    fn count(limits: &mut Limits, method: &Method, at_s: u64) -> (u64, u64, u64) {
-        let told = limits.count(method, Duration::from_secs(at_s));
+    use super::*;
+    use crate::request::tests::request;
+
+    fn count(limits: &mut Limits, kind: Kind, at_s: u64) -> (u64, u64, u64) {
+        let told = limits.count(kind, Duration::from_secs(at_s), &Settings::default());
+        assert!(!told.is_exceeded, "they are only told");
         (told.limit, told.remaining, told.retry_after)
     }
 
     #[test]
-    fn reads_and_writes_are_counted_apart_in_windows_of_a_minute() {
+    fn kinds_are_counted_apart_in_windows_of_a_minute() {
         let mut limits = Limits::default();
-        assert_eq!(count(&mut limits, &Method::GET, 0), (100, 99, 60));
-        assert_eq!(count(&mut limits, &Method::POST, 18), (40, 39, 42));
-        assert_eq!(count(&mut limits, &Method::POST, 59), (40, 38, 1));
-        assert_eq!(count(&mut limits, &Method::POST, 60), (40, 39, 60));
-        assert_eq!(count(&mut limits, &Method::HEAD, 61), (100, 99, 59));
+        assert_eq!(count(&mut limits, Kind::Read, 0), (100, 99, 60));
+        assert_eq!(count(&mut limits, Kind::Write, 18), (40, 39, 42));
+        assert_eq!(count(&mut limits, Kind::Write, 59), (40, 38, 1));
+        assert_eq!(count(&mut limits, Kind::Upload, 59), (40, 39, 1));
+        assert_eq!(count(&mut limits, Kind::Write, 60), (40, 39, 60));
+        assert_eq!(count(&mut limits, Kind::Read, 61), (100, 99, 59));
     }
 
     #[test]
     fn nothing_remains_of_a_limit_that_is_exceeded() {
         let mut limits = Limits::default();
-        let last = (0..50).map(|_| count(&mut limits, &Method::POST, 0)).last();
+        let last = (0..50).map(|_| count(&mut limits, Kind::Write, 0)).last();
         assert_eq!(last, Some((40, 0, 60)));
+    }
+
+    #[test]
+    fn limits_are_kept_if_that_is_asked_for() {
+        let settings = Settings {
+            enforce_limits: true,
+            limit_uploads: 2,
+            limit_window_s: 10,
+            ..Settings::default()
+        };
+        let mut limits = Limits::default();
+        let mut is_exceeded = |at_s| {
+            let told = limits.count(Kind::Upload, Duration::from_secs(at_s), &settings);
+            told.is_exceeded
+        };
+        let seen = [0, 9, 9, 10].map(&mut is_exceeded);
+        assert_eq!(seen, [false, false, true, false]);
+    }
+
+    #[test]
+    fn each_request_is_of_a_kind() {
+        for (method, path, kind) in [
+            (Method::GET, "/videos", Kind::Read),
+            (Method::HEAD, "/videos", Kind::Read),
+            (Method::POST, "/videos", Kind::Write),
+            (Method::DELETE, "/videos/vi1", Kind::Write),
+            (Method::POST, "/auth/api-key", Kind::Write),
+            (Method::POST, "/videos/vi1/source", Kind::Upload),
+            (Method::POST, "/upload", Kind::Upload),
+        ] {
+            assert_eq!(Kind::of(&request(method, path, "")), kind, "{path}");
+        }
     }
 }

@@ -34,6 +34,8 @@ pub struct Options {
     /// Whether the bytes of uploads are kept, in a file without a name, so that
     /// their SHA-256 can be told; `true` by default.
     pub keep_bytes: bool,
+    /// Any further settings, over those above.
+    pub settings: SettingsChange,
 }
 
 impl Default for Options {
@@ -52,17 +54,20 @@ impl Default for Options {
             auth_error_status: settings.auth_error_status,
             smallest_chunk: settings.smallest_chunk,
             keep_bytes: settings.keep_bytes,
+            settings: SettingsChange::default(),
         }
     }
 }
 
 impl Options {
-    /// Refuses what could not work, or would open the sandbox to the network.
-    pub(crate) fn check(&self) -> io::Result<()> {
+    /// The settings to start with. Refuses what could not work, or would open
+    /// the sandbox to the network.
+    pub(crate) fn check(&self) -> io::Result<Settings> {
         if !self.host.is_loopback() {
             return Err(invalid(format!("{} is not a loopback address", self.host)));
         }
-        check_auth_error_status(self.auth_error_status).map_err(invalid)
+        check_auth_error_status(self.auth_error_status).map_err(invalid)?;
+        self.settings().map_err(invalid)
     }
 
     pub(crate) fn scheme(&self) -> &'static str {
@@ -70,8 +75,8 @@ impl Options {
     }
 
     /// The part that can be changed while the sandbox runs.
-    pub(crate) fn settings(&self) -> Settings {
-        Settings {
+    fn settings(&self) -> Result<Settings, String> {
+        let mut settings = Settings {
             key: self.key.clone(),
             expires_in: self.expires_in,
             latency_ms: self.latency_ms,
@@ -79,7 +84,9 @@ impl Options {
             smallest_chunk: self.smallest_chunk,
             keep_bytes: self.keep_bytes,
             ..Settings::default()
-        }
+        };
+        settings.apply(self.settings.clone())?;
+        Ok(settings)
     }
 }
 
@@ -107,6 +114,16 @@ pub struct Settings {
     pub continue_delay_ms: u64,
     /// How long a video is not playable after its source is complete.
     pub encoding_ms: u64,
+    /// Whether a request beyond a limit is refused with status 429.
+    pub enforce_limits: bool,
+    /// How many reads there may be in a window.
+    pub limit_reads: u64,
+    /// How many writes, authentication among them.
+    pub limit_writes: u64,
+    /// How many chunks of videos.
+    pub limit_uploads: u64,
+    /// The length of a window in seconds, 1 at least.
+    pub limit_window_s: u64,
 }
 
 impl Default for Settings {
@@ -122,6 +139,12 @@ impl Default for Settings {
             send_continue: true,
             continue_delay_ms: 0,
             encoding_ms: 0,
+            enforce_limits: false,
+            // As in api.video's sandbox environment.
+            limit_reads: 100,
+            limit_writes: 40,
+            limit_uploads: 40,
+            limit_window_s: 60,
         }
     }
 }
@@ -130,8 +153,11 @@ impl Settings {
     pub(crate) fn apply(&mut self, change: SettingsChange) -> Result<(), String> {
         if let Some(status) = change.auth_error_status {
             check_auth_error_status(status)?;
-            self.auth_error_status = status;
         }
+        if change.limit_window_s == Some(0) {
+            return Err("a window of requests lasts at least a second".to_owned());
+        }
+        set(&mut self.auth_error_status, change.auth_error_status);
         set(&mut self.key, change.key);
         set(&mut self.expires_in, change.expires_in);
         set(&mut self.latency_ms, change.latency_ms);
@@ -141,6 +167,11 @@ impl Settings {
         set(&mut self.send_continue, change.send_continue);
         set(&mut self.continue_delay_ms, change.continue_delay_ms);
         set(&mut self.encoding_ms, change.encoding_ms);
+        set(&mut self.enforce_limits, change.enforce_limits);
+        set(&mut self.limit_reads, change.limit_reads);
+        set(&mut self.limit_writes, change.limit_writes);
+        set(&mut self.limit_uploads, change.limit_uploads);
+        set(&mut self.limit_window_s, change.limit_window_s);
         Ok(())
     }
 }
@@ -175,6 +206,16 @@ pub struct SettingsChange {
     pub continue_delay_ms: Option<u64>,
     /// See [`Settings::encoding_ms`].
     pub encoding_ms: Option<u64>,
+    /// See [`Settings::enforce_limits`].
+    pub enforce_limits: Option<bool>,
+    /// See [`Settings::limit_reads`].
+    pub limit_reads: Option<u64>,
+    /// See [`Settings::limit_writes`].
+    pub limit_writes: Option<u64>,
+    /// See [`Settings::limit_uploads`].
+    pub limit_uploads: Option<u64>,
+    /// See [`Settings::limit_window_s`].
+    pub limit_window_s: Option<u64>,
 }
 
 fn check_auth_error_status(status: u16) -> Result<(), String> {

@@ -39,12 +39,12 @@ impl Sandbox {
     /// example an address that is not a loopback address; otherwise whatever
     /// kept the sandbox from listening.
     pub fn start(options: Options) -> io::Result<Self> {
-        options.check()?;
+        let settings = options.check()?;
         #[cfg(feature = "deadlock-detection")]
         crate::deadlock::watch();
         let tls = options.tls.then(|| tls::setup(&options)).transpose()?;
         let (acceptor, ca_pem) = tls.map(|tls| (tls.acceptor, tls.ca_pem)).unzip();
-        let shared = Arc::new(Shared::new(&options));
+        let shared = Arc::new(Shared::new(&options, settings));
         let service = Service {
             shared: Arc::clone(&shared),
             tls: acceptor,

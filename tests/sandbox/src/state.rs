@@ -4,12 +4,12 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use hyper::Method;
+use hyper::StatusCode;
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::api;
 use crate::faults::{FaultQueue, OutageMode, Revoke, Strike};
-use crate::limits::{Limits, RateLimit};
+use crate::limits::{Kind, Limits, RateLimit};
 use crate::log::{Counters, Log, LogEntry, selected_headers};
 use crate::options::{Options, Settings};
 use crate::received::ReceivedVideo;
@@ -28,9 +28,9 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(options: &Options) -> Self {
+    pub(crate) fn new(options: &Options, settings: Settings) -> Self {
         Self {
-            state: Mutex::new(State::new(options)),
+            state: Mutex::new(State::new(options, settings)),
             spool: Arc::default(),
         }
     }
@@ -95,10 +95,10 @@ pub(crate) struct Plan {
 }
 
 impl State {
-    fn new(options: &Options) -> Self {
+    fn new(options: &Options, settings: Settings) -> Self {
         Self {
-            initial: options.settings(),
-            settings: options.settings(),
+            settings: settings.clone(),
+            initial: settings,
             strict_origin: options.strict_origin,
             limits: Limits::default(),
             tokens: Tokens::new(),
@@ -175,21 +175,26 @@ impl State {
     /// Records a request that has arrived, and decides what becomes of it.
     pub(crate) fn begin(&mut self, request: &Request, connection: u64) -> Plan {
         self.count_arrival(request, connection);
-        let (strike, label) = self.pick_fault(request);
+        let rate_limit = self.count(Kind::of(request));
+        // What is refused does not come as far as any fault.
+        let (strike, label) = match rate_limit.is_exceeded {
+            true => (None, None),
+            false => self.pick_fault(request),
+        };
         let entry = self.entry(request, connection, label);
         Plan {
             seq: self.log.push(entry),
             latency: Duration::from_millis(self.settings.latency_ms),
-            rate_limit: self.count(&request.method),
+            rate_limit,
             strike,
             replay_counted: self.count_replay(request),
         }
     }
 
     /// Counts a request against the limit that replies tell of.
-    pub(crate) fn count(&mut self, method: &Method) -> RateLimit {
+    pub(crate) fn count(&mut self, kind: Kind) -> RateLimit {
         let now = self.now();
-        self.limits.count(method, now)
+        self.limits.count(kind, now, &self.settings)
     }
 
     /// Handles a request in the ordinary way, and records what came of it.
@@ -199,7 +204,10 @@ impl State {
         if !plan.replay_counted {
             self.count_replay(request);
         }
-        let outcome = api::handle(self, request);
+        let outcome = match plan.rate_limit.is_exceeded {
+            true => too_many_requests().into(),
+            false => api::handle(self, request),
+        };
         self.count_outcome(request.endpoint(), outcome.reply.is_success());
         if let Some(entry) = self.log.get_mut(plan.seq) {
             entry.granted_refresh_token_id = outcome.granted;
@@ -209,9 +217,14 @@ impl State {
     }
 
     /// Why a request can be refused by its head, if it is to be.
-    pub(crate) fn refuse_early(&self, request: &Request) -> Option<Reply> {
-        let is_wanted = self.settings.early_refusals || request.expects_continue();
-        is_wanted.then(|| api::admit(self, request).err()).flatten()
+    pub(crate) fn refuse_early(&self, request: &Request, plan: &Plan) -> Option<Reply> {
+        if !self.settings.early_refusals && !request.expects_continue() {
+            return None;
+        }
+        match plan.rate_limit.is_exceeded {
+            true => Some(too_many_requests()),
+            false => api::admit(self, request).err(),
+        }
     }
 
     /// Records why a request was not handled.
@@ -313,4 +326,12 @@ impl State {
         }
         replayed
     }
+}
+
+fn too_many_requests() -> Reply {
+    Reply::problem(
+        StatusCode::TOO_MANY_REQUESTS,
+        "too-many-requests",
+        "There were too many requests in this window.",
+    )
 }

@@ -201,6 +201,11 @@ fn bad_input_is_refused_with_a_reason() {
             r#"{"auth_error_status":500}"#,
             "400, 401 or 403",
         ),
+        (
+            "settings",
+            r#"{"key":"new","limit_window_s":0}"#,
+            "at least a second",
+        ),
         ("settings", r#"{"expires_in":-1}"#, "invalid value"),
         ("settings", r#"{"expires":1}"#, "unknown field"),
         ("clock", r#"{"advance_seconds":"1"}"#, "invalid type"),
@@ -213,6 +218,11 @@ fn bad_input_is_refused_with_a_reason() {
     }
     let listed = control(&sandbox, "GET", "faults", &Value::Null);
     assert_eq!(listed, json!([]));
+    assert_eq!(
+        sandbox.settings().key,
+        "sandbox-key",
+        "nothing of it was changed"
+    );
 }
 
 #[test]
@@ -289,6 +299,8 @@ fn settings_are_read_and_changed() {
         "key": "sandbox-key", "expires_in": 3600, "latency_ms": 0, "auth_error_status": 400,
         "smallest_chunk": 5_242_880, "keep_bytes": true, "early_refusals": false,
         "send_continue": true, "continue_delay_ms": 0, "encoding_ms": 0,
+        "enforce_limits": false, "limit_reads": 100, "limit_writes": 40, "limit_uploads": 40,
+        "limit_window_s": 60,
     });
     assert_eq!(initial, expected);
 

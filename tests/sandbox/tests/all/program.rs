@@ -69,6 +69,10 @@ fn its_options_reach_the_sandbox() {
     let running = run(&["--auth-error-status", "403", "--latency-ms", "1"]);
     let mut client = Client::connect_to(running.address(), None).unwrap();
     assert_eq!(client.refresh("unknown").status, 403);
+    let running = run(&["--set", "expires_in=7", "--set", "key=mine"]);
+    let mut client = Client::connect_to(running.address(), None).unwrap();
+    let reply = client.post("/auth/api-key", &json!({ "apiKey": "mine" }));
+    assert_eq!(reply.json()["expires_in"], 7);
     let running = run(&["--strict-origin"]);
     let mut client = Client::connect_to(running.address(), None).unwrap();
     assert_eq!(client.authenticate().status, 400);
@@ -170,7 +174,7 @@ fn help_is_not_an_error() {
 
 #[test]
 fn bad_options_are_named_in_one_line() {
-    let cases: [(&[&str], &str); 11] = [
+    let cases: [(&[&str], &str); 15] = [
         (&["--nonsense"], "--nonsense"),
         (&["positional"], "positional"),
         (&["--port"], "--port"),
@@ -180,6 +184,13 @@ fn bad_options_are_named_in_one_line() {
         (&["--host", "::"], ":: is not a loopback address"),
         (&["--expires-in", "-1"], "--expires-in -1"),
         (&["--auth-error-status", "500"], "400, 401 or 403"),
+        (
+            &["--set", "expires_in"],
+            "--set expires_in: expected NAME=VALUE",
+        ),
+        (&["--set", "nonsense=1"], "--set: unknown field `nonsense`"),
+        (&["--set", "expires_in=soon"], "--set: invalid type"),
+        (&["--set", "limit_window_s=0"], "at least a second"),
         (&["--tls"], "--tls needs --ca-file"),
         (&["--ca-file", "ca.pem"], "--ca-file needs --tls"),
     ];

@@ -682,3 +682,58 @@ fn a_client_that_goes_away_leaves_nothing() {
     let cut = log.iter().find(|entry| entry.received == 30).unwrap();
     assert_eq!((cut.outcome, cut.status), (None, None));
 }
+
+#[test]
+fn limits_are_kept_if_that_is_asked_for() {
+    let sandbox = start();
+    let mut user = User::of(&sandbox);
+    let id = user.create();
+    sandbox.set(SettingsChange {
+        enforce_limits: Some(true),
+        limit_reads: Some(3),
+        limit_writes: Some(4),
+        limit_uploads: Some(1),
+        limit_window_s: Some(10_000),
+        ..SettingsChange::default()
+    });
+    // A fault is not used up by what is refused.
+    sandbox.fault(FaultRule::new(On::Uploads, Fault::reply(500, "{}")).skip(1));
+    assert_eq!(user.upload(&id, "part 1/3", "aaaaaaaaaa").status, 201);
+    let refused = user.upload(&id, "part 2/3", "aaaaaaaaaa");
+    assert_problem(&refused, 429, None);
+    assert_eq!(slug(&refused.json()), "too-many-requests");
+    assert_eq!(refused.header("x-ratelimit-limit"), Some("1"));
+    assert_eq!(refused.header("x-ratelimit-remaining"), Some("0"));
+    let wait = refused.header("x-ratelimit-retry-after").unwrap();
+    let wait: u64 = wait.parse().unwrap();
+    assert!((9_000..=10_000).contains(&wait), "{wait}");
+    assert_eq!(sandbox.video(&id).unwrap().chunks.len(), 1);
+    assert_eq!(
+        sandbox.log().pop().unwrap().problem.as_deref(),
+        Some("too-many-requests")
+    );
+
+    // Reads and writes have limits of their own, and authentication is a write.
+    let reads = [200, 200, 200, 429].map(|_| user.get("/videos").status);
+    assert_eq!(reads, [200, 200, 200, 429]);
+    let writes = [(); 3].map(|()| user.client.authenticate().status);
+    assert_eq!(writes, [200, 200, 429]);
+
+    sandbox.advance_clock(Duration::from_secs(10_000));
+    assert_eq!(user.client.authenticate().status, 200);
+    assert_eq!(sandbox.counters().faults, 0);
+}
+
+#[test]
+fn whoever_asks_is_told_of_a_limit_before_the_body() {
+    let sandbox = start();
+    let mut user = User::of(&sandbox);
+    let id = user.create();
+    sandbox.set(SettingsChange {
+        enforce_limits: Some(true),
+        limit_uploads: Some(0),
+        ..SettingsChange::default()
+    });
+    ask_to_continue(&mut user, &id, &form(&[file("abc")]));
+    assert_eq!(user.client.receive().unwrap().status, 429);
+}
