@@ -129,9 +129,9 @@ pub unsafe extern "C" fn apivideo_upload_set_video_id(
 /// unless apivideo_upload_set_video_id() names one.
 ///
 /// The first chunk goes alone, since its reply names the video that the others must go to. If that
-/// reply is lost, another video is made, and what api.video has of the first one is deleted there
-/// after some days. A token that was rejected is not tried again. `token`: is copied. It is a
-/// secret: it is in no message and in no line of the log. `error_out` and threads are as for
+/// reply is lost, another video is made, and what api.video has of the first one stays incomplete.
+/// A token that was rejected is not tried again. `token`: is copied. It is a secret: it is in no
+/// message and in no line of the log. `error_out` and threads are as for
 /// apivideo_upload_set_video_id().
 ///
 /// Errors: NULL_ARGUMENT, INVALID_UTF8, INVALID_ARGUMENT.

@@ -11,6 +11,11 @@ use crate::process::fork;
 
 /// How often a connection that is still is looked at, whether its bytes have moved.
 const LOOK: Duration = Duration::from_secs(1);
+/// So much of what was sent may wait where nobody sees it: behind the other side's acknowledgement,
+/// or in between.
+const HIDDEN: u64 = 128 * 1024;
+/// No line is taken for slower, in bytes per second.
+const SLOWEST: f64 = 1_000.0;
 
 /// How long a connection's waits may last.
 #[derive(Clone, Copy, Debug)]
@@ -78,6 +83,9 @@ pub(crate) struct Socket {
     patience: Patience,
     watches_input: bool,
     written: u64,
+    /// When this patience began, and what had been written by then.
+    since: Instant,
+    written_before: u64,
 }
 
 impl Socket {
@@ -90,6 +98,8 @@ impl Socket {
             patience,
             watches_input: false,
             written: 0,
+            since: Instant::now(),
+            written_before: 0,
         }
     }
 
@@ -116,7 +126,7 @@ impl Socket {
         ready: Ready,
         mut attempt: impl FnMut(&TcpStream) -> io::Result<T>,
     ) -> io::Result<T> {
-        let mut wait = Wait::begin(self.patience, &self.tcp);
+        let mut wait = Wait::begin(self);
         let mut may_have_input = false;
         loop {
             // First of all: a peer that always has a byte ready must not keep us either.
@@ -137,38 +147,58 @@ impl Socket {
 
 /// One wait for a socket.
 struct Wait<'a> {
-    patience: Patience,
+    socket: &'a Socket,
     until: Instant,
-    tcp: &'a TcpStream,
-    /// What the system had to send when that last changed.
+    /// What the system had to send when that last changed, which is since then.
     unsent: Option<usize>,
+    still_since: Instant,
 }
 
 impl Wait<'_> {
-    fn begin(patience: Patience, tcp: &TcpStream) -> Wait<'_> {
+    fn begin(socket: &Socket) -> Wait<'_> {
         Wait {
-            patience,
-            until: patience.end(),
-            tcp,
+            socket,
+            until: socket.patience.end(),
             unsent: None,
+            still_since: Instant::now(),
         }
     }
 
     /// How long to wait before one looks again.
     fn left(&mut self) -> io::Result<Duration> {
-        let Patience::Still(limit) = self.patience else {
+        let Patience::Still(limit) = self.socket.patience else {
             return left(self.until).ok_or_else(overdue);
         };
         // What was written may take a slow line many minutes.
-        let unsent = sys::unsent(self.tcp);
+        let unsent = sys::unsent(&self.socket.tcp);
         if unsent != self.unsent {
             self.unsent = unsent;
-            self.until = Instant::now() + limit;
+            self.still_since = Instant::now();
         }
-        left(self.until)
+        let more = match unsent {
+            None | Some(0) => self.hidden(),
+            Some(_) => Duration::ZERO,
+        };
+        left(self.still_since + limit + more)
             .ok_or_else(overdue)
             .map(|left| left.min(LOOK))
     }
+
+    /// How long the other side may have to read what we no longer see.
+    fn hidden(&self) -> Duration {
+        let sent = self.socket.written - self.socket.written_before;
+        let took = self
+            .still_since
+            .saturating_duration_since(self.socket.since);
+        time_of_hidden(sent, took)
+    }
+}
+
+/// The time for what may be hidden, at the pace at which the rest went.
+fn time_of_hidden(sent: u64, took: Duration) -> Duration {
+    let seen = sent.saturating_sub(HIDDEN) as f64;
+    let pace = (seen / took.as_secs_f64().max(0.001)).max(SLOWEST);
+    Duration::from_secs_f64(sent.min(HIDDEN) as f64 / pace)
 }
 
 impl Drop for Socket {
@@ -185,6 +215,8 @@ impl Drop for Socket {
 impl Stream for Socket {
     fn set_patience(&mut self, patience: Patience) {
         self.patience = patience;
+        self.since = Instant::now();
+        self.written_before = self.written;
     }
 
     fn watch_input(&mut self, watch: bool) {
@@ -272,6 +304,25 @@ mod tests {
         let much = vec![0; 64 * 1024 * 1024];
         assert!(is_overdue(&socket.write_all(&much).unwrap_err()));
         assert!(start.elapsed() >= Duration::from_millis(300));
+    }
+
+    #[test]
+    fn what_a_slow_line_hides_takes_its_time_and_on_a_fast_one_none() {
+        let ms = |sent, took_ms| {
+            let took = Duration::from_millis(took_ms);
+            time_of_hidden(sent, took).as_millis()
+        };
+        assert_eq!(ms(0, 0), 0);
+        assert_eq!(
+            ms(300, 0),
+            300,
+            "a buffer took it, and nobody knows the pace"
+        );
+        assert_eq!(ms(1 << 40, 0), 0);
+        assert_eq!(ms(HIDDEN, 1), 131_072);
+        assert_eq!(ms(HIDDEN + 1_000_000, 1_000_000), 131_072, "1 kB/s");
+        assert_eq!(ms(HIDDEN + 1_000_000, 1_000), 131);
+        assert_eq!(ms(HIDDEN + 100, 1_000_000), 131_072, "no line is slower");
     }
 
     #[test]

@@ -133,8 +133,8 @@ impl Drop for Upload {
     fn drop(&mut self) {
         if let Some(task) = &self.started.task {
             task.forget();
+            task.end(cancelled());
         }
-        self.started.cancel();
     }
 }
 

@@ -1,6 +1,5 @@
 //! What a program says of an upload, before it starts.
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -163,12 +162,6 @@ impl Options {
             return refuse("`size` is for an upload without `file`: a file has one.");
         }
         Ok(())
-    }
-}
-
-impl fmt::Debug for Options {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Options").finish_non_exhaustive()
     }
 }
 

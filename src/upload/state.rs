@@ -149,8 +149,9 @@ pub(crate) struct State<R> {
     pace: Pace,
     acknowledged: u64,
     video_id: Option<String>,
-    /// The last token that was taken.
+    /// The last token that was taken, and the last that was rejected.
     working_token: Option<u64>,
+    rejected_token: Option<u64>,
     /// The reply with the whole video.
     video: Option<R>,
     effects: Effects,
@@ -178,6 +179,7 @@ impl<R: Clone> State<R> {
             acknowledged: 0,
             video_id: settings.video_id.clone(),
             working_token: None,
+            rejected_token: None,
             video: None,
             effects: Effects::default(),
             settings,
@@ -575,15 +577,16 @@ impl<R: Clone> State<R> {
         at: Context,
     ) -> Option<i64> {
         let now = at.now.mono_ms;
+        let is_repeated = self.rejected_token == Some(token);
         self.note_rejection(token, &failure);
         let asked = asked_delay(&failure.error);
         let delay = match failure.refusal {
-            // It has come to its end, and another will help.
-            Refusal::Unauthorized if self.has_worked(token) => Some(0),
+            // It has come to its end, and another will help, if there is one.
+            Refusal::Unauthorized if self.has_worked(token) && !is_repeated => Some(0),
             Refusal::Unauthorized if self.working_token.is_none() => {
                 failures.unauthorized(at.random)
             }
-            // It is too new to be replaced: it will be, in a minute.
+            // There is none yet, or it is too new to be replaced: it will be, in a minute.
             Refusal::Unauthorized => failures.passing(at.random),
             Refusal::Limited => {
                 let delay = failures.limited(at.random);
@@ -614,6 +617,7 @@ impl<R: Clone> State<R> {
 
     fn note_rejection(&mut self, token: u64, failure: &Failure) {
         if failure.refusal == Refusal::Unauthorized {
+            self.rejected_token = Some(token);
             self.effects.rejected = Some(Rejected {
                 token,
                 has_worked: self.has_worked(token),

@@ -146,7 +146,9 @@ impl Task {
 
     /// No progress is told any more.
     pub(crate) fn forget(&self) {
-        self.reporter.close();
+        if self.completion.is_ours() {
+            self.reporter.close();
+        }
     }
 
     // --- What its lanes ask ---

@@ -90,6 +90,22 @@ fn an_api_that_takes_no_token_at_all_is_left_alone() {
 }
 
 #[test]
+fn without_another_access_token_the_old_one_is_not_sent_again_and_again() {
+    let mut sim = Simulator::new(file(4 * C), 4 * C);
+    sim.server.token_lives = Some(2);
+    sim.gives_tokens = false;
+    sim.run_for(MINUTE);
+    assert!(
+        sim.server.uploads.len() < 15,
+        "{}",
+        sim.server.uploads.len()
+    );
+    sim.gives_tokens = true;
+    let completed = sim.run().unwrap();
+    sim.check_whole(&completed);
+}
+
+#[test]
 fn a_limit_is_kept_and_never_met() {
     for (settings, chunks) in [
         (file(0), 100),

@@ -451,6 +451,8 @@ pub(super) struct Simulator {
     last_progress: u64,
     token: u64,
     replaced_at: i64,
+    /// The server gives new access tokens.
+    pub(super) gives_tokens: bool,
 }
 
 /// A file's upload, one chunk after the other.
@@ -507,6 +509,7 @@ impl Simulator {
             last_progress: 0,
             token: 1,
             replaced_at: 0,
+            gives_tokens: true,
             settings,
         };
         simulator.start_process();
@@ -686,7 +689,8 @@ impl Simulator {
     /// What a client's cache makes of it: a new token that is rejected at once is not replaced.
     fn reject(&mut self, rejected: Rejected) {
         let on_trial = self.now < self.replaced_at + MINUTE;
-        if rejected.token == self.token && (rejected.has_worked || !on_trial) {
+        let is_renewed = rejected.has_worked || !on_trial;
+        if rejected.token == self.token && is_renewed && self.gives_tokens {
             self.server.renew();
             self.token = self.server.token.0;
             self.replaced_at = self.now;
