@@ -49,9 +49,9 @@ system() {
     # The sandbox, quick to compile rather than small.
     CARGO_TARGET_DIR=target/platforms/cargo cargo-zigbuild build --quiet --locked --profile mutation --target $gnu --package apivideo-sandbox &&
         aarch64-linux-gnu-strip -o "$root/bin/apivideo-sandbox" target/platforms/cargo/$gnu/mutation/apivideo-sandbox || return 1
-    suite $gnu "$root/glibc" abi_test token_test request_test process_test memory_test coredump_test dlopen_test || return 1
+    suite $gnu "$root/glibc" abi_test token_test request_test upload_test process_test memory_test coredump_test dlopen_test || return 1
     # What differs with musl: its loader, threads and fork. memory_test counts glibc's allocations.
-    suite $musl "$root/musl" abi_test token_test request_test process_test || return 1
+    suite $musl "$root/musl" abi_test token_test request_test upload_test process_test || return 1
     wheel_for_python || return 1
     cat >"$root/init" <<'INIT'
 #!/bin/busybox sh
@@ -70,7 +70,7 @@ run() {
 }
 for libc in glibc musl; do
     export APIVIDEO_TEST_LIBRARY=/$libc/libapivideo.so
-    for name in abi_test token_test request_test process_test memory_test coredump_test dlopen_test; do
+    for name in abi_test token_test request_test upload_test process_test memory_test coredump_test dlopen_test; do
         [ ! -x /$libc/$name ] || run "$name, $libc" /$libc/$name
     done
 done

@@ -109,7 +109,7 @@ part_c() {
     need_sandbox || return 1
     result=0
     for standard in c99 c11 c17 c++11 c++17; do
-        for name in abi_test token_test request_test; do
+        for name in abi_test token_test request_test upload_test; do
             test_program $name $standard shared $shared || result=1
         done
     done
@@ -118,7 +118,7 @@ part_c() {
             test_program $name $standard shared $shared || result=1
         done
     done
-    for name in abi_test token_test request_test process_test memory_test coredump_test; do
+    for name in abi_test token_test request_test upload_test process_test memory_test coredump_test; do
         test_program $name c11 static $static || result=1
     done
     test_program dlopen_test c99 loaded -ldl -lpthread || result=1
@@ -189,7 +189,7 @@ part_site() { bash tests/docs.sh; }
 part_valgrind() {
     need_sandbox || return 1
     result=0
-    for name in abi_test token_test request_test; do
+    for name in abi_test token_test request_test upload_test; do
         echo "-- $name under valgrind"
         valgrind --quiet --leak-check=full --errors-for-leak-kinds=definite --error-exitcode=9 --fair-sched=yes \
             "$build/$name-c99-shared" >"$build/$name.valgrind" 2>&1 ||
@@ -205,7 +205,7 @@ part_sanitizer() {
         cargo +nightly rustc --quiet --lib --crate-type cdylib --target "$target" || return 1
     asan=target/asan/$target/debug
     ln -sf libapivideo.so "$asan/$(value soname)"
-    for name in abi_test token_test request_test; do
+    for name in abi_test token_test request_test upload_test; do
         cc_ -std=c11 -D_GNU_SOURCE -g -fsanitize=address $strict -Iinclude -Itests/c "tests/c/$name.c" \
             -o "$build/$name-asan" -L"$asan" -lapivideo -Wl,-rpath,"$PWD/$asan" -lpthread -ldl || return 1
         echo "-- $name under AddressSanitizer"
@@ -228,7 +228,7 @@ part_race() {
     tsan=target/tsan/$target/debug
     runtime=$(rustc +nightly --print sysroot)/lib/rustlib/$target/lib/librustc-nightly_rt.tsan.a
     ln -sf libapivideo.so "$tsan/$(value soname)"
-    for name in abi_test token_test request_test; do
+    for name in abi_test token_test request_test upload_test; do
         # gcc's runtime lacks what Rust's code calls, so the program gets Rust's.
         cc_ -std=c11 -D_GNU_SOURCE -g -fsanitize=thread $strict -Iinclude -Itests/c -c "tests/c/$name.c" -o "$build/$name-tsan.o" &&
             cc_ "$build/$name-tsan.o" -o "$build/$name-tsan" -Wl,--whole-archive "$runtime" -Wl,--no-whole-archive -rdynamic \

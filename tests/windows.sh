@@ -145,7 +145,7 @@ program() {
 
 step_c() {
     result=0
-    for name in abi_test token_test request_test memory_test windows_test dlopen_test; do
+    for name in abi_test token_test request_test upload_test memory_test windows_test dlopen_test; do
         program $name $shared || result=1
     done
     skip process_test "is about fork(), signals, seccomp and pthread_cancel, which Windows has not; windows_test.c stands in"
@@ -160,7 +160,9 @@ step_cpp() {
 }
 
 step_static() {
-    program abi_test $stage/lib/libapivideo.a $(make --silent TARGET=$target print-native) -static -lpthread || return 1
+    for name in abi_test upload_test; do
+        program $name $stage/lib/libapivideo.a $(make --silent TARGET=$target print-native) -static -lpthread || return 1
+    done
     for name in token_test request_test; do skip $name-static "moves the library's clocks, whose imports are here the program's too"; done
 }
 

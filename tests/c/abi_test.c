@@ -41,6 +41,7 @@ static void status_numbers_are_frozen(void) {
         {APIVIDEO_STATUS_SYSTEM_ERROR, 17},
         {APIVIDEO_STATUS_INTERNAL, 18},
         {APIVIDEO_STATUS_REQUEST_REJECTED, 19},
+        {APIVIDEO_STATUS_FILE_ERROR, 20},
     };
     size_t i, count = sizeof frozen / sizeof *frozen;
     for (i = 0; i < count; i++) {
@@ -103,6 +104,94 @@ static void null_in_every_pointer_of_the_client(void) {
     CHECK(sandbox_count("api_key", "requests") == 0); /* A refused call sends nothing. */
     apivideo_client_free(client);
     apivideo_client_free(NULL);
+}
+
+static void ignore_progress(uint64_t acknowledged, uint64_t sent, uint64_t total, void *user_data) {
+    (void)acknowledged, (void)sent, (void)total, (void)user_data;
+}
+
+static void ignore_completion(void *user_data) { (void)user_data; }
+
+static void null_and_nonsense_in_every_argument_of_an_upload(void) {
+    apivideo_client *client = test_client();
+    apivideo_client *none = (apivideo_client *)&none;
+    apivideo_upload *upload = (apivideo_upload *)&upload;
+    const apivideo_response *response = (const apivideo_response *)&response;
+    const int32_t invalid = APIVIDEO_STATUS_INVALID_ARGUMENT;
+    const int32_t null = APIVIDEO_STATUS_NULL_ARGUMENT;
+    const int32_t utf8 = APIVIDEO_STATUS_INVALID_UTF8;
+    uint64_t acknowledged = 7, sent = 7, total = 7;
+
+    FAILS(null, error, apivideo_client_new_without_key(NULL, NULL, &error));
+    CHECK(apivideo_client_new_without_key(NULL, &none, NULL) == APIVIDEO_STATUS_OK);
+    apivideo_client_free(none);
+
+    FAILS(null, error, apivideo_upload_file(NULL, "vi1", "x", &response, &error));
+    CHECK(response == NULL);
+    FAILS(null, error, apivideo_upload_file(client, NULL, "x", &response, &error));
+    FAILS(null, error, apivideo_upload_file(client, "vi1", NULL, &response, &error));
+    FAILS(null, error, apivideo_upload_file(client, "vi1", "x", NULL, &error));
+    FAILS(utf8, error, apivideo_upload_file(client, NOT_UTF8, "x", &response, &error));
+    FAILS(utf8, error, apivideo_upload_file(client, "vi1", NOT_UTF8, &response, &error));
+    FAILS(invalid, error, apivideo_upload_file(client, "../x", "x", &response, &error));
+
+    FAILS(null, error, apivideo_upload_new(NULL, &upload, &error));
+    CHECK(upload == NULL);
+    FAILS(null, error, apivideo_upload_new(client, NULL, &error));
+    REQUIRE(apivideo_upload_new(client, &upload, NULL) == APIVIDEO_STATUS_OK);
+    FAILS(null, error, apivideo_upload_set_video_id(NULL, "vi1", &error));
+    FAILS(null, error, apivideo_upload_set_video_id(upload, NULL, &error));
+    FAILS(utf8, error, apivideo_upload_set_video_id(upload, NOT_UTF8, &error));
+    FAILS(invalid, error, apivideo_upload_set_video_id(upload, "a/b", &error));
+    FAILS(null, error, apivideo_upload_set_token(NULL, "to1", &error));
+    FAILS(null, error, apivideo_upload_set_token(upload, NULL, &error));
+    FAILS(utf8, error, apivideo_upload_set_token(upload, NOT_UTF8, &error));
+    FAILS(invalid, error, apivideo_upload_set_token(upload, "a b", &error));
+    FAILS(null, error, apivideo_upload_set_file(NULL, "x", &error));
+    FAILS(null, error, apivideo_upload_set_file(upload, NULL, &error));
+    FAILS(utf8, error, apivideo_upload_set_file(upload, NOT_UTF8, &error));
+    FAILS(invalid, error, apivideo_upload_set_file(upload, "", &error));
+    FAILS(null, error, apivideo_upload_set_file_name(NULL, "x", &error));
+    FAILS(null, error, apivideo_upload_set_file_name(upload, NULL, &error));
+    FAILS(utf8, error, apivideo_upload_set_file_name(upload, NOT_UTF8, &error));
+    FAILS(invalid, error, apivideo_upload_set_file_name(upload, "a\r\nb", &error));
+    FAILS(null, error, apivideo_upload_set_size(NULL, 1, &error));
+    FAILS(invalid, error, apivideo_upload_set_size(upload, 0, &error));
+    FAILS(null, error, apivideo_upload_set_chunk_size(NULL, 5242880, &error));
+    FAILS(invalid, error, apivideo_upload_set_chunk_size(upload, 5242879, &error));
+    FAILS(invalid, error, apivideo_upload_set_chunk_size(upload, 209715201, &error));
+    FAILS(null, error, apivideo_upload_set_parallel(NULL, 1, &error));
+    FAILS(invalid, error, apivideo_upload_set_parallel(upload, 0, &error));
+    FAILS(invalid, error, apivideo_upload_set_parallel(upload, 9, &error));
+    FAILS(null, error, apivideo_upload_set_resume(NULL, 1, &error));
+    FAILS(invalid, error, apivideo_upload_set_resume(upload, 2, &error));
+    FAILS(null, error, apivideo_upload_set_on_progress(NULL, ignore_progress, NULL, NULL, &error));
+    CHECK(apivideo_upload_set_on_progress(upload, NULL, NULL, NULL, NULL) == APIVIDEO_STATUS_OK);
+
+    FAILS(null, error, apivideo_upload_start(NULL, &error));
+    FAILS(null, error, apivideo_upload_write(NULL, "x", 1, &error));
+    FAILS(null, error, apivideo_upload_write(upload, NULL, 1, &error));
+    FAILS(invalid, error, apivideo_upload_write(upload, "x", 1, &error)); /* It is not started. */
+    FAILS(null, error, apivideo_upload_finish(NULL, &error));
+    FAILS(null, error, apivideo_upload_wait(NULL, 0, &response, &error));
+    CHECK(response == NULL);
+    FAILS(null, error, apivideo_upload_wait(upload, 0, NULL, &error));
+    FAILS(invalid, error, apivideo_upload_wait(upload, 0, &response, &error));
+    FAILS(null, error, apivideo_upload_on_complete(NULL, ignore_completion, NULL, &error));
+    FAILS(invalid, error, apivideo_upload_on_complete(upload, ignore_completion, NULL, &error));
+    apivideo_upload_progress(NULL, &acknowledged, &sent, &total);
+    CHECK(acknowledged == 0 && sent == 0 && total == 0);
+    apivideo_upload_progress(upload, NULL, NULL, NULL);
+    CHECK(strcmp(apivideo_upload_video_id(NULL), "") == 0);
+    apivideo_upload_cancel(NULL);
+    apivideo_upload_cancel(upload);
+    FAILS(invalid, error, apivideo_upload_start(upload, &error)); /* It has neither video nor token. */
+    apivideo_upload_free(upload);
+    apivideo_upload_free(NULL);
+    CHECK(apivideo_upload_file(NULL, NULL, NULL, NULL, NULL) == APIVIDEO_STATUS_NULL_ARGUMENT);
+
+    CHECK(sandbox_count("api_key", "requests") == 0); /* A refused call sends nothing. */
+    apivideo_client_free(client);
 }
 
 static void null_and_nonsense_in_every_argument_of_a_request(void) {
@@ -283,6 +372,7 @@ int main(void) {
     RUN(header_and_library_have_one_version);
     RUN(null_in_every_pointer_of_the_client);
     RUN(null_and_nonsense_in_every_argument_of_a_request);
+    RUN(null_and_nonsense_in_every_argument_of_an_upload);
     RUN(null_in_every_other_pointer);
     RUN(null_and_nonsense_in_every_setting);
     RUN(an_error_names_the_setting);

@@ -343,6 +343,70 @@ static void exit_is_not_delayed_by_a_hung_request(void) {
     CHECK(now_ms() - start < 5000);
 }
 
+static apivideo_upload *upload;
+static char video_id[64];
+
+static void ignore_completion(void *unused) { (void)unused; }
+
+/* An upload of 6 MiB of zeros, of which the server takes nothing for now. */
+static void start_upload(const char *fault) {
+    static char zeros[6 << 20];
+    const apivideo_response *response = NULL;
+    const char *id;
+    client = test_client();
+    REQUIRE(apivideo_request(client, "POST", "/videos", "{\"title\": \"x\"}", &response, NULL) == APIVIDEO_STATUS_OK);
+    id = strstr(apivideo_response_body(response), "\"videoId\":\"");
+    REQUIRE(id != NULL && sscanf(id, "\"videoId\":\"%63[^\"]", video_id) == 1);
+    apivideo_response_free(response);
+    sandbox_fault(fault);
+    REQUIRE(apivideo_upload_new(client, &upload, NULL) == APIVIDEO_STATUS_OK);
+    REQUIRE(apivideo_upload_set_video_id(upload, video_id, NULL) == APIVIDEO_STATUS_OK);
+    REQUIRE(apivideo_upload_set_size(upload, sizeof zeros, NULL) == APIVIDEO_STATUS_OK);
+    REQUIRE(apivideo_upload_start(upload, NULL) == APIVIDEO_STATUS_OK);
+    REQUIRE(apivideo_upload_write(upload, zeros, sizeof zeros, NULL) == APIVIDEO_STATUS_OK);
+    await_request("uploads");
+}
+
+static int look_at_parents_upload(void) {
+    const apivideo_response *response = NULL;
+    uint64_t total = 0;
+    if (apivideo_upload_wait(upload, 0, &response, NULL) != APIVIDEO_STATUS_CANCELLED) return 1;
+    if (apivideo_upload_write(upload, "x", 1, NULL) != APIVIDEO_STATUS_CANCELLED) return 2;
+    if (apivideo_upload_finish(upload, NULL) != APIVIDEO_STATUS_CANCELLED) return 3;
+    if (apivideo_upload_on_complete(upload, ignore_completion, NULL, NULL) != APIVIDEO_STATUS_CANCELLED) return 4;
+    apivideo_upload_progress(upload, NULL, NULL, &total);
+    if (total != 6 << 20 || strcmp(apivideo_upload_video_id(upload), video_id) != 0) return 5;
+    apivideo_upload_cancel(upload);
+    apivideo_upload_free(upload);
+    if (request() != APIVIDEO_STATUS_OK) return 6;
+    apivideo_client_free(client);
+    return 0;
+}
+
+/* The parent's connection must not be shut down by the child: nothing is sent twice. */
+static void a_parents_upload_is_cancelled_in_the_child_alone(void) {
+    const apivideo_response *response = NULL;
+    start_upload("{\"on\": \"uploads\", \"after\": 3000000, \"fault\": {\"kind\": \"delay\", \"ms\": 1000}}");
+    CHECK(in_child(look_at_parents_upload) == 0);
+    CHECK(apivideo_upload_finish(upload, NULL) == APIVIDEO_STATUS_OK);
+    CHECK(apivideo_upload_wait(upload, 60000, &response, NULL) == APIVIDEO_STATUS_OK);
+    CHECK(sandbox_count("uploads", "requests") == 1);
+    apivideo_response_free(response);
+    apivideo_upload_free(upload);
+    apivideo_client_free(client);
+}
+
+static int exit_while_an_upload_hangs(void) {
+    start_upload("{\"on\": \"uploads\", \"after\": 3000000, \"fault\": {\"kind\": \"hang\", \"handled\": false}}");
+    exit(0); /* With its atexit handlers, unlike _exit(). */
+}
+
+static void exit_is_not_delayed_by_a_hung_upload(void) {
+    int64_t start = now_ms();
+    CHECK(in_child(exit_while_an_upload_hangs) == 0);
+    CHECK(now_ms() - start < 5000);
+}
+
 static int exit_while_an_exchange_hangs(void) {
     apivideo_config *config = test_config();
     apivideo_operation *pending = NULL;
@@ -864,6 +928,7 @@ int main(void) {
     RUN(forks_in_the_middle_of_requests);
     RUN(exit_is_not_delayed_by_a_hung_exchange);
     RUN(exit_is_not_delayed_by_a_hung_request);
+    RUN(exit_is_not_delayed_by_a_hung_upload);
     RUN(a_lost_connection_raises_no_sigpipe);
     RUN(without_threads_the_caller_does_the_work);
     RUN(without_threads_a_wait_has_its_end_too);
@@ -876,6 +941,7 @@ int main(void) {
         RUN(a_child_goes_on_keeping_fresh);
         RUN(a_child_makes_its_own_connections_and_leaves_its_parents_alone);
         RUN(a_parents_request_is_cancelled_in_the_child_alone);
+        RUN(a_parents_upload_is_cancelled_in_the_child_alone);
     }
     make_child = fork;
     RUN(without_file_descriptors_there_is_a_status);
