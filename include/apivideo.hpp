@@ -23,7 +23,7 @@
  * exception, and pages are asked for with try_next(). If a program passes handles between files that are compiled with and without
  * exceptions, it does not link.
  *
- * Ownership. client, config, operation, response, statistics and token are handles. They can be moved but not
+ * Ownership. client, config, operation, response, statistics, token and upload are handles. They can be moved but not
  * copied, and they free what they hold. A handle that was moved from is empty. Calls on an empty
  * handle fail with null_argument, or give 0 or an empty text; they never crash. native_handle()
  * lends the C handle for a call of apivideo.h.
@@ -109,6 +109,7 @@ enum class status : std::int32_t {
     system_error = APIVIDEO_STATUS_SYSTEM_ERROR,
     internal = APIVIDEO_STATUS_INTERNAL,
     request_rejected = APIVIDEO_STATUS_REQUEST_REJECTED,
+    file_error = APIVIDEO_STATUS_FILE_ERROR,
 };
 
 /// Which of api.video's two environments a key belongs to.
@@ -567,6 +568,54 @@ inline apivideo_status wait_for(const apivideo_operation* operation, std::uint32
     return apivideo_operation_wait_response(operation, timeout_ms, out, why);
 }
 
+/// C calls this once, when something is complete, so it deletes the function.
+inline void call_and_delete(void* user_data) noexcept {
+    const std::unique_ptr<std::function<void()>> callback(
+        static_cast<std::function<void()>*>(user_data));
+    call_quietly(*callback);
+}
+
+/// Hands a function over that C calls once.
+template <typename Setter>
+result<void> set_completion(const Setter& setter, std::function<void()> callback) {
+    if (!callback) {
+        return null_argument("callback");
+    }
+    auto told = std::make_unique<std::function<void()>>(std::move(callback));
+    // The callback may run at once and destroy what it is set for: only `told` is used below.
+    const result<void> done = attempt([&](apivideo_error** why) {
+        return setter(call_and_delete, static_cast<void*>(told.get()), why);
+    });
+    if (done) {
+        static_cast<void>(told.release());  // It was called and deleted, or will be.
+    }
+    return done;
+}
+
+/// Hands a function over to the library. The library gives it back to be deleted, whether this
+/// succeeds or not.
+template <typename Setter, typename Trampoline, typename Function>
+result<void> set_callback(const Setter& setter, Trampoline trampoline, Function function) {
+    // `+` makes a function pointer of a lambda, of the type of its NULL.
+    auto callback = +trampoline;
+    Function* user_data = nullptr;
+    apivideo_release_callback release = nullptr;
+    if (function) {
+        user_data = new Function(std::move(function));
+        release = [](void* pointer) noexcept { delete static_cast<Function*>(pointer); };
+    } else {
+        callback = nullptr;
+    }
+    return attempt([&](apivideo_error** why) {
+        return setter(callback, static_cast<void*>(user_data), release, why);
+    });
+}
+
+template <typename Function, typename... Arguments>
+void call(void* user_data, Arguments... arguments) noexcept {
+    call_quietly(*static_cast<Function*>(user_data), arguments...);
+}
+
 }  // namespace detail
 
 /// A call under way, whose answer is a token or a response. The destructor cancels it if it is not
@@ -621,18 +670,11 @@ public:
     }
     /// As above, without throwing.
     result<void> try_on_complete(std::function<void()> callback) const {
-        if (!callback) {
-            return detail::null_argument("callback");
-        }
-        auto told = std::make_unique<std::function<void()>>(std::move(callback));
-        // The callback may run at once and destroy `this`: nothing below looks at it again.
-        const result<void> done = detail::attempt([&](apivideo_error** why) {
-            return apivideo_operation_on_complete(native_handle(), run, told.get(), why);
-        });
-        if (done) {
-            static_cast<void>(told.release());  // It belongs to run(), which may have deleted it.
-        }
-        return done;
+        return detail::set_completion(
+            [this](auto... arguments) {
+                return apivideo_operation_on_complete(native_handle(), arguments...);
+            },
+            std::move(callback));
     }
 
     /// Ends the operation with cancelled, unless it is complete. The exchange for a token goes on
@@ -642,13 +684,6 @@ public:
     }
 
 private:
-    /// C calls this once, when the operation is complete, so it deletes the function.
-    static void run(void* user_data) noexcept {
-        const std::unique_ptr<std::function<void()>> callback(
-            static_cast<std::function<void()>*>(user_data));
-        detail::call_quietly(*callback);
-    }
-
     [[nodiscard]] result<Answer> look(std::uint32_t timeout_ms) const {
         using native = typename Answer::native_handle_type;
         return detail::make<Answer>([&](native* out, apivideo_error** why) {
@@ -839,13 +874,13 @@ public:
         return checked(try_set_log(level, std::move(log)));
     }
     result<void> try_set_log(log_level level, log_function log) {
-        return set_callback(
+        return detail::set_callback(
             [this, level](auto... arguments) {
                 return apivideo_config_set_log(native_handle(), static_cast<std::int32_t>(level),
                                                arguments...);
             },
             [](std::int32_t at, const char* line, void* user_data) noexcept {
-                call<log_function>(user_data, static_cast<log_level>(at), std::string_view(line));
+                detail::call<log_function>(user_data, static_cast<log_level>(at), std::string_view(line));
             },
             std::move(log));
     }
@@ -859,12 +894,12 @@ public:
         return checked(try_set_on_state(std::move(on_state)));
     }
     result<void> try_set_on_state(state_function on_state) {
-        return set_callback(
+        return detail::set_callback(
             [this](auto... arguments) {
                 return apivideo_config_set_on_state(native_handle(), arguments...);
             },
             [](std::int32_t state, void* user_data) noexcept {
-                call<state_function>(user_data, static_cast<token_state>(state));
+                detail::call<state_function>(user_data, static_cast<token_state>(state));
             },
             std::move(on_state));
     }
@@ -905,32 +940,208 @@ private:
         return set(setter, static_cast<std::uint32_t>(value.count()));
     }
 
-    /// Hands a function over to the library. The library gives it back to be deleted, whether this
-    /// succeeds or not.
-    template <typename Setter, typename Trampoline, typename Function>
-    static result<void> set_callback(const Setter& setter, Trampoline trampoline,
-                                     Function function) {
-        // `+` makes a function pointer of a lambda, of the type of its NULL.
-        auto callback = +trampoline;
-        Function* user_data = nullptr;
-        apivideo_release_callback release = nullptr;
-        if (function) {
-            user_data = new Function(std::move(function));
-            release = [](void* pointer) noexcept { delete static_cast<Function*>(pointer); };
-        } else {
-            callback = nullptr;
-        }
+    detail::owner<apivideo_config, apivideo_config_free> handle_;
+};
+
+// --- Uploads ---
+
+/// How far an upload is, in bytes. No number ever goes back.
+struct upload_progress {
+    /// What api.video has said it has.
+    std::uint64_t acknowledged = 0;
+    /// That, and what was sent since.
+    std::uint64_t sent = 0;
+    /// All of it; 0 while that is not known.
+    std::uint64_t total = 0;
+};
+
+/// What an upload sends, and how. `video_id` or `token` must be given; all else may stay as it is.
+struct upload_options {
+    /// The video that the source is for. It was made with POST /videos.
+    std::string video_id{};
+    /// An upload token to send with, in place of the client's API key. It makes the video, unless
+    /// `video_id` names one.
+    std::string token{};
+    /// The path of the file to send, in UTF-8. Without one, the program writes the bytes.
+    std::string file{};
+    /// The name that api.video is told. Default: the file's own, or "video".
+    std::string file_name{};
+    /// How many bytes the program will write, if that is known.
+    std::optional<std::uint64_t> size{};
+    /// The size of a chunk, 5 to 200 MiB. Default: of a file, by its size, 5 to 50 MiB; of what is
+    /// written, 16 MiB.
+    std::optional<std::uint64_t> chunk_size{};
+    /// How many chunks are sent side by side, 1 to 8. Default: of a file, 1; of what is written, 2.
+    std::optional<std::uint32_t> parallel{};
+    /// Whether to go on where an earlier upload ended: see apivideo_upload_set_resume().
+    bool resume = false;
+    /// Is told how far the upload is, on the library's threads, one call at a time. It must not
+    /// block for long, and may do anything else.
+    std::function<void(const upload_progress&)> on_progress{};
+};
+
+/// A video's source on its way to api.video. The destructor cancels it if it is not over; the video
+/// can be resumed. Any thread may use it, and it may outlive its client.
+class upload {
+public:
+    using native_handle_type = apivideo_upload*;
+
+    /// Takes ownership of a C handle. Null is fine.
+    explicit upload(native_handle_type handle) noexcept : handle_(handle) {}
+
+    /// Whether this holds an upload. False after it was moved from.
+    explicit operator bool() const noexcept { return handle_ != nullptr; }
+
+    [[nodiscard]] native_handle_type native_handle() const noexcept { return handle_.get(); }
+
+    /// Hands bytes over, of an upload without a file. Waits until there is room for them. The order
+    /// of the calls is that of the bytes.
+    ///
+    /// Errors: invalid_argument for an upload of a file, for more bytes than were announced, and
+    /// after finish(); the error of the upload, once it has failed; cancelled.
+    void write(const void* data, std::size_t length) const { try_write(data, length).value(); }
+    void write(std::string_view bytes) const { write(bytes.data(), bytes.size()); }
+    /// As above, without throwing.
+    result<void> try_write(const void* data, std::size_t length) const {
         return detail::attempt([&](apivideo_error** why) {
-            return setter(callback, static_cast<void*>(user_data), release, why);
+            return apivideo_upload_write(native_handle(), data, length, why);
+        });
+    }
+    result<void> try_write(std::string_view bytes) const {
+        return try_write(bytes.data(), bytes.size());
+    }
+
+    /// Says that all bytes were handed over. Does not wait for them to be sent.
+    ///
+    /// Errors: invalid_argument if nothing or less was written than was announced; file_error if
+    /// less was written than an earlier upload has sent; cancelled.
+    void finish() const { try_finish().value(); }
+    /// As above, without throwing.
+    result<void> try_finish() const {
+        return detail::attempt([&](apivideo_error** why) {
+            return apivideo_upload_finish(native_handle(), why);
         });
     }
 
-    template <typename Function, typename... Arguments>
-    static void call(void* user_data, Arguments... arguments) noexcept {
-        detail::call_quietly(*static_cast<Function*>(user_data), arguments...);
+    /// Waits for the end, however long it takes: the response is api.video's with the video.
+    ///
+    /// Errors: cancelled, closed, and all errors of client::upload_file(). Any number of threads may
+    /// wait, and may wait again after the end.
+    [[nodiscard]] response wait() const { return try_wait().value(); }
+    /// As above, without throwing.
+    [[nodiscard]] result<response> try_wait() const { return look(UINT32_MAX); }
+
+    /// Waits for the end, at most for `timeout`; with 0 it does not wait. Gives nothing if the
+    /// upload is not over by then.
+    [[nodiscard]] std::optional<response> wait(milliseconds timeout) const {
+        std::optional<result<response>> answer = try_wait(timeout);
+        return answer ? std::optional(std::move(*answer).value()) : std::nullopt;
+    }
+    /// As above, without throwing.
+    [[nodiscard]] std::optional<result<response>> try_wait(milliseconds timeout) const {
+        result<response> answer = look(detail::wait_ms(timeout));
+        if (!answer && answer.error().status() == status::pending) {
+            return std::nullopt;
+        }
+        return answer;
     }
 
-    detail::owner<apivideo_config, apivideo_config_free> handle_;
+    /// Calls `callback` once, when the upload is over, as basic_operation::on_complete() does.
+    void on_complete(std::function<void()> callback) const {
+        try_on_complete(std::move(callback)).value();
+    }
+    /// As above, without throwing.
+    result<void> try_on_complete(std::function<void()> callback) const {
+        return detail::set_completion(
+            [this](auto... arguments) {
+                return apivideo_upload_on_complete(native_handle(), arguments...);
+            },
+            std::move(callback));
+    }
+
+    /// Gives how far the upload is. Never blocks.
+    [[nodiscard]] upload_progress progress() const noexcept {
+        upload_progress now;
+        apivideo_upload_progress(native_handle(), &now.acknowledged, &now.sent, &now.total);
+        return now;
+    }
+
+    /// The id of the video. Empty while it has none: by an upload token, until the first chunk has
+    /// arrived. The text lives as long as the upload.
+    [[nodiscard]] std::string_view video_id() const noexcept {
+        return apivideo_upload_video_id(native_handle());
+    }
+
+    /// Ends the upload with cancelled, unless it is over, and at once. The video can be resumed.
+    void cancel() const noexcept {
+        apivideo_upload_cancel(native_handle());
+    }
+
+private:
+    friend class client;
+
+    [[nodiscard]] result<response> look(std::uint32_t timeout_ms) const {
+        return detail::make<response>([&](const apivideo_response** out, apivideo_error** why) {
+            return apivideo_upload_wait(native_handle(), timeout_ms, out, why);
+        });
+    }
+
+    template <typename Setter, typename... Values>
+    result<void> set(Setter setter, Values... values) const {
+        return detail::attempt(
+            [&](apivideo_error** why) { return setter(native_handle(), values..., why); });
+    }
+
+    template <typename Setter>
+    result<void> set_text(Setter setter, const char* what, const text& value) const {
+        return value.is_cut() ? detail::cut_text(what) : set(setter, value.c_str());
+    }
+
+    /// Gives it all its settings, and starts it.
+    result<void> begin(const upload_options& options) const {
+        result<void> done;
+        const auto text_if = [&](auto setter, const char* what, const std::string& value) {
+            if (done && !value.empty()) {
+                done = this->set_text(setter, what, value);
+            }
+        };
+        const auto number_if = [&](auto setter, const auto& value) {
+            if (done && value) {
+                done = this->set(setter, *value);
+            }
+        };
+        text_if(apivideo_upload_set_video_id, "video_id", options.video_id);
+        text_if(apivideo_upload_set_token, "token", options.token);
+        text_if(apivideo_upload_set_file, "path", options.file);
+        text_if(apivideo_upload_set_file_name, "name", options.file_name);
+        number_if(apivideo_upload_set_size, options.size);
+        number_if(apivideo_upload_set_chunk_size, options.chunk_size);
+        number_if(apivideo_upload_set_parallel, options.parallel);
+        if (done && options.resume) {
+            done = set(apivideo_upload_set_resume, 1);
+        }
+        if (done && options.on_progress) {
+            done = set_on_progress(options.on_progress);
+        }
+        return done ? set(apivideo_upload_start) : done;
+    }
+
+    using progress_function = std::function<void(const upload_progress&)>;
+
+    result<void> set_on_progress(progress_function on_progress) const {
+        return detail::set_callback(
+            [this](auto... arguments) {
+                return apivideo_upload_set_on_progress(native_handle(), arguments...);
+            },
+            [](std::uint64_t acknowledged, std::uint64_t sent, std::uint64_t total,
+               void* user_data) noexcept {
+                detail::call<progress_function>(user_data,
+                                                upload_progress{acknowledged, sent, total});
+            },
+            std::move(on_progress));
+    }
+
+    detail::owner<apivideo_upload, apivideo_upload_free> handle_;
 };
 
 // --- Clients ---
@@ -976,6 +1187,24 @@ public:
         return try_create(no_key(), settings);
     }
 
+    /// Makes a client without an API key, which can upload by upload token, and nothing else. It is
+    /// for programs in the hands of people who must not have the key.
+    ///
+    /// Errors: invalid_utf8; invalid_argument if a variable of the environment is malformed.
+    [[nodiscard]] static client without_key() { return try_without_key().value(); }
+    [[nodiscard]] static client without_key(const config& settings) {
+        return try_without_key(settings).value();
+    }
+    /// As above, without throwing.
+    [[nodiscard]] static result<client> try_without_key() { return create_without_key(nullptr); }
+    [[nodiscard]] static result<client> try_without_key(const config& settings) {
+        if (!settings) {
+            // To C this would mean the defaults, and so another server.
+            return detail::null_argument("settings");
+        }
+        return create_without_key(settings.native_handle());
+    }
+
     /// Takes ownership of a C handle. Null is fine.
     explicit client(native_handle_type handle) noexcept : handle_(handle) {}
 
@@ -1017,7 +1246,7 @@ public:
     /// parent's futures are never ready.
     [[nodiscard]] std::future<token> get_token_async(
         milliseconds min_validity = milliseconds(0)) const {
-        return future_of(try_get_token_start(min_validity));
+        return future_of<token>(try_get_token_start(min_validity));
     }
 #endif
 
@@ -1129,11 +1358,11 @@ public:
     /// Starts request() and returns at once. A future receives the response or the error, as with
     /// get_token_async().
     [[nodiscard]] std::future<response> request_async(const text& method, const text& path) const {
-        return future_of(try_request_start(method, path));
+        return future_of<response>(try_request_start(method, path));
     }
     [[nodiscard]] std::future<response> request_async(const text& method, const text& path,
                                                       const text& json) const {
-        return future_of(try_request_start(method, path, json));
+        return future_of<response>(try_request_start(method, path, json));
     }
 #endif
 
@@ -1143,6 +1372,60 @@ public:
     ///     for (const apivideo::response& page : client.pages("/videos")) read(page.body());
     [[nodiscard]] apivideo::pages pages(std::string path) const&;
     void pages(std::string path) const&& = delete;
+
+    /// Sends a file as the source of a video that was made with POST /videos, and waits for the end,
+    /// however long it takes. The response is api.video's with the video. Whatever may pass is
+    /// ridden out, as apivideo_upload_file() says.
+    ///
+    /// Errors: invalid_argument; file_error if the file cannot be read, or changes meanwhile;
+    /// request_rejected; those of get_token(); rate_limited, server_error, protocol_error,
+    /// network_error, tls_error, timeout when a chunk has failed time after time; closed;
+    /// system_error.
+    response upload_file(const text& video_id, const text& path) const {
+        return try_upload_file(video_id, path).value();
+    }
+    /// As above, without throwing.
+    result<response> try_upload_file(const text& video_id, const text& path) const {
+        if (video_id.is_cut()) {
+            return detail::cut_text("video_id");
+        }
+        if (path.is_cut()) {
+            return detail::cut_text("path");
+        }
+        return detail::make<response>([&](const apivideo_response** out, apivideo_error** why) {
+            return apivideo_upload_file(native_handle(), video_id.c_str(), path.c_str(), out, why);
+        });
+    }
+
+    /// Starts an upload, and returns at once.
+    ///
+    /// Errors: invalid_argument; file_error if the file cannot be opened; closed; system_error. The
+    /// upload reports all others.
+    [[nodiscard]] apivideo::upload upload(const upload_options& options) const {
+        return try_upload(options).value();
+    }
+    /// As above, without throwing.
+    [[nodiscard]] result<apivideo::upload> try_upload(const upload_options& options) const {
+        result<apivideo::upload> made = detail::make<apivideo::upload>(
+            [&](apivideo_upload** out, apivideo_error** why) {
+                return apivideo_upload_new(native_handle(), out, why);
+            });
+        if (made) {
+            const result<void> done = made->begin(options);
+            if (!done) {
+                return done.error();
+            }
+        }
+        return made;
+    }
+
+#if defined(__cpp_exceptions)
+    /// Starts upload() of a file, and returns at once. A future receives the response or the error,
+    /// as with get_token_async().
+    [[nodiscard]] std::future<response> upload_async(const upload_options& options) const {
+        return future_of<response>(try_upload(options));
+    }
+#endif
 
     /// Takes a snapshot of the client's counters.
     [[nodiscard]] statistics get_statistics() const { return try_get_statistics().value(); }
@@ -1167,6 +1450,12 @@ private:
         }
         return detail::make<client>([&](apivideo_client** out, apivideo_error** why) {
             return apivideo_client_new(api_key.c_str(), settings, out, why);
+        });
+    }
+
+    static result<client> create_without_key(const apivideo_config* settings) {
+        return detail::make<client>([&](apivideo_client** out, apivideo_error** why) {
+            return apivideo_client_new_without_key(settings, out, why);
         });
     }
 
@@ -1211,12 +1500,12 @@ private:
     }
 
 #if defined(__cpp_exceptions)
-    /// A future for what an operation gives.
-    template <typename Answer>
-    static std::future<Answer> future_of(result<basic_operation<Answer>> started) {
+    /// A future for what an operation, or an upload, gives.
+    template <typename Answer, typename Operation>
+    static std::future<Answer> future_of(result<Operation> started) {
         struct call {
             std::promise<Answer> promise{};
-            basic_operation<Answer> started{nullptr};
+            Operation started{nullptr};
 
             void settle(result<Answer> answer) {
                 if (answer) {

@@ -143,6 +143,8 @@ static_assert(!std::is_copy_constructible_v<operation> &&
               std::is_nothrow_move_constructible_v<operation>);
 static_assert(!std::is_copy_constructible_v<statistics> &&
               std::is_nothrow_move_constructible_v<statistics>);
+static_assert(!std::is_copy_constructible_v<apivideo::upload> &&
+              std::is_nothrow_move_constructible_v<apivideo::upload>);
 // An exception's copy must not throw.
 static_assert(std::is_nothrow_copy_constructible_v<error>);
 
@@ -757,6 +759,146 @@ void test_callbacks_that_throw() {
     CHECK(eventually([&] { return calls >= 2; }));
 }
 
+// --- Uploads ---
+
+constexpr std::size_t chunk = 5 * 1024 * 1024;
+constexpr std::size_t length = 2 * chunk + 1000;
+
+/// A member of a JSON object that has a plain text.
+std::string text_of(std::string_view json, const std::string& name) {
+    const std::string quoted = "\"" + name + "\":\"";
+    const std::size_t at = json.find(quoted);
+    const std::string_view rest = at == std::string_view::npos ? "" : json.substr(at + quoted.size());
+    return std::string(rest.substr(0, rest.find('"')));
+}
+
+std::string new_video(const client& c) {
+    return text_of(c.request("POST", "/videos", R"({"title": "A video"})").body(), "videoId");
+}
+
+apivideo::upload_options to_new_video(const client& c) {
+    apivideo::upload_options options;
+    options.video_id = new_video(c);
+    options.chunk_size = chunk;
+    return options;
+}
+
+/// A file of that length, removed when it goes.
+struct test_file {
+    std::string path = "apivideo-cpp-test.mp4";
+    test_file() {
+        std::FILE* const file = std::fopen(path.c_str(), "wb");
+        const std::string content(length, 'x');
+        if (file == nullptr || std::fwrite(content.data(), 1, length, file) != length ||
+            std::fclose(file) != 0) {
+            give_up("cannot write " + path);
+        }
+    }
+    ~test_file() { std::remove(path.c_str()); }
+    test_file(const test_file&) = delete;
+    test_file& operator=(const test_file&) = delete;
+};
+
+void test_upload_of_a_file() {
+    const client c = local_client();
+    const test_file file;
+    const std::string id = new_video(c);
+    CHECK(text_of(c.upload_file(id, file.path).body(), "videoId") == id);
+
+    apivideo::upload_options options = to_new_video(c);
+    options.file = file.path;
+    options.file_name = "a.mp4";
+    options.parallel = 2;
+    std::atomic<std::uint64_t> told{0};
+    options.on_progress = [&told](const apivideo::upload_progress& now) {
+        told = now.acknowledged;
+        throw std::runtime_error("goes nowhere");
+    };
+    std::atomic<int> completed{0};
+    {
+        const apivideo::upload upload = c.upload(options);
+        upload.on_complete([&completed] { ++completed; });
+        CHECK(thrown_by([&] { upload.on_complete([] {}); }) == status::invalid_argument);
+        CHECK(upload.video_id() == options.video_id);
+        CHECK(upload.wait().http_status() == 201);
+        CHECK(upload.wait(0ms)->http_status() == 201);
+        const apivideo::upload_progress now = upload.progress();
+        CHECK(now.acknowledged == length && now.sent == length && now.total == length);
+        CHECK(thrown_by([&] { upload.write("x"); }) == status::invalid_argument);
+    }
+    CHECK(eventually([&] { return completed == 1; }) && told == length);
+
+    options = to_new_video(c);
+    options.file = file.path;
+    CHECK(c.upload_async(options).get().http_status() == 201);
+}
+
+void test_upload_of_what_is_written() {
+    const client c = local_client();
+    const std::string part(1'000'000, 'x');
+    for (const bool is_known : {false, true}) {
+        apivideo::upload_options options = to_new_video(c);
+        if (is_known) {
+            options.size = 11 * part.size();
+        }
+        const apivideo::upload upload = c.upload(options);
+        for (int i = 0; i < 11; ++i) {
+            upload.write(part);
+        }
+        upload.finish();
+        CHECK(upload.wait().http_status() == 201);
+        CHECK(upload.progress().total == 11 * part.size());
+        CHECK(thrown_by([&] { upload.write(part); }) == status::invalid_argument);
+    }
+}
+
+void test_upload_by_token() {
+    const client owner = local_client();
+    const test_file file;
+    const client c = client::without_key(local());
+    apivideo::upload_options options;
+    options.token = text_of(owner.request("POST", "/upload-tokens", "{}").body(), "token");
+    options.file = file.path;
+    const apivideo::upload upload = c.upload(options);
+    CHECK(text_of(upload.wait().body(), "videoId") == upload.video_id());
+    CHECK(thrown_by([&] { static_cast<void>(c.get_token()); }) == status::key_rejected);
+    const config settings = local();
+    config moved = local();
+    empty(moved);
+    CHECK(thrown_by([&] { client::without_key(moved); }) == status::null_argument);
+    CHECK(thrown_by([&] { static_cast<void>(c.upload({})); }) == status::invalid_argument);
+    options.token = "to\0x", options.token.push_back('\0');
+    CHECK(thrown_by([&] { static_cast<void>(c.upload(options)); }) == status::invalid_argument);
+    options = {};
+    options.video_id = "vi1";
+    options.file = "nothing-here.mp4";
+    CHECK(thrown_by([&] { static_cast<void>(owner.upload(options)); }) == status::file_error);
+    CHECK(thrown_by([&] { owner.upload_file("vi1", "nothing-here.mp4"); }) == status::file_error);
+}
+
+void test_upload_cancelled_and_resumed() {
+    const client c = local_client();
+    const test_file file;
+    apivideo::upload_options options = to_new_video(c);
+    options.file = file.path;
+    tell_sandbox("faults", R"({"on":"uploads","skip":1,"fault":{"kind":"hang","handled":false}})");
+    {
+        apivideo::upload upload = c.upload(options);
+        CHECK(eventually([&] { return upload.progress().acknowledged == chunk; }));
+        CHECK(!upload.wait(1ms));
+        upload.cancel();
+        CHECK(thrown_by([&] { static_cast<void>(upload.wait()); }) == status::cancelled);
+        empty(upload);
+        CHECK(thrown_by([&] { static_cast<void>(upload.wait()); }) == status::null_argument);
+        CHECK(thrown_by([&] { upload.write("x"); }) == status::null_argument);
+        CHECK(thrown_by([&] { upload.finish(); }) == status::null_argument);
+        upload.cancel();
+        CHECK(upload.video_id().empty() && upload.progress().total == 0);
+    }
+    options.resume = true;
+    CHECK(c.upload(options).wait().http_status() == 201);
+}
+
 }  // namespace
 
 int main() {
@@ -801,6 +943,10 @@ int main() {
         TEST(callbacks_are_released),
         TEST(state),
         TEST(callbacks_that_throw),
+        TEST(upload_of_a_file),
+        TEST(upload_of_what_is_written),
+        TEST(upload_by_token),
+        TEST(upload_cancelled_and_resumed),
 #undef TEST
     };
     for (const auto& test : tests) {
