@@ -25,6 +25,7 @@ def environment(sandbox: Sandbox) -> dict[str, str]:
         ("requests_session.py", "videos"),
         ("httpx_async.py", "20 requests, 1 authentication"),
         ("prometheus_metrics.py", "apivideo_tokens_granted_total 1.0"),
+        ("upload.py", "is there: https://embed.api.video/"),
     ],
 )
 def test_examples(sandbox: Sandbox, name: str, says: str) -> None:
@@ -57,6 +58,7 @@ def test_every_example_is_tested() -> None:
         "httpx_async.py",
         "gunicorn_app.py",
         "prometheus_metrics.py",
+        "upload.py",
     }
 
 

@@ -35,6 +35,7 @@ def sync(key: str) -> str:
             assert_type(client.authorization(), str)
             assert_type(client.stats().retry_in, float)
             assert_type(client.authenticate(), libapivideo.Token)
+            assert_type(client.upload("a.mp4", video_id="vi1", progress=True), libapivideo.Response)
         session = requests.Session()
         session.auth = libapivideo.auth.RequestsAuth(client)
         httpx.get("https://sandbox.api.video/videos", auth=libapivideo.auth.HttpxAuth(client))

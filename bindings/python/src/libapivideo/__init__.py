@@ -20,11 +20,12 @@ from . import _interpreter as _interpreter
 from ._abi import Status, TokenState
 from ._abi import lib as _lib
 from ._client import AsyncClient, Client, Stats
-from ._core import verify_webhook
+from ._core import NO_KEY, verify_webhook
 from ._errors import (
     ApiVideoError,
     CancelledError,
     ClosedError,
+    FileError,
     InternalError,
     InvalidArgumentError,
     InvalidUTF8Error,
@@ -44,16 +45,19 @@ from ._errors import (
     TokenRejectedError,
     WaitTimeoutError,
 )
+from ._progress import UploadProgress
 from ._response import Response
 from ._token import Token
 from ._version import __version__
 
 __all__ = [
+    "NO_KEY",
     "ApiVideoError",
     "AsyncClient",
     "CancelledError",
     "Client",
     "ClosedError",
+    "FileError",
     "InternalError",
     "InvalidArgumentError",
     "InvalidUTF8Error",
@@ -76,6 +80,7 @@ __all__ = [
     "Token",
     "TokenRejectedError",
     "TokenState",
+    "UploadProgress",
     "WaitTimeoutError",
     "__version__",
     "library_version",

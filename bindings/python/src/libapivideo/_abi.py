@@ -42,6 +42,7 @@ class Status(enum.IntEnum):
     SYSTEM_ERROR = 17
     INTERNAL = 18
     REQUEST_REJECTED = 19
+    FILE_ERROR = 20
 
 
 class Statistic(enum.IntEnum):
@@ -130,6 +131,10 @@ class StatisticsPointer(Pointer):
     pass
 
 
+class UploadPointer(Pointer):
+    pass
+
+
 class TokenPointer(Pointer):
     pass
 
@@ -138,6 +143,7 @@ LogCallback = ctypes.CFUNCTYPE(None, c_int32, c_char_p, c_void_p)
 ReleaseCallback = ctypes.CFUNCTYPE(None, c_void_p)
 StateCallback = ctypes.CFUNCTYPE(None, c_int32, c_void_p)
 CompletionCallback = ctypes.CFUNCTYPE(None, c_void_p)
+ProgressCallback = ctypes.CFUNCTYPE(None, c_uint64, c_uint64, c_uint64, c_void_p)
 
 # Results: each class is what ctypes makes of it. A status stays a plain number, so that one of a
 # later library does no harm.
@@ -148,6 +154,7 @@ _response_out = POINTER(ResponsePointer)
 
 PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "apivideo_client_new": (_status, [c_char_p, ConfigPointer, POINTER(ClientPointer), _error_out]),
+    "apivideo_client_new_without_key": (_status, [ConfigPointer, POINTER(ClientPointer), _error_out]),
     "apivideo_client_free": (None, [ClientPointer]),
     "apivideo_get_token": (_status, [ClientPointer, _token_out, _error_out]),
     "apivideo_client_base_url": (c_char_p, [ClientPointer]),
@@ -202,6 +209,32 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
         _status,
         [ClientPointer, c_char_p, c_char_p, c_char_p, POINTER(OperationPointer), _error_out],
     ),
+    "apivideo_upload_file": (_status, [ClientPointer, c_char_p, c_char_p, _response_out, _error_out]),
+    "apivideo_upload_new": (_status, [ClientPointer, POINTER(UploadPointer), _error_out]),
+    "apivideo_upload_set_video_id": (_status, [UploadPointer, c_char_p, _error_out]),
+    "apivideo_upload_set_token": (_status, [UploadPointer, c_char_p, _error_out]),
+    "apivideo_upload_set_file": (_status, [UploadPointer, c_char_p, _error_out]),
+    "apivideo_upload_set_file_name": (_status, [UploadPointer, c_char_p, _error_out]),
+    "apivideo_upload_set_size": (_status, [UploadPointer, c_uint64, _error_out]),
+    "apivideo_upload_set_chunk_size": (_status, [UploadPointer, c_uint64, _error_out]),
+    "apivideo_upload_set_parallel": (_status, [UploadPointer, c_uint32, _error_out]),
+    "apivideo_upload_set_resume": (_status, [UploadPointer, c_int32, _error_out]),
+    "apivideo_upload_set_on_progress": (
+        _status,
+        [UploadPointer, ProgressCallback, c_void_p, ReleaseCallback, _error_out],
+    ),
+    "apivideo_upload_start": (_status, [UploadPointer, _error_out]),
+    "apivideo_upload_write": (_status, [UploadPointer, c_void_p, c_size_t, _error_out]),
+    "apivideo_upload_finish": (_status, [UploadPointer, _error_out]),
+    "apivideo_upload_wait": (_status, [UploadPointer, c_uint32, _response_out, _error_out]),
+    "apivideo_upload_on_complete": (_status, [UploadPointer, CompletionCallback, c_void_p, _error_out]),
+    "apivideo_upload_progress": (
+        None,
+        [UploadPointer, POINTER(c_uint64), POINTER(c_uint64), POINTER(c_uint64)],
+    ),
+    "apivideo_upload_video_id": (c_char_p, [UploadPointer]),
+    "apivideo_upload_cancel": (None, [UploadPointer]),
+    "apivideo_upload_free": (None, [UploadPointer]),
     "apivideo_webhook_verify": (c_bool, [c_char_p, c_void_p, c_size_t, c_char_p]),
     "apivideo_response_http_status": (c_int32, [ResponsePointer]),
     # Bytes, which may have a NUL among them.
@@ -236,6 +269,8 @@ KEEP_GIL = (
     "apivideo_response_",
     "apivideo_statistics_",
     "apivideo_token_",
+    "apivideo_upload_progress",
+    "apivideo_upload_video_id",
     "apivideo_version",
 )
 
@@ -308,3 +343,4 @@ OperationPointer._free = lib.operation_free
 ResponsePointer._free = lib.response_free
 StatisticsPointer._free = lib.statistics_free
 TokenPointer._free = lib.token_free
+UploadPointer._free = lib.upload_free

@@ -9,6 +9,7 @@ from . import _core
 from ._abi import Statistic, TokenState, lib
 from ._response import Response
 from ._token import Token
+from ._upload import Settings, Upload
 from ._version import __version__
 
 if TYPE_CHECKING:
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Literal, NoReturn, TypeVar
 
-    from ._core import Seconds
+    from ._core import NoKey, Seconds
+    from ._upload import Progress, Source
 
     _Self = TypeVar("_Self", bound="_Base")
 
@@ -61,7 +63,7 @@ class _Base:
 
     def __init__(
         self,
-        api_key: str | None = None,
+        api_key: str | NoKey | None = None,
         *,
         environment: Literal["production", "sandbox"] | None = None,
         base_url: str | None = None,
@@ -83,6 +85,8 @@ class _Base:
         or APIVIDEO_ENVIRONMENT, and APIVIDEO_CA_FILE. The environment is read only here.
 
         api_key: 1 to 4,096 bytes, without control characters and without white space at its ends.
+            `libapivideo.NO_KEY`: none at all, for a program in the hands of people who must not
+            have it. Such a client can `upload` by token, and nothing else.
         environment: which of api.video's two environments the key belongs to: "production", the
             default, or "sandbox".
         base_url: a server to use instead of api.video's: `https://host[:port][/path]`; `http://`
@@ -300,6 +304,63 @@ class Client(_Base):
             yield page
             following = _next_page(page, following)
 
+    def upload(
+        self,
+        source: Source,
+        *,
+        video_id: str | None = None,
+        token: str | None = None,
+        progress: Progress | bool | None = None,
+        file_name: str | None = None,
+        size: int | None = None,
+        chunk_size: int | None = None,
+        parallel: int | None = None,
+        resume: bool = False,
+    ) -> Response:
+        """Sends the source of a video, and waits for the end, however long it takes.
+
+            video = client.request("POST", "/videos", json={"title": "Harbour"}).json()
+            client.upload("harbour.mp4", video_id=video["videoId"], progress=True)
+
+        Whatever may pass is ridden out: an outage of some minutes, errors of the server, rate
+        limits, lost replies, access tokens that expire. Then only the chunk that it happened to is
+        sent again. A file takes one buffer of 128 KiB, whatever its size. The answer is api.video's
+        with the video.
+
+        source: a path, or anything with `read(size)` that gives bytes: a file that was opened with
+            mode "rb", `sys.stdin.buffer`, a camera. That is read in a thread, until it gives no
+            more.
+        video_id: the video that the source is for. It was made with `POST /videos`.
+        token: an upload token to send with, in place of the API key. It makes the video, unless
+            `video_id` names one.
+        progress: a function that is called with an `UploadProgress` when a chunk has arrived, and
+            while bytes are sent up to ten times a second, from any thread. True: a bar on stderr,
+            if that is a terminal.
+        file_name: the name that api.video is told. Default: the file's own, or "video".
+        size: how many bytes the source will give, where it is no file and that is known.
+        chunk_size: 5 to 200 MiB, in bytes. Default: of a path, by its size, 5 to 50 MiB; otherwise
+            16 MiB.
+        parallel: how many chunks are sent side by side, 1 to 8. Default: of a path, 1; otherwise 2.
+            Of a source that is no path, so many chunks are held in memory.
+        resume: go on where an earlier upload ended, in this process or in another, within 7 days:
+            ask what has arrived, and send the rest. It takes `video_id`, the API key, and the same
+            bytes from the beginning.
+
+        If the call ends early, also by Ctrl-C, the upload ends, and can be resumed.
+
+        Raises InvalidArgumentError; FileError if the file cannot be read, or changes meanwhile; what
+        the source raises; RequestRejectedError; RateLimitedError, ServerError, ProtocolError,
+        NetworkError, TLSError or WaitTimeoutError when a chunk has failed time after time;
+        ClosedError, ResourceError, and what `get_token` raises.
+        """
+        settings = Settings(video_id, token, file_name, size, chunk_size, parallel, resume, progress)
+        upload = Upload(source, settings)
+        try:
+            response: Response = self._core.answer(upload, upload.begin)
+            return response
+        finally:
+            upload.end()
+
     def __enter__(self) -> Client:
         return self
 
@@ -367,6 +428,28 @@ class AsyncClient(_Base):
     async def aclose(self) -> None:
         """Does what `close` does."""
         self.close()
+
+    async def upload(
+        self,
+        source: Source,
+        *,
+        video_id: str | None = None,
+        token: str | None = None,
+        progress: Progress | bool | None = None,
+        file_name: str | None = None,
+        size: int | None = None,
+        chunk_size: int | None = None,
+        parallel: int | None = None,
+        resume: bool = False,
+    ) -> Response:
+        """Does what `Client.upload` does. If the task is cancelled, the upload is too."""
+        settings = Settings(video_id, token, file_name, size, chunk_size, parallel, resume, progress)
+        upload = Upload(source, settings)
+        try:
+            response: Response = await self._core.answer_async(upload, upload.begin)
+            return response
+        finally:
+            upload.end()
 
     async def __aenter__(self) -> AsyncClient:
         return self

@@ -10,6 +10,7 @@ import _thread
 import atexit
 import contextlib
 import ctypes
+import enum
 import itertools
 import json
 import logging
@@ -77,7 +78,7 @@ _awaited: dict[int, Callable[[], object]] = {}
 _exiting = False
 
 
-def _callback(kind: Any) -> Callable[[Callable[..., None]], Any]:
+def callback(kind: Any) -> Callable[[Callable[..., None]], Any]:
     """Makes a C function of a Python one. At the interpreter's end it does nothing."""
 
     def decorate(function: Callable[..., None]) -> Any:
@@ -96,13 +97,13 @@ def _callback(kind: Any) -> Callable[[Callable[..., None]], Any]:
     return decorate
 
 
-@_callback(LogCallback)
+@callback(LogCallback)
 def _on_log(level: int, message: bytes, _: None) -> None:
     text = message.decode("utf-8", "replace")
     run_callback(lambda: logger.log(_LEVELS.get(level, logging.DEBUG), "%s", text))
 
 
-@_callback(StateCallback)
+@callback(StateCallback)
 def _on_state(state: int, number: int) -> None:
     core = _cores.get(number)
     on_state = None if core is None else core.on_state
@@ -110,7 +111,7 @@ def _on_state(state: int, number: int) -> None:
         run_callback(lambda: on_state(TokenState(state)))
 
 
-@_callback(CompletionCallback)
+@callback(CompletionCallback)
 def _on_complete(number: int) -> None:
     wake = _awaited.pop(number, None)
     if wake is not None:
@@ -126,11 +127,11 @@ _new_lock = ctypes.PYFUNCTYPE(c_void_p)(("PyThread_allocate_lock", ctypes.python
 _free_lock = ctypes.PYFUNCTYPE(None, c_void_p)(("PyThread_free_lock", ctypes.pythonapi))
 _try_lock = ctypes.PYFUNCTYPE(c_int, c_void_p, c_int)(("PyThread_acquire_lock", ctypes.pythonapi))
 _wait_for_lock = ctypes.CFUNCTYPE(c_int, c_void_p, c_longlong, c_int)(("PyThread_acquire_lock_timed", ctypes.pythonapi))
-_release = ReleaseCallback(("PyThread_release_lock", ctypes.pythonapi))
+release = ReleaseCallback(("PyThread_release_lock", ctypes.pythonapi))
 _unreleased: dict[int, None] = {}
 
 
-def _new_user_data() -> int:
+def new_user_data() -> int:
     """Makes a closed lock. The library opens it when it makes no more calls."""
     for lock in list(_unreleased):
         # Whoever takes it out may look at it; another thread may be here too.
@@ -181,6 +182,16 @@ if hasattr(os, "register_at_fork"):
 # --- Calls ---
 
 
+def tell_when_complete(on_complete: Any, call: Any, wake: Callable[[], object]) -> None:
+    """Has the library's function call `wake` once, from any thread."""
+    number, error = next(_numbers), ErrorPointer()
+    _awaited[number] = wake
+    status = on_complete(call, _on_complete, number, byref(error))
+    if status:
+        _awaited.pop(number, None)
+        raise exception(status, error)
+
+
 class Call(OperationPointer):
     """A call under way, without a thread of its own."""
 
@@ -193,12 +204,7 @@ class Call(OperationPointer):
 
     def on_complete(self, wake: Callable[[], object]) -> None:
         """Calls `wake` once, from any thread, when the call is complete, however it ends."""
-        number, error = next(_numbers), ErrorPointer()
-        _awaited[number] = wake
-        status = lib.operation_on_complete(self, _on_complete, number, byref(error))
-        if status:
-            _awaited.pop(number, None)
-            raise exception(status, error)
+        tell_when_complete(lib.operation_on_complete, self, wake)
 
     def cancel(self) -> None:
         lib.operation_cancel(self)
@@ -224,29 +230,42 @@ class RequestCall(Call):
         return Response(response)
 
 
+class NoKey(enum.Enum):
+    """The type of `NO_KEY`."""
+
+    NO_KEY = enum.auto()
+
+
+NO_KEY = NoKey.NO_KEY
+"""In place of an API key: a client without one, which can upload by token alone."""
+
+
 class Core:
     """One client of the library."""
 
     def __init__(
-        self, api_key: str | None, config: ConfigPointer, on_state: Callable[[TokenState], None] | None
+        self, api_key: str | NoKey | None, config: ConfigPointer, on_state: Callable[[TokenState], None] | None
     ) -> None:
         if on_state is not None and not callable(on_state):
             raise TypeError(f"`on_state` must be a function, not {type(on_state).__name__}")
         self.token = NO_TOKEN
         """The last one seen; in use as long as `lib.client_token_id` says so."""
         self.on_state = on_state
-        self.calls: set[Call] = set()
+        self.calls: set[Any] = set()
         adopt_greenlets()
         self.pointer: ClientPointer | None = ClientPointer()
         """None once closed. The last reference to it frees the library's client."""
         error = ErrorPointer()
-        key = None if api_key is None else encoded("api_key", api_key)
-        number = _new_user_data()
-        check(lib.config_set_log(config, LogLevel.DEBUG, _on_log, number, _release, byref(error)), error)
+        key = None if api_key is None or isinstance(api_key, NoKey) else encoded("api_key", api_key)
+        number = new_user_data()
+        check(lib.config_set_log(config, LogLevel.DEBUG, _on_log, number, release, byref(error)), error)
         if on_state is not None:
-            number = _new_user_data()
-            check(lib.config_set_on_state(config, _on_state, number, _release, byref(error)), error)
-        check(lib.client_new(key, config, byref(self.pointer), byref(error)), error)
+            number = new_user_data()
+            check(lib.config_set_on_state(config, _on_state, number, release, byref(error)), error)
+        if isinstance(api_key, NoKey):
+            check(lib.client_new_without_key(config, byref(self.pointer), byref(error)), error)
+        else:
+            check(lib.client_new(key, config, byref(self.pointer), byref(error)), error)
         self.base_url = str(lib.client_base_url(self.pointer), "ascii")
         _cores[number] = self
 
@@ -284,7 +303,7 @@ class Core:
         response: Response = await self.answer_async(RequestCall(), lib.request_start, *asked)
         return response
 
-    def answer(self, call: Call, start: Any, *arguments: object) -> Any:
+    def answer(self, call: Any, start: Any, *arguments: object) -> Any:
         pointer = self.open()
         try:
             self.begin(call, start, pointer, *arguments)
@@ -295,7 +314,7 @@ class Core:
         finally:
             self.end(call)
 
-    async def answer_async(self, call: Call, start: Any, *arguments: object) -> Any:
+    async def answer_async(self, call: Any, start: Any, *arguments: object) -> Any:
         pointer = self.open()
         try:
             self.begin(call, start, pointer, *arguments)
@@ -306,14 +325,14 @@ class Core:
         finally:
             self.end(call)
 
-    def begin(self, call: Call, start: Any, *arguments: object) -> None:
+    def begin(self, call: Any, start: Any, *arguments: object) -> None:
         error = ErrorPointer()
         check(start(*arguments, byref(call), byref(error)), error)
         self.calls.add(call)
         if self.pointer is None:
             call.cancel()  # The client was closed just now, and may not have seen this call.
 
-    def end(self, call: Call) -> None:
+    def end(self, call: Any) -> None:
         """Leaves nothing behind, however the wait ended."""
         self.calls.discard(call)
         call.cancel()

@@ -201,6 +201,15 @@ class RequestRejectedError(ApiVideoError):
     _status = Status.REQUEST_REJECTED
 
 
+class FileError(ApiVideoError):
+    """A file to upload cannot be read, or is not the file that it was when the upload began.
+
+    Make a new video for a file that has changed.
+    """
+
+    _status = Status.FILE_ERROR
+
+
 def _with_subclasses(kind: type[ApiVideoError]) -> list[type[ApiVideoError]]:
     return [kind, *(each for sub in kind.__subclasses__() for each in _with_subclasses(sub))]
 
