@@ -153,7 +153,7 @@ example() {
     build "examples/dotnet/$1" && LIBAPIVIDEO_PATH=$PWD/target/release/libapivideo.so APIVIDEO_API_KEY=sandbox-key APIVIDEO_BASE_URL=$APIVIDEO_TEST_URL \
         "$dotnet" "$(ls "target/dotnet/bin/$1/Release"/*/"$1.dll" | tail -1)"
 }
-for name in FirstToken HttpClient DependencyInjection; do
+for name in FirstToken HttpClient DependencyInjection Upload; do
     check "$name" example "$name"
 done
 

@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using System.IO;
 using System.Runtime.CompilerServices;
 using System.Threading;
 using System.Threading.Tasks;
@@ -57,9 +58,18 @@ namespace LibApiVideo
             NativeLoader.EnsureLoaded();
             _callbacks = new Callbacks(options.Log, options.StateChanged);
             _handle = Open(apiKey, parameter, options, _callbacks);
-            string server = ServerOf(_handle);
-            BaseUrl = Uri.TryCreate(server, UriKind.Absolute, out Uri? url)
-                ? url : throw new ArgumentException(".NET cannot read this URL.", nameof(options.BaseUrl));
+            BaseUrl = UrlOf(_handle, nameof(options.BaseUrl));
+#if NETCOREAPP
+            Metrics.Add(this);
+#endif
+        }
+
+        // Without an API key.
+        private ApiVideoClient(ApiVideoClientOptions options, Callbacks callbacks)
+        {
+            _callbacks = callbacks;
+            _handle = OpenWithoutKey(options, callbacks);
+            BaseUrl = UrlOf(_handle, nameof(options.BaseUrl));
 #if NETCOREAPP
             Metrics.Add(this);
 #endif
@@ -76,9 +86,30 @@ namespace LibApiVideo
         }
 
         /// <summary>
+        /// Makes a client without an API key, which can upload by upload token, and nothing else.
+        /// It is for programs in the hands of people who must not have the key.
+        /// </summary>
+        /// <param name="options">
+        /// The settings, which are copied; null for what the environment says, and the defaults. A
+        /// key in them is not used.
+        /// </param>
+        /// <exception cref="ArgumentException">
+        /// An option or a variable of the environment is not valid.
+        /// </exception>
+        public static ApiVideoClient WithoutKey(ApiVideoClientOptions? options = null)
+        {
+            options ??= new ApiVideoClientOptions();
+            NativeLoader.EnsureLoaded();
+            return new ApiVideoClient(options, new Callbacks(options.Log, options.StateChanged));
+        }
+
+        /// <summary>
         /// The server that the client gets its tokens from, and that requests with them go to.
         /// </summary>
         public Uri BaseUrl { get; }
+
+        private static Uri UrlOf(ClientHandle client, string option) =>
+            Uri.TryCreate(ServerOf(client), UriKind.Absolute, out Uri? url) ? url : throw new ArgumentException(".NET cannot read this URL.", option);
 
         [MethodImpl(MethodImplOptions.NoInlining)]
         private static string ServerOf(ClientHandle client) => Utf8.Decode(NativeMethods.apivideo_client_base_url(client));
@@ -103,6 +134,16 @@ namespace LibApiVideo
             finally
             {
                 Array.Clear(key, 0, key.Length);
+            }
+        }
+
+        [MethodImpl(MethodImplOptions.NoInlining)]
+        private static ClientHandle OpenWithoutKey(ApiVideoClientOptions options, Callbacks callbacks)
+        {
+            using (ConfigHandle config = Settings.From(options, callbacks))
+            {
+                ApiVideoException.Check(NativeMethods.apivideo_client_new_without_key(config, out ClientHandle client, out ErrorHandle error), error);
+                return client;
             }
         }
 
@@ -287,7 +328,82 @@ namespace LibApiVideo
                 return Task.FromCanceled<ApiVideoResponse>(cancellationToken);
             }
             ApiVideoException.Check(NativeMethods.apivideo_request_start(_handle, verb, place, body, out OperationHandle operation, out ErrorHandle error), error);
-            return PendingCall<ApiVideoResponse>.Start(operation, LookForResponse, _closing.Token, cancellationToken);
+            return PendingCall<ApiVideoResponse, OperationHandle>.Start(operation, LookForResponse, _closing.Token, cancellationToken);
+        }
+
+        /// <summary>
+        /// Sends a file as the source of a video. The task is complete when api.video has all of
+        /// it, however long that takes, and has api.video's reply with the video. No thread of the
+        /// program waits for it.
+        /// </summary>
+        /// <param name="path">The file.</param>
+        /// <param name="options">The video, or an upload token, and how it is sent.</param>
+        /// <param name="progress">
+        /// Is told when a chunk has arrived, and while bytes are sent up to ten times a second,
+        /// from any thread.
+        /// </param>
+        /// <param name="cancellationToken">Ends the upload, which can be resumed.</param>
+        /// <remarks>
+        /// Whatever may pass is ridden out: an outage of some minutes, errors of the server, rate
+        /// limits, lost replies, access tokens that expire. Then only the chunk that it happened to
+        /// is sent again. A file takes one buffer of 128 KiB, whatever its size.
+        /// </remarks>
+        /// <exception cref="ArgumentException">
+        /// An option is not valid. The call itself throws this, an
+        /// <see cref="ApiVideoFileException"/> for a file that cannot be opened, and
+        /// <see cref="ObjectDisposedException"/>; the task holds all other failures.
+        /// </exception>
+        /// <exception cref="ApiVideoFileException">
+        /// The file cannot be read, is empty, or changed while it was sent.
+        /// </exception>
+        /// <exception cref="ApiVideoRequestRejectedException">
+        /// api.video refused the upload.
+        /// </exception>
+        /// <exception cref="ApiVideoException">
+        /// There is no token, or a chunk has failed time after time. The subclass and the
+        /// properties say why.
+        /// </exception>
+        public Task<ApiVideoResponse> UploadAsync(
+            string path, UploadOptions options, IProgress<UploadProgress>? progress = null, CancellationToken cancellationToken = default)
+        {
+            _ = path ?? throw new ArgumentNullException(nameof(path));
+            return Upload(path, options, null, progress, cancellationToken, out _);
+        }
+
+        /// <summary>
+        /// Sends what a stream gives as the source of a video, while it is read: from its position
+        /// to its end. Otherwise this does what
+        /// <see cref="UploadAsync(string, UploadOptions, IProgress{UploadProgress}, CancellationToken)"/>
+        /// does.
+        /// </summary>
+        /// <param name="source">
+        /// The stream, which stays the caller's. What it throws ends the upload, and is in the
+        /// task.
+        /// </param>
+        /// <param name="options">The video, or an upload token, and how it is sent.</param>
+        /// <param name="progress">Is told how far it is, from any thread.</param>
+        /// <param name="cancellationToken">Ends the upload, which can be resumed.</param>
+        public Task<ApiVideoResponse> UploadAsync(
+            Stream source, UploadOptions options, IProgress<UploadProgress>? progress = null, CancellationToken cancellationToken = default)
+        {
+            _ = source ?? throw new ArgumentNullException(nameof(source));
+            _ = options ?? throw new ArgumentNullException(nameof(options));
+            Task<ApiVideoResponse> answer = Upload(null, options, options.Size ?? Native.Upload.SizeOf(source), progress, cancellationToken, out UploadHandle? upload);
+            return upload is null ? answer : Native.Upload.Feed(upload, source, answer, cancellationToken);
+        }
+
+        private Task<ApiVideoResponse> Upload(
+            string? path, UploadOptions options, long? size, IProgress<UploadProgress>? progress, CancellationToken cancellation, out UploadHandle? upload)
+        {
+            upload = null;
+            _ = options ?? throw new ArgumentNullException(nameof(options));
+            ThrowIfDisposed();
+            if (cancellation.IsCancellationRequested)
+            {
+                return Task.FromCanceled<ApiVideoResponse>(cancellation);
+            }
+            upload = Native.Upload.Start(_handle, path, options, path is null ? size : options.Size, progress);
+            return PendingCall<ApiVideoResponse, UploadHandle>.Start(upload, LookForUpload, _closing.Token, cancellation);
         }
 
         /// <summary>
@@ -425,13 +541,20 @@ namespace LibApiVideo
                 return Task.FromCanceled<Token>(cancellation);
             }
             ApiVideoException.Check(start(_handle, out OperationHandle operation, out ErrorHandle error), error);
-            return PendingCall<Token>.Start(operation, LookForToken, _closing.Token, cancellation);
+            return PendingCall<Token, OperationHandle>.Start(operation, LookForToken, _closing.Token, cancellation);
         }
 
         private ApiVideoStatus LookForToken(OperationHandle operation, out Token token, out ErrorHandle error)
         {
             ApiVideoStatus status = NativeMethods.apivideo_operation_wait(operation, 0, out TokenHandle handle, out error);
             token = status == ApiVideoStatus.Ok ? Adopt(handle) : null!;
+            return status;
+        }
+
+        private ApiVideoStatus LookForUpload(UploadHandle upload, out ApiVideoResponse response, out ErrorHandle error)
+        {
+            ApiVideoStatus status = NativeMethods.apivideo_upload_wait(upload, 0, out ResponseHandle handle, out error);
+            response = status == ApiVideoStatus.Ok ? new ApiVideoResponse(handle) : null!;
             return status;
         }
 

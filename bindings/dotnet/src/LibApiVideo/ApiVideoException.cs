@@ -119,6 +119,8 @@ namespace LibApiVideo
                         return new ApiVideoTimeoutException(status, error);
                     case ApiVideoStatus.RequestRejected:
                         return new ApiVideoRequestRejectedException(status, error);
+                    case ApiVideoStatus.FileError:
+                        return new ApiVideoFileException(status, error);
                     default:
                         return new ApiVideoException(status, error);
                 }
@@ -214,6 +216,17 @@ namespace LibApiVideo
     public sealed class ApiVideoTimeoutException : ApiVideoException
     {
         internal ApiVideoTimeoutException(ApiVideoStatus status, ErrorHandle error) : base(status, error)
+        {
+        }
+    }
+
+    /// <summary>
+    /// A file to upload cannot be read, or is not the file that it was when the upload began. Make
+    /// a new video for a file that has changed.
+    /// </summary>
+    public sealed class ApiVideoFileException : ApiVideoException
+    {
+        internal ApiVideoFileException(ApiVideoStatus status, ErrorHandle error) : base(status, error)
         {
         }
     }

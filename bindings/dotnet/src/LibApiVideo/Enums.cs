@@ -87,6 +87,11 @@ namespace LibApiVideo
         /// it is.
         /// </summary>
         RequestRejected = 19,
+
+        /// <summary>
+        /// A file to upload cannot be read, or is not the file that it was when the upload began.
+        /// </summary>
+        FileError = 20,
     }
 
     /// <summary>Which of api.video's two environments a key belongs to.</summary>

@@ -43,8 +43,21 @@ namespace LibApiVideo.Native
         }
     }
 
-    internal sealed class OperationHandle : NativeHandle
+    /// <summary>Something under way, which calls back when it is complete.</summary>
+    internal abstract class PendingHandle : NativeHandle
     {
+        internal abstract ApiVideoStatus OnComplete(NativeMethods.apivideo_completion_callback callback, IntPtr userData, out ErrorHandle error);
+
+        internal abstract void Cancel();
+    }
+
+    internal sealed class OperationHandle : PendingHandle
+    {
+        internal override ApiVideoStatus OnComplete(NativeMethods.apivideo_completion_callback callback, IntPtr userData, out ErrorHandle error) =>
+            NativeMethods.apivideo_operation_on_complete(this, callback, userData, out error);
+
+        internal override void Cancel() => NativeMethods.apivideo_operation_cancel(this);
+
         protected override bool ReleaseHandle()
         {
             NativeMethods.apivideo_operation_free(handle);
@@ -75,6 +88,20 @@ namespace LibApiVideo.Native
         protected override bool ReleaseHandle()
         {
             NativeMethods.apivideo_token_free(handle);
+            return true;
+        }
+    }
+
+    internal sealed class UploadHandle : PendingHandle
+    {
+        internal override ApiVideoStatus OnComplete(NativeMethods.apivideo_completion_callback callback, IntPtr userData, out ErrorHandle error) =>
+            NativeMethods.apivideo_upload_on_complete(this, callback, userData, out error);
+
+        internal override void Cancel() => NativeMethods.apivideo_upload_cancel(this);
+
+        protected override bool ReleaseHandle()
+        {
+            NativeMethods.apivideo_upload_free(handle);
             return true;
         }
     }

@@ -31,6 +31,9 @@ namespace LibApiVideo.Native
         [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
         internal delegate void apivideo_completion_callback(IntPtr userData);
 
+        [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
+        internal delegate void apivideo_progress_callback(ulong acknowledged, ulong sent, ulong total, IntPtr userData);
+
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern IntPtr apivideo_version();
 
@@ -41,6 +44,9 @@ namespace LibApiVideo.Native
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern ApiVideoStatus apivideo_client_new(byte[] apiKey, ConfigHandle config, out ClientHandle client, out ErrorHandle error);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern ApiVideoStatus apivideo_client_new_without_key(ConfigHandle config, out ClientHandle client, out ErrorHandle error);
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern void apivideo_client_free(IntPtr client);
@@ -92,6 +98,59 @@ namespace LibApiVideo.Native
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern void apivideo_response_free(IntPtr response);
+
+        // Uploads
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern ApiVideoStatus apivideo_upload_new(ClientHandle client, out UploadHandle upload, out ErrorHandle error);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern ApiVideoStatus apivideo_upload_set_video_id(UploadHandle upload, byte[] videoId, out ErrorHandle error);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern ApiVideoStatus apivideo_upload_set_token(UploadHandle upload, byte[] token, out ErrorHandle error);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern ApiVideoStatus apivideo_upload_set_file(UploadHandle upload, byte[] path, out ErrorHandle error);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern ApiVideoStatus apivideo_upload_set_file_name(UploadHandle upload, byte[] name, out ErrorHandle error);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern ApiVideoStatus apivideo_upload_set_size(UploadHandle upload, ulong bytes, out ErrorHandle error);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern ApiVideoStatus apivideo_upload_set_chunk_size(UploadHandle upload, ulong bytes, out ErrorHandle error);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern ApiVideoStatus apivideo_upload_set_parallel(UploadHandle upload, uint count, out ErrorHandle error);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern ApiVideoStatus apivideo_upload_set_resume(UploadHandle upload, int resume, out ErrorHandle error);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern ApiVideoStatus apivideo_upload_set_on_progress(UploadHandle upload, apivideo_progress_callback callback, IntPtr userData, apivideo_release_callback release, out ErrorHandle error);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern ApiVideoStatus apivideo_upload_start(UploadHandle upload, out ErrorHandle error);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern ApiVideoStatus apivideo_upload_write(UploadHandle upload, byte[] data, UIntPtr length, out ErrorHandle error);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern ApiVideoStatus apivideo_upload_finish(UploadHandle upload, out ErrorHandle error);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern ApiVideoStatus apivideo_upload_wait(UploadHandle upload, uint timeoutMs, out ResponseHandle response, out ErrorHandle error);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern ApiVideoStatus apivideo_upload_on_complete(UploadHandle upload, apivideo_completion_callback callback, IntPtr userData, out ErrorHandle error);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern void apivideo_upload_cancel(UploadHandle upload);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern void apivideo_upload_free(IntPtr upload);
 
         // Settings
 

@@ -15,13 +15,13 @@ namespace LibApiVideo.Native
         // Native code keeps a pointer to it: it lives as long as the program.
         private static readonly NativeMethods.apivideo_completion_callback s_completed = OnCompleted;
 
-        private readonly OperationHandle _operation;
+        private readonly PendingHandle _operation;
         private CancellationTokenRegistration _cancellation;
         private CancellationTokenRegistration _closing;
 
-        private protected PendingCall(OperationHandle operation) => _operation = operation;
+        private protected PendingCall(PendingHandle operation) => _operation = operation;
 
-        private protected abstract void Answer(OperationHandle operation);
+        private protected abstract void Answer();
 
         private protected abstract void Fail(Exception exception);
 
@@ -34,7 +34,7 @@ namespace LibApiVideo.Native
             // Freed by the callback, which comes exactly once: now, if the operation is complete by
             // now.
             GCHandle self = GCHandle.Alloc(this);
-            ApiVideoStatus status = NativeMethods.apivideo_operation_on_complete(_operation, s_completed, GCHandle.ToIntPtr(self), out ErrorHandle error);
+            ApiVideoStatus status = _operation.OnComplete(s_completed, GCHandle.ToIntPtr(self), out ErrorHandle error);
             if (status != ApiVideoStatus.Ok)
             {
                 self.Free();
@@ -51,7 +51,7 @@ namespace LibApiVideo.Native
             answer();
             try
             {
-                NativeMethods.apivideo_operation_cancel(_operation);
+                _operation.Cancel();
             }
             catch (ObjectDisposedException)
             {
@@ -81,7 +81,7 @@ namespace LibApiVideo.Native
         {
             try
             {
-                Answer(_operation);
+                Answer();
             }
             finally
             {
@@ -100,15 +100,20 @@ namespace LibApiVideo.Native
     }
 
     /// <summary>A caller that waits for an answer of this kind.</summary>
-    internal sealed class PendingCall<T> : PendingCall
+    internal sealed class PendingCall<T, THandle> : PendingCall where THandle : PendingHandle
     {
         /// <summary>Looks, without waiting, what has become of an operation.</summary>
-        internal delegate ApiVideoStatus Look(OperationHandle operation, out T answer, out ErrorHandle error);
+        internal delegate ApiVideoStatus Look(THandle operation, out T answer, out ErrorHandle error);
 
         private readonly TaskCompletionSource<T> _source = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
+        private readonly THandle _operation;
         private readonly Look _look;
 
-        private PendingCall(OperationHandle operation, Look look) : base(operation) => _look = look;
+        private PendingCall(THandle operation, Look look) : base(operation)
+        {
+            _operation = operation;
+            _look = look;
+        }
 
         /// <param name="operation">What was started. It is freed when it is complete.</param>
         /// <param name="look">
@@ -117,7 +122,7 @@ namespace LibApiVideo.Native
         /// </param>
         /// <param name="closing">Is cancelled when the client is disposed.</param>
         /// <param name="cancellation">Ends the waiting.</param>
-        internal static Task<T> Start(OperationHandle operation, Look look, CancellationToken closing, CancellationToken cancellation)
+        internal static Task<T> Start(THandle operation, Look look, CancellationToken closing, CancellationToken cancellation)
         {
             ApiVideoStatus status = look(operation, out T answer, out ErrorHandle error);
             if (status != ApiVideoStatus.Pending)
@@ -126,14 +131,14 @@ namespace LibApiVideo.Native
                 return status == ApiVideoStatus.Ok ? Task.FromResult(answer) : Task.FromException<T>(ApiVideoException.From(status, error));
             }
             error.Dispose();
-            var pending = new PendingCall<T>(operation, look);
+            var pending = new PendingCall<T, THandle>(operation, look);
             pending.Begin(closing, cancellation);
             return pending._source.Task;
         }
 
-        private protected override void Answer(OperationHandle operation)
+        private protected override void Answer()
         {
-            ApiVideoStatus status = _look(operation, out T answer, out ErrorHandle error);
+            ApiVideoStatus status = _look(_operation, out T answer, out ErrorHandle error);
             if (status == ApiVideoStatus.Ok)
             {
                 _source.TrySetResult(answer);
