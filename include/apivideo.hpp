@@ -174,13 +174,13 @@ enum class statistic : std::int32_t {
 /// long as the error.
 struct problem {
     /// `type`, a URL that identifies the kind of fault.
-    std::string_view type;
+    std::string_view type{};
     /// `title`, one sentence.
-    std::string_view title;
+    std::string_view title{};
     /// `name`: the field or thing at fault.
-    std::string_view name;
+    std::string_view name{};
     /// `detail`: more about this very case.
-    std::string_view detail;
+    std::string_view detail{};
 };
 
 /// Why a call failed. what() is one line in English and contains no key and no token. Copies share

@@ -181,11 +181,11 @@ static void a_parents_refresh_token_is_sent_by_the_parent_alone(void) {
 static void a_child_makes_its_own_connections_and_leaves_its_parents_alone(void) {
     client = test_client();
     CHECK(request() == APIVIDEO_STATUS_OK);
-    CHECK(sandbox_count("videos", "connections") == 2); /* One for the token. */
+    CHECK(sandbox_count("api_key", "connections") == 2); /* One for the token. */
     CHECK(in_child(request_after_fork) == 0);
-    CHECK(sandbox_count("videos", "connections") == 3);
+    CHECK(sandbox_count("api_key", "connections") == 3);
     CHECK(request() == APIVIDEO_STATUS_OK);
-    CHECK(sandbox_count("videos", "connections") == 3); /* The parent's still serves it. */
+    CHECK(sandbox_count("api_key", "connections") == 3); /* The parent's still serves it. */
     apivideo_client_free(client);
 }
 
