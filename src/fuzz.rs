@@ -11,7 +11,10 @@ use crate::capi::apivideo_token;
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::error::Error;
-use crate::http::{self, Headers, Reply, Route, Waits};
+use crate::http::{self, Body, Headers, Reply, Request as HttpRequest, Route, Waits};
+use crate::request::checks::Checked;
+use crate::request::refusal;
+use crate::request::response::Response;
 use crate::token::{Token, TokenSet};
 
 /// What was granted: the access token, the refresh token and the life.
@@ -54,6 +57,53 @@ pub fn reply(
         )),
         Outcome::Rejected(error) | Outcome::Failed { error, .. } => Err(error),
     }
+}
+
+/// The head of a request to the sandbox of a program with this base URL.
+pub fn head(base_url: &str, method: &str, path: &str, json: Option<&str>) -> Result<String, Error> {
+    let mut config = Config::default();
+    config.set_base_url(base_url)?;
+    let asked = Checked::new(method, path, json)?;
+    let mut json = asked.json.as_deref().map(str::as_bytes);
+    let head = config.http().head(&HttpRequest {
+        method: &asked.method,
+        path: &asked.path,
+        headers: &[("authorization", "Bearer x")],
+        body: json.as_mut().map(|json| Body {
+            content_type: "application/json",
+            length: json.len() as u64,
+            source: json,
+            asks_first: false,
+        }),
+    });
+    Ok(String::from_utf8(head).expect("all of it is ASCII"))
+}
+
+/// What the bytes that a server sends are to a request with this path: an answer, the error of a
+/// refusal, or nothing at all.
+pub fn answer(
+    raw: &[u8],
+    path: &str,
+    is_head: bool,
+    largest: u64,
+    secret: &str,
+) -> Option<Result<Response, Error>> {
+    let config = Config::default();
+    let reply = http::reply_of(&config.http(), raw, is_head, largest)?;
+    let asked = Checked::new("GET", path, None).ok()?;
+    Some(match reply {
+        Reply {
+            status: status @ 200..=299,
+            headers,
+            body: Ok(body),
+            ..
+        } => Ok(Response::new(status, headers, body, "")),
+        reply => {
+            let mut secrets = asked.secrets();
+            secrets.push(secret);
+            Err(refusal::of(&reply, &config.server(), &asked, &secrets))
+        }
+    })
 }
 
 /// What a header asks for, and what that is taken for.

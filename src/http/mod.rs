@@ -292,7 +292,7 @@ impl Http {
     }
 
     /// A request's head, with its empty line.
-    fn head(&self, request: &Request) -> Vec<u8> {
+    pub(crate) fn head(&self, request: &Request) -> Vec<u8> {
         let prefix = self.prefix();
         let method = request.method;
         let mut head = format!("{method} {prefix}{} HTTP/1.1\r\n", request.path);
@@ -355,6 +355,21 @@ impl Http {
             }
         }
     }
+}
+
+/// What these bytes are as a reply.
+#[cfg(fuzzing)]
+pub(crate) fn reply_of(http: &Http, raw: &[u8], is_head: bool, largest: u64) -> Option<Reply> {
+    let mut script = stream::Script(std::io::Cursor::new(raw.to_vec()));
+    let terms = Terms {
+        patience: http.patience(None),
+        largest_reply: largest,
+        connections: None,
+        cancel: None,
+    };
+    let exchange = Exchange::new(&mut script, terms.patience);
+    let received = exchange.make(Vec::new(), None, is_head, largest).ok()?;
+    Some(http.reply(received, &terms))
 }
 
 /// Whether a request with this method has a body, and be it an empty one.

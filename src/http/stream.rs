@@ -231,6 +231,46 @@ pub(crate) fn is_interrupted_by_input(why: &io::Error) -> bool {
     why.kind() == io::ErrorKind::WouldBlock
 }
 
+/// A peer that has said all that it will say, and reads nothing.
+#[cfg(fuzzing)]
+#[derive(Debug)]
+pub(crate) struct Script(pub(crate) io::Cursor<Vec<u8>>);
+
+#[cfg(fuzzing)]
+impl Stream for Script {
+    fn set_patience(&mut self, _: Patience) {}
+
+    fn watch_input(&mut self, _: bool) {}
+
+    fn has_input(&mut self) -> io::Result<bool> {
+        Ok(true)
+    }
+
+    fn socket(&self) -> &Socket {
+        unreachable!("there is none")
+    }
+}
+
+#[cfg(fuzzing)]
+impl Read for Script {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        // Not all at once.
+        let most = into.len().min(100);
+        self.0.read(&mut into[..most])
+    }
+}
+
+#[cfg(fuzzing)]
+impl Write for Script {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// How long until then; `None` if that is past.
 pub(crate) fn left(until: Instant) -> Option<Duration> {
     until

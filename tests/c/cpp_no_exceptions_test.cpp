@@ -60,6 +60,7 @@ void test_settings() {
     CHECK(settings && settings->try_set_wait_timeout(3s));
     CHECK(settings && settings->try_set_wait_for_recovery(true));
     CHECK(settings && settings->try_set_keep_fresh(false));
+    CHECK(settings && settings->try_set_max_reply_bytes(1000));
     CHECK(settings && settings->try_set_proxy(""));
     CHECK(settings && settings->try_set_log(apivideo::log_level::info,
                                             [](apivideo::log_level, std::string_view) {}));
@@ -97,6 +98,22 @@ void test_an_operation() {
     CHECK(calls == 1);
 }
 
+void test_requests() {
+    const result<client> made = local_client();
+    CHECK(made && made->try_request("GET", "/videos"));
+    CHECK(made && made->try_request_start("GET", "/videos")->try_wait());
+    if (!made) {
+        return;
+    }
+    int count = 0;
+    apivideo::pages pages = made->pages("/videos?pageSize=2");
+    for (auto page = pages.try_next(); page && *page; page = pages.try_next()) {
+        ++count;
+    }
+    CHECK(count == 2);
+    CHECK(!apivideo::verify_webhook("secret", "body", "signature"));
+}
+
 void test_an_error() {
     const result<client> made = client::try_create("");
     CHECK(!made && made.error().status() == status::invalid_argument);
@@ -123,6 +140,7 @@ int main() {
     test_settings();
     test_a_token();
     test_an_operation();
+    test_requests();
     test_an_error();
     test_a_throwing_form_aborts();
     std::printf("%d passed, %d failed\n", passed, failed);

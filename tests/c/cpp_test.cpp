@@ -141,6 +141,8 @@ static_assert(!std::is_copy_constructible_v<config> &&
 static_assert(!std::is_copy_constructible_v<token> && std::is_nothrow_move_constructible_v<token>);
 static_assert(!std::is_copy_constructible_v<operation> &&
               std::is_nothrow_move_constructible_v<operation>);
+static_assert(!std::is_copy_constructible_v<apivideo::response> &&
+              std::is_nothrow_move_constructible_v<apivideo::response>);
 static_assert(!std::is_copy_constructible_v<statistics> &&
               std::is_nothrow_move_constructible_v<statistics>);
 // An exception's copy must not throw.
@@ -388,6 +390,7 @@ void test_settings() {
         .set_wait_timeout(0ms)
         .set_wait_for_recovery(true)
         .set_keep_fresh(false)
+        .set_max_reply_bytes(1000)
         .set_proxy("");
     CHECK(thrown_by([&] { settings.set_wait_timeout(-1ms); }) == status::invalid_argument);
     CHECK(thrown_by([&] { settings.set_wait_timeout(24h * 365); }) == status::invalid_argument);
@@ -757,6 +760,118 @@ void test_callbacks_that_throw() {
     CHECK(eventually([&] { return calls >= 2; }));
 }
 
+// --- Requests ---
+
+/// Has the next request for videos answered so.
+void answer_videos(const std::string& fields) {
+    tell_sandbox("faults", R"({"on": "videos", "fault": {"kind": "reply", )" + fields + "}}");
+}
+
+void test_request() {
+    const client c = local_client();
+    answer_videos(R"("status": 201, "headers": {"X-Number": "7"}, "body": [97, 0, 98])");
+    const apivideo::response answer = c.request("POST", "/videos", std::string("{}"));
+    CHECK(answer && answer.http_status() == 201);
+    CHECK(answer.body() == std::string_view("a\0b", 3));
+    CHECK(answer.header("x-NUMBER") == "7");
+    CHECK(answer.header("x-nothing").empty());
+    CHECK(answer.next_page().empty());
+    CHECK(!c.request("GET", "/videos").body().empty());
+    CHECK(c.try_request("GET", "/videos").has_value());
+}
+
+void test_request_refused() {
+    const client c = local_client();
+    answer_videos(
+        R"("status": 400, "body": "{\"title\":\"Two.\",\"detail\":\"D.\",\"problems\":[{\"type\":\"https://docs.api.video/a\",\"title\":\"A.\",\"name\":\"title\"},{\"name\":\"tags\",\"detail\":\"E.\"}]}")");
+    try {
+        c.request("POST", "/videos", "{}");
+        CHECK(false);
+    } catch (const error& why) {
+        CHECK(why.status() == status::request_rejected && why.http_status() == 400);
+        CHECK(why.title() == "Two." && why.detail() == "D.");
+        const std::vector<apivideo::problem> problems = why.problems();
+        CHECK(problems.size() == 2);
+        CHECK(problems[0].type == "https://docs.api.video/a" && problems[0].title == "A.");
+        CHECK(problems[0].name == "title" && problems[0].detail.empty());
+        CHECK(problems[1].name == "tags" && problems[1].detail == "E.");
+    }
+    CHECK(error(status::closed, "none").problems().empty());
+}
+
+void test_request_arguments() {
+    const client c = local_client();
+    const std::string cut("/vid\0eos", 8);
+    CHECK(c.try_request("GET", cut).error().status() == status::invalid_argument);
+    CHECK(c.try_request(cut, "/").error().status() == status::invalid_argument);
+    CHECK(c.try_request("GET", "/", cut).error().status() == status::invalid_argument);
+    CHECK(c.try_request("GET", "https://example.com/").error().status() ==
+          status::invalid_argument);
+    const char* const null = nullptr;
+    CHECK(c.try_request("GET", null).error().status() == status::null_argument);
+    CHECK(c.try_request("POST", "/", null).error().status() == status::null_argument);
+    CHECK(client(client::native_handle_type{nullptr}).try_request("GET", "/").error().status() ==
+          status::null_argument);
+    const apivideo::response empty(nullptr);
+    CHECK(!empty && empty.http_status() == 0 && empty.body().empty() && empty.next_page().empty());
+    CHECK(empty.header("a").empty() && empty.header(cut).empty());
+}
+
+void test_request_operations_and_futures() {
+    const client c = local_client();
+    apivideo::request_operation started = c.request_start("GET", "/videos");
+    std::promise<void> told;
+    started.on_complete([&] { told.set_value(); });
+    told.get_future().get();
+    CHECK(started.try_wait().has_value() && started.wait(0ms).has_value());
+
+    std::future<apivideo::response> future = c.request_async("GET", "/videos?pageSize=1");
+    CHECK(future.get().next_page().find("currentPage=2") != std::string::npos);
+    future = c.request_async("GET", "nowhere");
+    CHECK(thrown_by([&] { future.get(); }) == status::invalid_argument);
+
+    tell_sandbox("faults", R"({"on": "videos", "times": 0, "fault": {"kind": "hang"}})");
+    started = c.request_start("GET", "/videos", "{}");
+    CHECK(!started.wait(0ms));
+    started.cancel();
+    CHECK(started.try_wait().error().status() == status::cancelled);
+}
+
+void test_pages() {
+    const client c = local_client();
+    int count = 0;
+    for (const apivideo::response& page : c.pages("/videos?pageSize=1")) {
+        CHECK(page.http_status() == 200);
+        ++count;
+    }
+    CHECK(count == 3);
+
+    apivideo::pages pages = c.pages("/videos?pageSize=2");
+    CHECK(pages.next().has_value());
+    answer_videos(R"("status": 404, "body": "{}")");
+    CHECK(pages.try_next().error().status() == status::request_rejected);
+    CHECK(pages.next().has_value());  // The page that failed is asked for again.
+    CHECK(!pages.next().has_value() && !pages.next().has_value());
+    CHECK(thrown_by([&] { c.pages("videos").begin(); }) == status::invalid_argument);
+
+    // A page that leads to itself has an end.
+    answer_videos(
+        R"("status": 200, "body": "{\"pagination\":{\"links\":[{\"rel\":\"next\",\"uri\":\"/videos\"}]}}")");
+    apivideo::pages endless = c.pages("/videos");
+    CHECK(endless.next().has_value() && !endless.next().has_value());
+}
+
+void test_webhook() {
+    // RFC 4231, test case 2.
+    const std::string signature =
+        "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
+    const std::string_view body = "what do ya want for nothing?";
+    CHECK(apivideo::verify_webhook("Jefe", body, signature));
+    CHECK(!apivideo::verify_webhook("Jefe", body.substr(1), signature));
+    CHECK(!apivideo::verify_webhook(std::string("Jefe\0", 5), body, signature));
+    CHECK(!apivideo::verify_webhook("Jefe", {}, signature));
+}
+
 }  // namespace
 
 int main() {
@@ -801,6 +916,12 @@ int main() {
         TEST(callbacks_are_released),
         TEST(state),
         TEST(callbacks_that_throw),
+        TEST(request),
+        TEST(request_refused),
+        TEST(request_arguments),
+        TEST(request_operations_and_futures),
+        TEST(pages),
+        TEST(webhook),
 #undef TEST
     };
     for (const auto& test : tests) {

@@ -11,7 +11,6 @@ import atexit
 import contextlib
 import ctypes
 import itertools
-import json
 import logging
 import math
 import os
@@ -374,6 +373,8 @@ def encoded(setting: str, value: str) -> bytes:
 
 def _request(method: str, path: str, body: object) -> tuple[bytes, bytes, bytes | None]:
     """Gives the arguments of a request for C. `body` is anything that is JSON, or None."""
+    import json  # Who wants only tokens does without.
+
     text = None if body is None else json.dumps(body, allow_nan=False).encode()
     return encoded("method", method), encoded("path", path), text
 
