@@ -170,16 +170,13 @@ enum class statistic : std::int32_t {
 
 // --- Errors and results ---
 
-/// One fault of a request, in api.video's words. A text is empty if there is none. The texts live as
-/// long as the error.
+/// One fault of a request, in api.video's words: `type`, a URL that identifies its kind; `title`, one
+/// sentence; `name`, the field or thing at fault; `detail`, more about this very case. A text is
+/// empty if there is none. The texts live as long as the error.
 struct problem {
-    /// `type`, a URL that identifies the kind of fault.
     std::string_view type{};
-    /// `title`, one sentence.
     std::string_view title{};
-    /// `name`: the field or thing at fault.
     std::string_view name{};
-    /// `detail`: more about this very case.
     std::string_view detail{};
 };
 

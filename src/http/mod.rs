@@ -269,10 +269,10 @@ impl Http {
         let watched = watched.transpose()?;
         let head = self.head(&request);
         let is_head = *request.method == Method::HEAD;
-        let before = stream.socket().written();
+        let before = stream.written();
         let exchange = Exchange::new(&mut *stream, terms.patience);
         let received = exchange.make(head, request.body, is_head, terms.largest_reply);
-        *sent = stream.socket().written() > before;
+        *sent = stream.written() > before;
         let received = received.map_err(|why| self.explain(why, terms))?;
         drop(watched);
         if let (true, Some(connections)) = (received.is_reusable, terms.connections) {

@@ -39,11 +39,15 @@ impl Patience {
 pub(crate) trait Stream: Read + Write + Debug + Send + Sync {
     fn set_patience(&mut self, patience: Patience);
 
-    /// From now on a write that has to wait fails if there is something to read meanwhile.
+    /// From now on a write that has to wait fails if there is something to read meanwhile. A read
+    /// sends nothing first.
     fn watch_input(&mut self, watch: bool);
 
-    /// Whether a read would be answered at once: with bytes, the end, or an error.
+    /// Whether a read would be answered at once: with bytes, the end, or an error. Sends nothing.
     fn has_input(&mut self) -> io::Result<bool>;
+
+    /// How many bytes the system has taken to send.
+    fn written(&self) -> u64;
 
     /// The connection below all else.
     fn socket(&self) -> &Socket;
@@ -60,6 +64,10 @@ impl Stream for Box<dyn Stream> {
 
     fn has_input(&mut self) -> io::Result<bool> {
         (**self).has_input()
+    }
+
+    fn written(&self) -> u64 {
+        (**self).written()
     }
 
     fn socket(&self) -> &Socket {
@@ -96,11 +104,6 @@ impl Socket {
     /// For somebody who may have to shut it down while it is waited for.
     pub(crate) fn tcp(&self) -> &Arc<TcpStream> {
         &self.tcp
-    }
-
-    /// How many bytes the system has taken to send.
-    pub(crate) fn written(&self) -> u64 {
-        self.written
     }
 
     /// Whether this process made it, and its descriptor is still that of this socket. Some
@@ -195,6 +198,10 @@ impl Stream for Socket {
         Ok(sys::wait_for(&[&*self.tcp], Ready::ToRead, Duration::ZERO)?[0])
     }
 
+    fn written(&self) -> u64 {
+        self.written
+    }
+
     fn socket(&self) -> &Socket {
         self
     }
@@ -244,6 +251,10 @@ impl Stream for Script {
 
     fn has_input(&mut self) -> io::Result<bool> {
         Ok(true)
+    }
+
+    fn written(&self) -> u64 {
+        0
     }
 
     fn socket(&self) -> &Socket {

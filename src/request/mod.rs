@@ -43,7 +43,6 @@ pub(crate) struct Limits {
 
 /// Makes a client's requests.
 pub(crate) struct Requests {
-    me: Weak<Requests>,
     http: Arc<Http>,
     server: Server,
     tokens: Arc<TokenCache>,
@@ -86,8 +85,7 @@ impl Requests {
         tokens: Arc<TokenCache>,
         limits: Limits,
     ) -> Arc<Requests> {
-        Arc::new_cyclic(|me| Requests {
-            me: Weak::clone(me),
+        Arc::new(Requests {
             http,
             server,
             tokens,
@@ -99,7 +97,7 @@ impl Requests {
     }
 
     /// Makes a request, and waits for its end.
-    pub(crate) fn make(&self, request: Checked) -> Result<Arc<Response>, Error> {
+    pub(crate) fn make(self: &Arc<Self>, request: Checked) -> Result<Arc<Response>, Error> {
         let (task, request) = (self.begin(), Arc::new(request));
         if self.spawn(&task, &request).is_err() {
             // The caller waits anyway.
@@ -110,7 +108,7 @@ impl Requests {
     }
 
     /// Begins a request.
-    pub(crate) fn start(&self, request: Checked) -> Arc<Task> {
+    pub(crate) fn start(self: &Arc<Self>, request: Checked) -> Arc<Task> {
         let (task, request) = (self.begin(), Arc::new(request));
         if let Err(why) = self.spawn(&task, &request) {
             task.end(no_thread(&why));
@@ -145,11 +143,8 @@ impl Requests {
         task
     }
 
-    fn spawn(&self, task: &Arc<Task>, request: &Arc<Checked>) -> io::Result<()> {
-        let Some(me) = self.me.upgrade() else {
-            return Ok(());
-        };
-        let (task, request) = (Arc::clone(task), Arc::clone(request));
+    fn spawn(self: &Arc<Self>, task: &Arc<Task>, request: &Arc<Checked>) -> io::Result<()> {
+        let (me, task, request) = (Arc::clone(self), Arc::clone(task), Arc::clone(request));
         sys::spawn("apivideo-request", move || me.run(&task, &request))
     }
 
