@@ -20,13 +20,13 @@
  *
  * Without exceptions (-fno-exceptions) use the try_ forms. If a throwing form fails, it prints the
  * error's message and aborts. There are no _async() forms, because a future reports its error as an
- * exception, and pages are asked for with try_next(). If a program passes handles between files that are compiled with and without
- * exceptions, it does not link.
+ * exception, and pages are asked for with try_next(). If a program passes handles between files
+ * that are compiled with and without exceptions, it does not link.
  *
- * Ownership. client, config, operation, response, statistics and token are handles. They can be moved but not
- * copied, and they free what they hold. A handle that was moved from is empty. Calls on an empty
- * handle fail with null_argument, or give 0 or an empty text; they never crash. native_handle()
- * lends the C handle for a call of apivideo.h.
+ * Ownership. client, config, operation, response, statistics and token are handles. They can be
+ * moved but not copied, and they free what they hold. A handle that was moved from is empty. Calls
+ * on an empty handle fail with null_argument, or give 0 or an empty text; they never crash.
+ * native_handle() lends the C handle for a call of apivideo.h.
  *
  * Threads. Any number of threads may call const members of one object at once. Other members and
  * the destructor need the object to themselves.
@@ -170,9 +170,9 @@ enum class statistic : std::int32_t {
 
 // --- Errors and results ---
 
-/// One fault of a request, in api.video's words: `type`, a URL that identifies its kind; `title`, one
-/// sentence; `name`, the field or thing at fault; `detail`, more about this very case. A text is
-/// empty if there is none. The texts live as long as the error.
+/// One fault of a request, in api.video's words: `type`, a URL that identifies its kind; `title`,
+/// one sentence; `name`, the field or thing at fault; `detail`, more about this very case. A text
+/// is empty if there is none. The texts live as long as the error.
 struct problem {
     std::string_view type{};
     std::string_view title{};
@@ -220,8 +220,8 @@ public:
         return apivideo_error_name(handle_.get());
     }
 
-    /// `detail` of api.video's problem object: more about this very case. Empty if there is none. It
-    /// comes from the server.
+    /// `detail` of api.video's problem object: more about this very case. Empty if there is none.
+    /// It comes from the server.
     [[nodiscard]] std::string_view detail() const noexcept {
         return apivideo_error_detail(handle_.get());
     }
