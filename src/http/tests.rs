@@ -316,7 +316,10 @@ fn a_reply_that_is_too_large_is_an_error_that_says_so() {
 fn take_it_all(stream: &mut (impl Read + Write), bytes: u64) {
     read_head(stream);
     let mut body = Vec::new();
-    stream.by_ref().take(bytes).read_to_end(&mut body).unwrap();
+    Read::by_ref(stream)
+        .take(bytes)
+        .read_to_end(&mut body)
+        .unwrap();
     assert!(body.len() as u64 == bytes && body.iter().all(|byte| *byte == b'x'));
     stream.write_all(NO_BODY.as_bytes()).unwrap();
     stream.flush().unwrap();
