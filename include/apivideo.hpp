@@ -827,7 +827,7 @@ public:
 
     /// Makes a client for an API key, which is copied. Sends no request: the client gets its first
     /// token when a caller first asks for one. Reads the environment, as apivideo.h says, now and
-    /// never again. A null pointer means the environment's key, as with from_environment().
+    /// never again. A null pointer is an error: from_environment() takes the environment's key.
     ///
     /// Errors: null_argument; invalid_utf8; invalid_argument if the key or a variable is malformed.
     explicit client(const text& api_key) : client(try_create(api_key).value()) {}
@@ -835,14 +835,10 @@ public:
         : client(try_create(api_key, settings).value()) {}
     /// As above, without throwing.
     [[nodiscard]] static result<client> try_create(const text& api_key) {
-        return create(api_key, nullptr);
+        return with_key(api_key, nullptr);
     }
     [[nodiscard]] static result<client> try_create(const text& api_key, const config& settings) {
-        if (!settings) {
-            // To C this would mean the defaults, and so another server.
-            return detail::null_argument("settings");
-        }
-        return create(api_key, settings.native_handle());
+        return with_key(api_key, &settings);
     }
 
     /// Makes a client for the API key in APIVIDEO_API_KEY of the environment.
@@ -853,9 +849,9 @@ public:
         return try_from_environment(settings).value();
     }
     /// As above, without throwing.
-    [[nodiscard]] static result<client> try_from_environment() { return try_create(no_key()); }
+    [[nodiscard]] static result<client> try_from_environment() { return create(nullptr, nullptr); }
     [[nodiscard]] static result<client> try_from_environment(const config& settings) {
-        return try_create(no_key(), settings);
+        return create(nullptr, &settings);
     }
 
     /// Takes ownership of a C handle. Null is fine.
@@ -1001,19 +997,31 @@ public:
     }
 
 private:
-    static text no_key() noexcept { return static_cast<const char*>(nullptr); }
-
     /// Ends the client's operations with closed, and then frees those that nobody else does.
     static void close(apivideo_client* handle) noexcept {
         apivideo_client_free(handle);
     }
 
-    static result<client> create(const text& api_key, const apivideo_config* settings) {
+    static result<client> with_key(const text& api_key, const config* settings) {
+        if (api_key.c_str() == nullptr) {
+            // To C this would mean the environment's key, and so another account.
+            return detail::null_argument("api_key");
+        }
         if (api_key.is_cut()) {
             return detail::cut_text("api_key");
         }
+        return create(api_key.c_str(), settings);
+    }
+
+    /// Without a key, that of the environment counts; without settings, the defaults.
+    static result<client> create(const char* api_key, const config* settings) {
+        if (settings != nullptr && !*settings) {
+            // To C this would mean the defaults, and so another server.
+            return detail::null_argument("settings");
+        }
         return detail::make<client>([&](apivideo_client** out, apivideo_error** why) {
-            return apivideo_client_new(api_key.c_str(), settings, out, why);
+            return apivideo_client_new(
+                api_key, settings != nullptr ? settings->native_handle() : nullptr, out, why);
         });
     }
 

@@ -355,6 +355,12 @@ void test_environment() {
     config moved;
     const config settings = std::move(moved);
     CHECK(!client::try_from_environment(moved));
+    // A variable that is not set must not lead to the environment's account.
+    const char* none = std::getenv("NO_SUCH_VARIABLE");
+    CHECK(thrown_by([&] { client c(none); }) == status::null_argument);
+    CHECK(thrown_by([&] { client c(none, settings); }) == status::null_argument);
+    const auto refused = client::try_create(none);
+    CHECK(!refused && std::string(refused.error().what()).find("`api_key`") != std::string::npos);
     unset_variable("APIVIDEO_API_KEY");
     unset_variable("APIVIDEO_BASE_URL");
 }

@@ -13,13 +13,23 @@ from ._version import __version__
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
-    from typing import Literal, NoReturn, TypeVar
+    from typing import Any, Literal, NoReturn, TypeVar
 
     from ._core import Seconds
 
     _Self = TypeVar("_Self", bound="_Base")
 
 _token_id = lib.client_token_id
+
+
+class _Default:
+    """Not None: a None that was meant to be a key must not become another account's."""
+
+    def __repr__(self) -> str:
+        return "APIVIDEO_API_KEY"
+
+
+_THE_ENVIRONMENTS: Any = _Default()
 
 
 class Stats(NamedTuple):
@@ -60,7 +70,7 @@ class _Base:
 
     def __init__(
         self,
-        api_key: str | None = None,
+        api_key: str = _THE_ENVIRONMENTS,
         *,
         environment: Literal["production", "sandbox"] | None = None,
         base_url: str | None = None,
@@ -81,6 +91,7 @@ class _Base:
         or APIVIDEO_ENVIRONMENT, and APIVIDEO_CA_FILE. The environment is read only here.
 
         api_key: 1 to 4,096 bytes, without control characters and without white space at its ends.
+            It may be left out, but not None.
         environment: which of api.video's two environments the key belongs to: "production", the
             default, or "sandbox".
         base_url: a server to use instead of api.video's: `https://host[:port][/path]`; `http://`
@@ -113,7 +124,7 @@ class _Base:
         Timeouts are seconds, as a number or a `datetime.timedelta`.
 
         Raises InvalidArgumentError, which names the argument or the variable that is out of its
-        range.
+        range, and TypeError if `api_key` is no str.
         """
         config = _core.configured(
             environment=environment,
@@ -129,7 +140,7 @@ class _Base:
             },
             switches={"wait_for_recovery": wait_for_recovery, "keep_fresh": keep_fresh},
         )
-        self._core = _core.Core(api_key, config, on_state)
+        self._core = _core.Core(_key(api_key), config, on_state)
 
     @classmethod
     def sharing(cls: type[_Self], other: Client | AsyncClient) -> _Self:
@@ -189,6 +200,15 @@ class _Base:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(f"a {type(self).__name__} cannot be pickled or copied; make one in each process")
+
+
+def _key(given: str) -> bytes | None:
+    """The key for C, to which None means that of the environment."""
+    if given is _THE_ENVIRONMENTS:
+        return None
+    if given is None:
+        raise TypeError("`api_key` is None. Pass a key, or leave it out for APIVIDEO_API_KEY of the environment.")
+    return _core.encoded("api_key", given)
 
 
 class Client(_Base):

@@ -210,7 +210,7 @@ class Core:
     """One client of the library."""
 
     def __init__(
-        self, api_key: str | None, config: ConfigPointer, on_state: Callable[[TokenState], None] | None
+        self, api_key: bytes | None, config: ConfigPointer, on_state: Callable[[TokenState], None] | None
     ) -> None:
         if on_state is not None and not callable(on_state):
             raise TypeError(f"`on_state` must be a function, not {type(on_state).__name__}")
@@ -222,13 +222,12 @@ class Core:
         self.pointer: ClientPointer | None = ClientPointer()
         """None once closed. The last reference to it frees the library's client."""
         error = ErrorPointer()
-        key = None if api_key is None else encoded("api_key", api_key)
         number = _new_user_data()
         check(lib.config_set_log(config, LogLevel.DEBUG, _on_log, number, _release, byref(error)), error)
         if on_state is not None:
             number = _new_user_data()
             check(lib.config_set_on_state(config, _on_state, number, _release, byref(error)), error)
-        check(lib.client_new(key, config, byref(self.pointer), byref(error)), error)
+        check(lib.client_new(api_key, config, byref(self.pointer), byref(error)), error)
         self.base_url = str(lib.client_base_url(self.pointer), "ascii")
         _cores[number] = self
 
