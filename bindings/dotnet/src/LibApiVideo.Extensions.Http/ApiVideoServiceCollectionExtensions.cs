@@ -15,12 +15,14 @@ namespace Microsoft.Extensions.DependencyInjection
     /// <summary>Registers an api.video client as a service.</summary>
     public static class ApiVideoServiceCollectionExtensions
     {
+        private static readonly ServiceDescriptor s_applicationLog = ServiceDescriptor.Singleton<IConfigureOptions<ApiVideoClientOptions>, ApplicationLog>();
+
         /// <summary>
         /// Registers one <see cref="ApiVideoClient"/> for the whole program, as itself and as
         /// <see cref="IApiVideoClient"/>. It has the options <see cref="ApiVideoClientOptions"/>,
         /// and what they leave out the environment's variables fill in. It writes to the
-        /// application's log as "LibApiVideo", unless the options have a log. A host that starts
-        /// checks the options, and does not start with an
+        /// application's log as "LibApiVideo", unless the options are given another log, or null. A
+        /// host that starts checks the options, and does not start with an
         /// <see cref="OptionsValidationException"/> if one is not valid.
         /// </summary>
         /// <param name="services">The services.</param>
@@ -32,12 +34,17 @@ namespace Microsoft.Extensions.DependencyInjection
                 throw new ArgumentNullException(nameof(services));
             }
             services.AddOptions();
+            if (!services.Contains(s_applicationLog))
+            {
+                // Before whatever else sets the options, so that it can take the log away.
+                services.Insert(0, s_applicationLog);
+            }
             if (configure != null)
             {
                 services.Configure(configure);
             }
             services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<ApiVideoClientOptions>, Validation>());
-            services.TryAddSingleton(NewClient);
+            services.TryAddSingleton(provider => new ApiVideoClient(provider.GetRequiredService<IOptions<ApiVideoClientOptions>>().Value));
             services.TryAddSingleton<IApiVideoClient>(provider => provider.GetRequiredService<ApiVideoClient>());
             services.TryAddEnumerable(ServiceDescriptor.Singleton<IHostedService, Start>());
             return services;
@@ -58,20 +65,15 @@ namespace Microsoft.Extensions.DependencyInjection
             return services.AddApiVideo(options => Bind(configuration, options));
         }
 
-        internal static ApiVideoClient NewClient(IServiceProvider services) =>
-            NewClient(services, services.GetRequiredService<IOptions<ApiVideoClientOptions>>().Value);
-
-        /// <summary>
-        /// Makes a client that writes to the application's log, if it has no other.
-        /// </summary>
-        internal static ApiVideoClient NewClient(IServiceProvider services, ApiVideoClientOptions options)
+        /// <summary>The application's log, as options have one; null if it has none.</summary>
+        internal static Action<ApiVideoLogLevel, string>? LogOf(IServiceProvider services)
         {
-            if (options.Log is null && services.GetService<ILoggerFactory>() is ILoggerFactory loggers)
+            ILogger? logger = services.GetService<ILoggerFactory>()?.CreateLogger("LibApiVideo");
+            if (logger is null)
             {
-                ILogger logger = loggers.CreateLogger("LibApiVideo");
-                options.Log = (level, line) => logger.Log(LogLevelOf(level), "{Line}", line);
+                return null;
             }
-            return new ApiVideoClient(options);
+            return (level, line) => logger.Log(LogLevelOf(level), "{Line}", line);
         }
 
         private static LogLevel LogLevelOf(ApiVideoLogLevel level) => level switch
@@ -128,6 +130,15 @@ namespace Microsoft.Extensions.DependencyInjection
         /// <summary>A name, and neither a number nor a list.</summary>
         private static bool TryParse<T>(string text, out T value) where T : struct =>
             Enum.TryParse(text, ignoreCase: true, out value) && text.All(char.IsLetter);
+
+        private sealed class ApplicationLog : IConfigureOptions<ApiVideoClientOptions>
+        {
+            private readonly IServiceProvider _services;
+
+            public ApplicationLog(IServiceProvider services) => _services = services;
+
+            public void Configure(ApiVideoClientOptions options) => options.Log = LogOf(_services);
+        }
 
         /// <summary>The client itself knows what is valid, and making one sends nothing.</summary>
         private sealed class Validation : IValidateOptions<ApiVideoClientOptions>

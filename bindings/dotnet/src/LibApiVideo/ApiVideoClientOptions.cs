@@ -97,7 +97,8 @@ namespace LibApiVideo
         /// <summary>
         /// A PEM file of certificates that are trusted in addition to the system's: those of CAs,
         /// or a server's own. It is read again when it has changed. The system's are where
-        /// SSL_CERT_FILE and SSL_CERT_DIR of the environment say, if they are set. Default: none.
+        /// SSL_CERT_FILE and SSL_CERT_DIR of the environment say, if they are set. Default: that of
+        /// APIVIDEO_CA_FILE of the environment; "" for none.
         /// </summary>
         public string? CaFile { get; set; }
 

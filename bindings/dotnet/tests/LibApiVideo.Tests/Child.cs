@@ -28,6 +28,10 @@ namespace LibApiVideo.Tests
                     case "unload":
                         return Plugin.Unload();
 #endif
+#if NETCOREAPP && !NETCOREAPP3_1
+                    case "listener-throws":
+                        return MetricsTests.WithAListenerThatThrows();
+#endif
                     default:
                         Console.WriteLine("What?");
                         return 2;

@@ -3,6 +3,7 @@ using System;
 using System.Collections.Generic;
 using System.Diagnostics.Metrics;
 using System.Linq;
+using System.Runtime.CompilerServices;
 
 namespace LibApiVideo.Tests
 {
@@ -60,6 +61,67 @@ namespace LibApiVideo.Tests
             }
             // No counter goes back when a client is gone.
             Check();
+        }
+
+        [MethodImpl(MethodImplOptions.NoInlining)]
+        private static WeakReference Undisposed(Func<long> grants)
+        {
+            ApiVideoClient client = Sandbox.Client();
+            long before = grants();
+            client.GetToken();
+            Assert.Equal(before + 1, grants());
+            return new WeakReference(client);
+        }
+
+        [Test]
+        public void NorWhenItIsCollected()
+        {
+            Sandbox.Client().Dispose();
+            long Grants() => Read()["apivideo.token.grants {token} server.address=127.0.0.1"];
+            WeakReference client = Undisposed(Grants);
+            long last = Grants();
+            Assert.Eventually(() =>
+            {
+                GC.Collect();
+                return !client.IsAlive;
+            }, "it is collected");
+            Assert.Equal(last, Grants());
+            Sandbox.Client().Dispose();
+            Assert.Equal(last, Grants());
+        }
+
+        [Test]
+        public void AListenerThatThrowsDisturbsNoClient()
+        {
+            ChildProcess child = ChildProcess.Run("listener-throws", Library.Path);
+            Assert.Equal("Bearer, 7 instruments\nBearer\n", child.Output);
+        }
+
+        /// <summary>In a process of its own, whose first client it makes.</summary>
+        internal static int WithAListenerThatThrows()
+        {
+            int told = 0;
+            using (var listener = new MeterListener())
+            {
+                listener.InstrumentPublished = (instrument, _) =>
+                {
+                    if (instrument.Meter.Name == "LibApiVideo")
+                    {
+                        told++;
+                        throw new InvalidOperationException("a listener's");
+                    }
+                };
+                listener.Start();
+                using (ApiVideoClient client = Sandbox.Client())
+                {
+                    Console.WriteLine($"{client.GetToken().TokenType}, {told} instruments");
+                }
+                using (ApiVideoClient client = Sandbox.Client())
+                {
+                    Console.WriteLine(client.GetToken().TokenType);
+                }
+            }
+            return 0;
         }
 
         [Test]

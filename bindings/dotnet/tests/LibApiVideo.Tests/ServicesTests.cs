@@ -8,6 +8,8 @@ using System.Threading.Tasks;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 
 namespace LibApiVideo.Tests
@@ -117,6 +119,96 @@ namespace LibApiVideo.Tests
                     Assert.Contains(says, Assert.Throws<OptionsValidationException>(() => Start(provider)).Message);
                 }
             }
+        }
+
+        private static void GetAToken(ServiceProvider provider) => provider.GetRequiredService<ApiVideoClient>().GetToken();
+
+        private static void SendARequest(ServiceProvider provider) =>
+            provider.GetRequiredService<IHttpClientFactory>().CreateClient("own").GetAsync(Sandbox.Url + "/videos").GetAwaiter().GetResult().Dispose();
+
+        /// <summary>
+        /// The application's log, and a provider of clients that may be without it.
+        /// </summary>
+        private static (Logs, ServiceProvider) WithLog(bool taken)
+        {
+            var logs = new Logs();
+            var services = new ServiceCollection();
+            services.AddSingleton<ILoggerFactory>(logs);
+            if (taken)
+            {
+                services.Configure<ApiVideoClientOptions>(options => options.Log = null);
+            }
+            services.AddApiVideo(options => (options.ApiKey, options.BaseUrl) = (Sandbox.Key, Sandbox.Url)).AddApiVideo();
+            services.AddHttpClient("own").AddApiVideoAuthentication(Sandbox.Key, options =>
+                (options.BaseUrl, options.Log) = (Sandbox.Url, taken ? null : options.Log));
+            return (logs, services.BuildServiceProvider());
+        }
+
+        [Test]
+        public void ClientsWriteToTheApplicationsLog()
+        {
+            foreach (Action<ServiceProvider> use in new Action<ServiceProvider>[] { GetAToken, SendARequest })
+            {
+                (Logs logs, ServiceProvider provider) = WithLog(taken: false);
+                using (provider)
+                {
+                    use(provider);
+                    Assert.Eventually(() => logs.Lines > 0, "there is a log");
+                }
+            }
+        }
+
+        [Test]
+        public void UnlessItIsTakenAway()
+        {
+            (Logs logs, ServiceProvider provider) = WithLog(taken: true);
+            using (provider)
+            {
+                GetAToken(provider);
+                SendARequest(provider);
+                Assert.True(provider.GetRequiredService<IOptions<ApiVideoClientOptions>>().Value.Log is null, "the options have no log");
+            }
+            Assert.Equal(0, logs.Lines);
+        }
+
+        [Test]
+        public void TheOptionsAreTheApplications()
+        {
+            var services = new ServiceCollection();
+            services.AddApiVideo(options => (options.ApiKey, options.BaseUrl) = ("key", Sandbox.Url));
+            var logs = new Logs();
+            using (ServiceProvider provider = services.AddSingleton<ILoggerFactory>(logs).BuildServiceProvider())
+            {
+                ApiVideoClientOptions options = provider.GetRequiredService<IOptions<ApiVideoClientOptions>>().Value;
+                var log = options.Log;
+                provider.GetRequiredService<ApiVideoClient>();
+                Assert.Equal(log, options.Log, "the log, which making a client leaves alone");
+            }
+        }
+
+        /// <summary>Counts the lines of LibApiVideo.</summary>
+        private sealed class Logs : ILoggerFactory, ILogger
+        {
+            private int _lines;
+
+            internal int Lines => Volatile.Read(ref _lines);
+
+            public ILogger CreateLogger(string categoryName) => categoryName == "LibApiVideo" ? (ILogger)this : NullLogger.Instance;
+
+            public void AddProvider(ILoggerProvider provider)
+            {
+            }
+
+            public void Dispose()
+            {
+            }
+
+            public IDisposable BeginScope<TState>(TState state) => NullLogger.Instance.BeginScope(state);
+
+            public bool IsEnabled(LogLevel logLevel) => true;
+
+            public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+                Interlocked.Increment(ref _lines);
         }
 
         [Test]

@@ -38,8 +38,7 @@ namespace LibApiVideo.Native
             Set(config, nameof(options.WaitForRecovery), options.WaitForRecovery ? 1 : 0, NativeMethods.apivideo_config_set_wait_for_recovery);
             Set(config, nameof(options.KeepFresh), options.KeepFresh ? 1 : 0, NativeMethods.apivideo_config_set_keep_fresh);
             Set(config, nameof(options.Proxy), options.Proxy, NativeMethods.apivideo_config_set_proxy);
-            Set(config, options.CaFile is null ? Variables.CaFile : nameof(options.CaFile), options.CaFile ?? Variables.Value(Variables.CaFile),
-                NativeMethods.apivideo_config_set_ca_file);
+            SetCaFile(config, options);
             if (options.Log != null)
             {
                 Check(nameof(options.LogLevel), callbacks.SetLog(config, options.LogLevel, out ErrorHandle error), error);
@@ -48,6 +47,24 @@ namespace LibApiVideo.Native
             {
                 Check(nameof(options.StateChanged), callbacks.SetStateChanged(config, out ErrorHandle error), error);
             }
+        }
+
+        /// <summary>
+        /// Even if there is none: else the native library would look for one in C's environment,
+        /// which keeps what .NET's has lost.
+        /// </summary>
+        private static void SetCaFile(ConfigHandle config, ApiVideoClientOptions options)
+        {
+            string? variable = HasTls(options) ? Variables.Value(Variables.CaFile) : null;
+            Set(config, options.CaFile is null ? Variables.CaFile : nameof(options.CaFile), options.CaFile ?? variable ?? "",
+                NativeMethods.apivideo_config_set_ca_file);
+        }
+
+        /// <summary>Without TLS there is nobody to trust.</summary>
+        private static bool HasTls(ApiVideoClientOptions options)
+        {
+            string? url = options.BaseUrl ?? (options.Environment is null ? Variables.Value(Variables.BaseUrl) : null);
+            return url is null || !url.StartsWith("http:", StringComparison.OrdinalIgnoreCase);
         }
 
         private static void SetServer(ConfigHandle config, ApiVideoClientOptions options)
