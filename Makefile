@@ -219,7 +219,7 @@ dist: all licenses ## An archive that works wherever it is unpacked, in target/d
 	rm -rf '$(dist)/$(package)'*
 	$(MAKE) --no-print-directory install DESTDIR='$(dist)/$(package)' PREFIX= libdir=/lib includedir=/include
 	sh reproducible.sh $(CARGO) build $(flags) --package apivideo-sandbox
-	mkdir '$(dist)/$(package)/bin' '$(dist)/$(package)/examples' '$(dist)/$(package)/docs'
+	$(INSTALL) -d '$(dist)/$(package)/bin' '$(dist)/$(package)/examples' '$(dist)/$(package)/docs'
 	$(INSTALL) -m 755 $(release)/apivideo-sandbox$(exe) '$(dist)/$(package)/bin'
 	$(if $(STRIP),SOURCE_DATE_EPOCH=0 $(STRIP) $(strip_shared) '$(dist)/$(package)/bin/apivideo-sandbox$(exe)')
 	cp tests/sandbox/README.md '$(dist)/$(package)/bin/apivideo-sandbox.md'

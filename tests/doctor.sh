@@ -32,7 +32,7 @@ needs() {
         arm64) [ "$(uname -m)" = aarch64 ] && echo cc || echo cc make readelf python3 venv cpio apt-get aarch64-linux-gnu-ld \
             qemu-system-aarch64 std-aarch64-unknown-linux-gnu std-aarch64-unknown-linux-musl ;;
         packages) echo cc make strip readelf git python3 venv ;;
-        windows) echo cc make mingw mingw++ std-x86_64-pc-windows-gnu wine python3 venv "$(has dotnet || echo npm openssl)" ;;
+        windows) echo cc make mingw mingw++ std-x86_64-pc-windows-gnu wine zip python3 venv "$(has dotnet || echo npm openssl)" ;;
         portability) echo cc std-x86_64-pc-windows-msvc std-aarch64-pc-windows-gnullvm std-aarch64-apple-darwin std-x86_64-apple-darwin ;;
         site) echo cc c++ make python3 venv doxygen chromium chromedriver ;;
     esac

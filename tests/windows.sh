@@ -69,7 +69,10 @@ sandbox() {
 
 prepare() {
     note "the library and the sandbox"
-    make --silent TARGET=$target CARGOFLAGS='--locked --quiet' && cargo build --quiet --release --package apivideo-sandbox || return 1
+    make --silent dist TARGET=$target CARGOFLAGS='--locked --quiet' && cargo build --quiet --release --package apivideo-sandbox || return 1
+    archive=target/dist/libapivideo-$(make --silent print-VERSION)-$target.zip
+    rm -rf "$work/archive" && python3 -m zipfile -e "$archive" "$work/archive" || return 1
+    archive=$work/archive/$(basename "$archive" .zip)
     prepare_wine || complain "Wine does not start: see $work/prefix.log" || return 1
     rm -rf "$run" && mkdir -p "$run/été 漢字" && cp $stage/bin/apivideo.dll "$run" || return 1
     sandbox plain
@@ -78,7 +81,8 @@ prepare() {
     APIVIDEO_TEST_TLS_URL=$url
     APIVIDEO_TEST_CA_FILE=$(windows_path "$run/été 漢字/ca.pem")
     APIVIDEO_TEST_LIBRARY=$(windows_path "$run/apivideo.dll")
-    export APIVIDEO_TEST_TLS_URL APIVIDEO_TEST_CA_FILE APIVIDEO_TEST_LIBRARY
+    APIVIDEO_TEST_SANDBOX=$(windows_path "$archive/bin/apivideo-sandbox.exe")
+    export APIVIDEO_TEST_TLS_URL APIVIDEO_TEST_CA_FILE APIVIDEO_TEST_LIBRARY APIVIDEO_TEST_SANDBOX
 }
 
 # --- The DLL ---
@@ -105,6 +109,10 @@ step_library() {
     # What Explorer shows: texts of the resource are in UTF-16.
     tr -d '\000' <$stage/bin/apivideo.dll | grep -aq "FileVersion.*$(make --silent print-VERSION)" || complain "it has no version resource" || return 1
     ! grep -aq "$PWD" $stage/bin/apivideo.dll || complain "it names a folder of its builder" || return 1
+    for file in bin/apivideo.dll lib/apivideo.lib lib/libapivideo.dll.a lib/libapivideo.a; do
+        cmp "$stage/$file" "$archive/$file" || return 1
+    done
+    "$wine" "$archive/bin/apivideo-sandbox.exe" --help >/dev/null || complain "the archive's apivideo-sandbox.exe does not run" || return 1
     echo "exports $(echo "$exported" | wc -l) functions, $(stat -c %s $stage/bin/apivideo.dll) bytes, needs parts of Windows only"
     import_library_of_microsofts
 }

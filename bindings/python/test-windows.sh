@@ -30,12 +30,10 @@ fi
 # The wheel for Windows, unpacked as pip would.
 rm -rf "$run/package" "$run/wheel"
 APIVIDEO_WHEEL_LIBRARY=$run/apivideo.dll APIVIDEO_WHEEL_TAG=win_amd64 CARGO_BUILD_TARGET=x86_64-pc-windows-gnu \
-    python3 -m pip wheel -q --root-user-action ignore --disable-pip-version-check --no-deps --wheel-dir "$run/wheel" ./bindings/python
+    python3 -m pip wheel -q --disable-pip-version-check --no-deps --wheel-dir "$run/wheel" ./bindings/python
 python3 -m zipfile -e "$run"/wheel/libapivideo-*-py3-none-win_amd64.whl "$run/package"
 printf '%s\r\n' python311.zip . '..\site' "$(windows_path "$run/package")" 'import site' >"$root/cp311/python311._pth"
-cargo build --quiet --locked --target x86_64-pc-windows-gnu --package apivideo-sandbox # The tests start some.
-APIVIDEO_SANDBOX=$(windows_path "$PWD/target/x86_64-pc-windows-gnu/debug/apivideo-sandbox.exe")
-export APIVIDEO_SANDBOX
+export APIVIDEO_SANDBOX=$APIVIDEO_TEST_SANDBOX # The tests start some.
 unset APIVIDEO_TEST_URL
 
 # The others want fork(), signals, a C compiler, or names of files as on Linux, and do not say so.

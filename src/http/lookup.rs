@@ -9,6 +9,7 @@ use std::net::{IpAddr, Ipv4Addr, ToSocketAddrs, UdpSocket};
 use std::time::Instant;
 
 use super::in_time::{NoResult, Works};
+use crate::ffi::sys;
 use crate::process::fork::PerProcess;
 
 /// Why there are no addresses.
@@ -57,8 +58,9 @@ fn look_up(
 /// Asks the system.
 fn ask(host: &str) -> Addresses {
     let found = (host, 0).to_socket_addrs().map_err(|why| {
+        let number = why.raw_os_error().filter(|_| !sys::is_unknown_name(&why));
         // getaddrinfo does not say that it lacked a file descriptor.
-        let lacking = why.raw_os_error().or_else(no_socket);
+        let lacking = number.or_else(no_socket);
         lacking.map_or(Refusal::NotFound, Refusal::System)
     })?;
     let addresses: Vec<IpAddr> = found.map(|found| found.ip()).collect();

@@ -16,7 +16,8 @@ use windows as system;
 
 pub(crate) use system::{
     CancelPutOff, FileId, at_fork_in_child, file_id, is_lack_of_resources, is_under_way,
-    map_undumped, mono_ms, stay_loaded, tick, unmap, wait_for, wall_ms, wiped_in_child, words_of,
+    is_unknown_name, map_undumped, mono_ms, stay_loaded, tick, unmap, wait_for, wall_ms,
+    wiped_in_child, words_of,
 };
 
 /// What to wait for on a socket.

@@ -148,6 +148,12 @@ pub(crate) fn is_lack_of_resources(why: &io::Error) -> bool {
         .is_some_and(|number| NO_RESOURCES.contains(&number))
 }
 
+/// Whether a name's addresses could not be had for the name's sake: such numbers are getaddrinfo's
+/// own, and no errno.
+pub(crate) fn is_unknown_name(why: &io::Error) -> bool {
+    why.raw_os_error().is_none()
+}
+
 /// Whether a socket that does not block has begun to connect. A signal's handler in the middle of
 /// that changes nothing.
 pub(crate) fn is_under_way(why: &io::Error) -> bool {

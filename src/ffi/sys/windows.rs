@@ -15,7 +15,8 @@ use windows_sys::Win32::Foundation::{
     ERROR_NOT_ENOUGH_MEMORY, ERROR_TOO_MANY_OPEN_FILES, FILETIME,
 };
 use windows_sys::Win32::Networking::WinSock::{
-    FD_SET, SOCKET, SOCKET_ERROR, TIMEVAL, WSAEMFILE, WSAENOBUFS, WSAEWOULDBLOCK, select,
+    FD_SET, SOCKET, SOCKET_ERROR, TIMEVAL, WSAEMFILE, WSAENOBUFS, WSAEWOULDBLOCK,
+    WSAHOST_NOT_FOUND, WSANO_DATA, WSANO_RECOVERY, WSATRY_AGAIN, select,
 };
 use windows_sys::Win32::System::LibraryLoader::{
     GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS, GET_MODULE_HANDLE_EX_FLAG_PIN, GetModuleHandleExW,
@@ -111,6 +112,15 @@ const NO_RESOURCES: [i32; 4] = [
 pub(crate) fn is_lack_of_resources(why: &io::Error) -> bool {
     why.raw_os_error()
         .is_some_and(|number| NO_RESOURCES.contains(&number))
+}
+
+/// What is said of a name without addresses, or whose name servers do not answer.
+const UNKNOWN_NAME: [i32; 4] = [WSAHOST_NOT_FOUND, WSATRY_AGAIN, WSANO_RECOVERY, WSANO_DATA];
+
+/// Whether a name's addresses could not be had for the name's sake.
+pub(crate) fn is_unknown_name(why: &io::Error) -> bool {
+    why.raw_os_error()
+        .is_some_and(|number| UNKNOWN_NAME.contains(&number))
 }
 
 /// Whether a socket that does not block has begun to connect.
@@ -282,6 +292,14 @@ mod tests {
         // EMFILE and ENFILE of the C library, which mean something else here.
         for number in [23, 24, 10_061] {
             assert!(!is_lack_of_resources(&io::Error::from_raw_os_error(number)));
+        }
+    }
+
+    #[test]
+    fn a_name_that_does_not_resolve_is_no_fault_of_the_system() {
+        for (number, is) in [(11_001, true), (11_004, true), (10_055, false)] {
+            let why = io::Error::from_raw_os_error(number);
+            assert_eq!(is_unknown_name(&why), is, "{number}");
         }
     }
 }

@@ -7,7 +7,8 @@ namespace LibApiVideo.Tests
     /// <summary>The helper that a user's tests start a local api.video with.</summary>
     public class SandboxHelperTests
     {
-        private static readonly string s_program = Path.Combine(Environment.GetEnvironmentVariable("APIVIDEO_TEST_ROOT")!, "target/release/apivideo-sandbox");
+        private static readonly string s_program = Environment.GetEnvironmentVariable("APIVIDEO_TEST_SANDBOX")
+            ?? Path.Combine(Environment.GetEnvironmentVariable("APIVIDEO_TEST_ROOT")!, "target/release/apivideo-sandbox");
 
         private static void With(string variable, string? value, Action act)
         {
