@@ -62,5 +62,9 @@ fi
 
 printf '\n== all\n'
 cat "$results"
+# Their last words again: a long log is often kept in part, from its end.
+sed -n 's/^\([^ ]*\)  *failed .*/\1/p' "$results" | while read -r part; do
+    [ -f "$logs/$part.log" ] && printf '\n== %s ended with\n' "$part" && tail -n 8 "$logs/$part.log" | cut -c 1-300
+done
 printf '\n%s passed, %s failed, %s skipped\n' "$(count passed)" "$(count failed)" "$(count skipped)"
 [ "$(count failed)" = 0 ]

@@ -108,9 +108,9 @@ def other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], No
 
 
 # Its child holds the pipes, and outlives it.
-@pytest.mark.parametrize("script", ["exec sleep 100", "sleep 100"])
+@pytest.mark.parametrize("script", ["echo hello; exec sleep 100", "sleep 100 & echo hello; wait"])
 def test_a_program_that_says_something_else_is_not_waited_for(script: str, other: Callable[[str], None]) -> None:
-    other(f"echo why >&2; echo hello; {script}")
+    other(f"echo why >&2; {script}")
     started = time.monotonic()
     with pytest.raises(RuntimeError, match="did not start. It said: why"), testing.start():
         pass

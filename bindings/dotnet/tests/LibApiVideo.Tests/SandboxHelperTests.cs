@@ -69,10 +69,10 @@ namespace LibApiVideo.Tests
         public void AProgramThatSaysSomethingElseIsNotWaitedFor()
         {
             // The second one's child holds the pipes, and outlives it.
-            foreach (string sleep in new[] { "exec sleep 100", "sleep 100" })
+            foreach (string ending in new[] { "echo hello\nexec sleep 100", "sleep 100 &\necho hello\nwait" })
             {
                 var watch = System.Diagnostics.Stopwatch.StartNew();
-                WithScript($"#!/bin/sh\necho why >&2\necho hello\n{sleep}\n", () =>
+                WithScript($"#!/bin/sh\necho why >&2\n{ending}\n", () =>
                     Assert.Contains("It said: why", Assert.Throws<InvalidOperationException>(() => ApiVideoSandbox.Start()).Message));
                 Assert.True(watch.Elapsed < TimeSpan.FromSeconds(40), "it does not take long");
             }
