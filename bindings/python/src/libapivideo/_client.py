@@ -202,7 +202,7 @@ class _Base:
         raise TypeError(f"a {type(self).__name__} cannot be pickled or copied; make one in each process")
 
 
-def _key(given: str) -> bytes | None:
+def _key(given: str | None) -> bytes | None:
     """The key for C, to which None means that of the environment."""
     if given is _THE_ENVIRONMENTS:
         return None
