@@ -121,7 +121,8 @@ test-fresh: ## Every test in a bare Debian, as a user and as root (needs root an
 simulate: ## Client-years of chance in simulated time: YEARS=100
 	APIVIDEO_SIMULATE_YEARS=$(or $(YEARS),100) $(CARGO) test --release $(CARGOFLAGS) --lib randomized -- --nocapture
 
-model: ## Interleavings of the cache's threads
+model: ## Interleavings of the cache's threads, and of processes that share a token
+	APIVIDEO_MODEL=full $(CARGO) test --release $(CARGOFLAGS) --lib sharing::model -- --nocapture
 	RUSTFLAGS='--cfg shuttle' CARGO_TARGET_DIR=$(CARGO_TARGET_DIR)/shuttle $(CARGO) test --release $(CARGOFLAGS) --lib interleavings
 
 python-test: ## The Python package

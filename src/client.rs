@@ -41,6 +41,7 @@ impl Client {
                 })
             },
             alarm: timer::alarm,
+            store: None,
         };
         Ok(Client {
             inner: ClientInner {
