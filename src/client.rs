@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::api_key::checked_api_key;
 use crate::auth::Auth;
 use crate::cache::completion::Completion;
+use crate::cache::record::Store;
 use crate::cache::statistics::Statistics;
 use crate::cache::waiters::{Purpose, TokenRequest, WaiterId};
 use crate::cache::{Dependencies, TokenCache};
@@ -27,10 +28,12 @@ impl Client {
     /// A client with a copy of `config`. No I/O: the first token is got when it is first asked for.
     pub fn new(api_key: &str, config: &Config) -> Result<Client, Error> {
         fork::watch();
+        let key = checked_api_key(api_key)?;
+        let store = config.store(key)?;
         let dependencies = Dependencies {
             clock: Arc::new(SystemClock),
             random: Box::new(random),
-            endpoint: Box::new(Auth::new(config.http(), checked_api_key(api_key)?)),
+            endpoint: Box::new(Auth::new(config.http(), key)),
             observer: config.observer(),
             spawn: |work| {
                 sys::spawn("apivideo-renew", work).map_err(|why| {
@@ -41,7 +44,7 @@ impl Client {
                 })
             },
             alarm: timer::alarm,
-            store: None,
+            store: store.map(|(store, timeout)| (Arc::new(store) as Arc<dyn Store>, timeout)),
         };
         Ok(Client {
             inner: ClientInner {

@@ -1,5 +1,7 @@
 //! What a client is told: every setting, its range and its default.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +14,7 @@ use crate::http::{
     CaFile, Environment as ProxyEnvironment, Http, Proxy, Route, Settings, Sources, Target,
     host_and_port, is_loopback,
 };
+use crate::store::{SealedStore, Store};
 
 /// Which of api.video's two environments a key belongs to.
 #[repr(i32)]
@@ -42,9 +45,11 @@ impl Environment {
 const CONNECT_TIMEOUT_MS: u32 = 3_000;
 const ATTEMPT_TIMEOUT_MS: u32 = 10_000;
 const WAIT_TIMEOUT_MS: u32 = 30_000;
+const STORE_TIMEOUT_MS: u32 = 1_000;
 const LONGEST_CONNECT_TIMEOUT_MS: u32 = 60_000;
 const LONGEST_ATTEMPT_TIMEOUT_MS: u32 = 300_000;
 const LONGEST_WAIT_TIMEOUT_MS: u32 = 3_600_000;
+const LONGEST_STORE_TIMEOUT_MS: u32 = 10_000;
 const LONGEST_URL: usize = 2_048;
 
 type LogFn = Arc<dyn Fn(LogLevel, &str) + Send + Sync>;
@@ -64,8 +69,17 @@ pub struct Config {
     keep_fresh: bool,
     proxy: ProxyChoice,
     ca_file: Option<CaFile>,
+    store: StoreChoice,
+    store_timeout_ms: u32,
     log: Option<(LogLevel, LogFn)>,
     on_state: Option<StateFn>,
+}
+
+#[derive(Clone)]
+enum StoreChoice {
+    Environment,
+    None,
+    Of(Store),
 }
 
 #[derive(Clone)]
@@ -88,6 +102,8 @@ impl Default for Config {
             keep_fresh: false,
             proxy: ProxyChoice::Environment,
             ca_file: None,
+            store: StoreChoice::Environment,
+            store_timeout_ms: STORE_TIMEOUT_MS,
             log: None,
             on_state: None,
         }
@@ -190,6 +206,24 @@ impl Config {
         Ok(())
     }
 
+    /// Sets where the processes that use this key share its token, so that all of them together make
+    /// one exchange a token. `None`: nowhere. The default is what the environment's
+    /// `APIVIDEO_STORE` says when the client is made: `file`, or `file:` and a directory; nowhere,
+    /// if it is not there or empty.
+    ///
+    /// The client then uses the API key alone, and its tokens have no refresh token. Whatever
+    /// happens to the store, a client is never worse off than without one.
+    pub fn set_store(&mut self, store: Option<Store>) {
+        self.store = store.map_or(StoreChoice::None, StoreChoice::Of);
+    }
+
+    /// Sets the time limit for an operation of the store: 1 to 10,000 ms. Default: 1,000.
+    pub fn set_store_timeout_ms(&mut self, ms: u32) -> Result<(), Error> {
+        let range = 1..=LONGEST_STORE_TIMEOUT_MS;
+        self.store_timeout_ms = in_range("store_timeout_ms", ms, range)?;
+        Ok(())
+    }
+
     /// Calls `log` with each line up to `level`. The calls come on any thread, and while no lock is
     /// held.
     pub fn set_log(
@@ -226,6 +260,17 @@ impl Config {
 
     pub(crate) fn keeps_fresh(&self) -> bool {
         self.keep_fresh
+    }
+
+    /// The records of this key in the store, if there is one, and the time for an operation.
+    pub(crate) fn store(&self, api_key: &str) -> Result<Option<(SealedStore, Duration)>, Error> {
+        let store = match &self.store {
+            StoreChoice::Environment => store_of_environment()?,
+            StoreChoice::None => None,
+            StoreChoice::Of(store) => Some(store.clone()),
+        };
+        let timeout = Duration::from_millis(self.store_timeout_ms.into());
+        Ok(store.map(|store| (store.for_key(api_key, &self.base_url), timeout)))
     }
 
     pub(crate) fn observer(&self) -> Box<dyn Observer> {
@@ -267,6 +312,34 @@ impl Config {
             ProxyChoice::Through(proxy) => Route::Through(proxy.clone()),
             ProxyChoice::Environment => ProxyEnvironment::read().route(target),
         }
+    }
+}
+
+/// The store that `APIVIDEO_STORE` names.
+fn store_of_environment() -> Result<Option<Store>, Error> {
+    match std::env::var_os("APIVIDEO_STORE") {
+        Some(value) => store_named(&value).map_err(|error| Error {
+            message: format!("APIVIDEO_STORE: {}", error.message),
+            ..error
+        }),
+        None => Ok(None),
+    }
+}
+
+/// `file`, `file:DIRECTORY`, a URL of Redis, or nothing.
+fn store_named(value: &OsStr) -> Result<Option<Store>, Error> {
+    let text = value.to_string_lossy();
+    match text.split_once(':') {
+        _ if text.is_empty() => Ok(None),
+        None if text == "file" => Store::file(None).map(Some),
+        Some(("file", _)) => {
+            let bytes = value.as_encoded_bytes();
+            let path = bytes.strip_prefix(b"file:").unwrap_or(bytes);
+            Store::file(Some(Path::new(OsStr::from_bytes(path)))).map(Some)
+        }
+        _ => Err(Error::invalid(
+            "it must be `file`, or `file:` and a directory, or empty.",
+        )),
     }
 }
 

@@ -117,7 +117,7 @@ impl Hash for SharedToken {
 
 impl Record {
     /// With moments of this start of the machine. Of another start only the wall clock counts.
-    pub(crate) fn as_of(mut self, at: StoreNow) -> Record {
+    pub(crate) fn seen_at(mut self, at: StoreNow) -> Record {
         if self.boot == at.boot {
             return self;
         }
@@ -293,13 +293,13 @@ mod tests {
             },
             boot: 2,
         };
-        let seen = record.clone().as_of(restarted);
+        let seen = record.clone().seen_at(restarted);
         assert_eq!(seen.leased_for_ms(2, restarted.now), 3_000);
         assert_eq!(seen.refused_for_ms(restarted.now), 7_000);
         assert_eq!(restarted.now.until(seen.replaced_at.unwrap()), -3_000);
         assert_eq!(seen.useful_for_ms(restarted.now), 998_000);
         let same = StoreNow { now: NOW, boot: 1 };
-        assert_eq!(record.clone().as_of(same), record);
+        assert_eq!(record.clone().seen_at(same), record);
     }
 
     #[test]

@@ -86,6 +86,8 @@ pub(crate) struct Sharing {
     closed_until: i64,
     /// Failures in a row.
     failures: u32,
+    /// The last swap failed.
+    swap_fails: bool,
     failures_ever: u64,
     swaps: u64,
     flight: Flight,
@@ -109,6 +111,8 @@ enum Phase {
     Looking,
     /// Swapping a lease in.
     Taking,
+    /// That failed, but the lease may be there.
+    Unsure,
     Exchanging {
         leased: bool,
     },
@@ -163,6 +167,7 @@ impl Sharing {
             look_at: i64::MIN,
             closed_until: i64::MIN,
             failures: 0,
+            swap_fails: false,
             failures_ever: 0,
             swaps: 0,
             flight: Flight::new(0),
@@ -209,10 +214,11 @@ impl Sharing {
     ) -> Step {
         match result {
             Ok(loaded) => {
-                self.works(events);
+                self.works(false, events);
                 self.see(loaded, at.now);
                 match self.flight.phase {
-                    Phase::Taking if self.has_lease() => self.leased(),
+                    Phase::Unsure if self.has_lease() => self.leased(),
+                    Phase::Unsure => self.unleased(view, at.now),
                     Phase::Offering(_) => self.offer_again(at.now),
                     _ => self.decide(view, started, at, events),
                 }
@@ -230,7 +236,7 @@ impl Sharing {
     /// A record from the past counts for nothing, nor does one that is absent.
     fn see(&mut self, loaded: Loaded, here: Now) {
         let mut record = match loaded.record {
-            Some(record) if record.fence >= self.newest => record.as_of(loaded.now),
+            Some(record) if record.fence >= self.newest => record.seen_at(loaded.now),
             other => Record {
                 boot: loaded.now.boot,
                 fence: self.newest,
@@ -346,6 +352,15 @@ impl Sharing {
         seen.record.fence.saturating_add(1).max(clock)
     }
 
+    /// The lease could not be swapped in: nothing keeps others from an exchange, but they need not
+    /// make one if the token can be offered to them.
+    fn unleased(&mut self, view: &View, now: Now) -> Step {
+        match self.patience(view, now) {
+            Some(patience) => self.keep_for(patience, now),
+            None => self.go_alone(now),
+        }
+    }
+
     /// Others take too long: an exchange without their leave, whose token is offered to them.
     fn go_alone(&mut self, now: Now) -> Step {
         self.flight.fence = match &self.flight.seen {
@@ -359,25 +374,28 @@ impl Sharing {
     /// The store fails: the token at hand is kept for a while, and then things go on as if there
     /// were no store.
     fn without_store(&mut self, view: &View, now: Now) -> Step {
-        let patience = view.set.as_ref().filter(|_| view.is_enough).map(|set| {
-            let (left, usable) = (now.until(set.validity().expires), set.usable_for_ms(now));
-            let share = self.holder as f64 / u64::MAX as f64;
-            policy::patience(
-                left,
-                usable,
-                set.validity().lifetime_ms,
-                self.timeout_ms,
-                share,
-            )
-        });
-        if let Some(patience) = patience.filter(|patience| *patience > 0) {
-            let closed_for = self.closed_until.saturating_sub(now.mono_ms).max(0);
-            return self.keep(patience.min(closed_for), now);
+        if let Some(patience) = self.patience(view, now) {
+            return self.keep_for(patience, now);
         }
         self.flight.fence = 0;
         self.flight.seen = None;
         self.flight.phase = Phase::Exchanging { leased: false };
         Step::Exchange
+    }
+
+    /// How long the token at hand may be kept without a store; `None`: no longer.
+    fn patience(&self, view: &View, now: Now) -> Option<i64> {
+        let set = view.set.as_ref().filter(|_| view.is_enough)?;
+        let (left, usable) = (now.until(set.validity().expires), set.usable_for_ms(now));
+        let share = self.holder as f64 / u64::MAX as f64;
+        let lifetime = set.validity().lifetime_ms;
+        let patience = policy::patience(left, usable, lifetime, self.timeout_ms, share);
+        (patience > 0).then_some(patience)
+    }
+
+    fn keep_for(&mut self, patience: i64, now: Now) -> Step {
+        let closed_for = self.closed_until.saturating_sub(now.mono_ms).max(0);
+        self.keep(patience.min(closed_for), now)
     }
 
     /// A record was to be swapped in. `started`: before the store was asked.
@@ -393,7 +411,7 @@ impl Sharing {
         let is_offer = matches!(self.flight.phase, Phase::Offering(_));
         match result {
             Ok(true) => {
-                self.works(events);
+                self.works(true, events);
                 self.newest = self.newest.max(swap.record.fence);
                 if let Some(seen) = &mut self.flight.seen {
                     seen.version = swap.version;
@@ -403,7 +421,7 @@ impl Sharing {
             }
             // Somebody else was quicker.
             Ok(false) => {
-                self.works(events);
+                self.works(true, events);
                 if is_offer && !self.is_worth_another_offer() {
                     return Step::Over;
                 }
@@ -411,7 +429,11 @@ impl Sharing {
             }
             // It may be there all the same, if there is time to look.
             Err(error) => {
+                self.swap_fails = true;
                 self.fails(error, started, at, events);
+                if !is_offer {
+                    self.flight.phase = Phase::Unsure;
+                }
                 match self.limit(view, at.now) {
                     Some(_) if is_offer && !self.is_worth_another_offer() => Step::Over,
                     Some(limit_ms) => Step::Do(StoreTask::Load { limit_ms }),
@@ -588,11 +610,16 @@ impl Sharing {
         policy::store_limit(self.timeout_ms, self.flight.lost_ms, usable)
     }
 
-    fn works(&mut self, events: &mut Vec<Event>) {
+    /// An operation succeeded. Who can only load from a store still cannot use it.
+    fn works(&mut self, is_swap: bool, events: &mut Vec<Event>) {
+        if self.swap_fails && !is_swap {
+            return;
+        }
         if self.failures > 0 {
             events.push(Event::StoreWorks);
         }
         self.failures = 0;
+        self.swap_fails = false;
         self.closed_until = i64::MIN;
     }
 

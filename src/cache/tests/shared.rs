@@ -513,6 +513,20 @@ fn without_its_store_a_cold_process_goes_on_alone_and_a_hanging_one_costs_a_seco
 }
 
 #[test]
+fn a_store_that_can_only_be_read_is_told_of_once_and_costs_each_process_an_exchange() {
+    let mut sim = fleet(1);
+    sim.store.as_mut().unwrap().mode = StoreMode::ReadOnly;
+    let (answers, took) = ask_all(&mut sim);
+    assert!(answers[0].is_ok() && took < 100, "{took}");
+    let swaps = sim.store.as_ref().unwrap().swaps;
+    assert!(swaps <= 5, "{swaps} tries");
+    read_all(&mut sim, 5 * HOUR, 10 * SECOND);
+    let told = |e: &&Event| matches!(e, Event::StoreFailed(_) | Event::StoreWorks);
+    assert_eq!(sim.clients[0].events.iter().filter(told).count(), 1);
+    assert!((6..=7).contains(&sim.requests()), "{}", sim.requests());
+}
+
+#[test]
 fn an_answer_that_is_lost_costs_a_look_and_no_exchange() {
     let mut sim = fleet(3);
     sim.store.as_mut().unwrap().mode = StoreMode::LostAnswer;

@@ -12,6 +12,8 @@ pub(super) enum Mode {
     Up,
     /// No connection.
     Down,
+    /// Loads, and swaps nothing.
+    ReadOnly,
     /// No answer, and nothing is done.
     Hang,
     /// Done, but the answer is lost.
@@ -128,6 +130,9 @@ impl SimulatedStore {
         limit_ms: i64,
     ) -> (i64, Result<bool, Error>) {
         self.swaps += 1;
+        if self.mode == Mode::ReadOnly {
+            return (1, Err(error()));
+        }
         if let Some(failed) = self.failed(limit_ms) {
             return (failed.0, Err(failed.1));
         }
