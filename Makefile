@@ -141,7 +141,7 @@ cargo-mutants: ## Every change that cargo-mutants can make to a token's life, ea
 	sh tests/cargo-mutants.sh
 
 prove: ## All that looks for failures: the tests, and the long runs
-	APIVIDEO_TEST_FORKS=1000 sh tests/run.sh
+	APIVIDEO_TEST_FORKS=1000 APIVIDEO_TEST_PROCESSES=1000 sh tests/run.sh
 	sh tests/run.sh race leaks
 	sh tests/mutants.sh
 	CI=true sh tests/cargo-mutants.sh

@@ -22,6 +22,8 @@ namespace LibApiVideo
             ConsecutiveFailures = Get(handle, Statistic.ConsecutiveFailures);
             RetryIn = TimeSpan.FromMilliseconds(Get(handle, Statistic.RetryInMs));
             ExchangesInFlight = Get(handle, Statistic.ExchangesInFlight);
+            TokensAdopted = Get(handle, Statistic.TokensAdopted);
+            StoreFailures = Get(handle, Statistic.StoreFailures);
         }
 
         /// <summary>Requests to <c>POST /auth/api-key</c>.</summary>
@@ -60,6 +62,12 @@ namespace LibApiVideo
         /// <summary>Now: 1 while an exchange is under way, else 0.</summary>
         public long ExchangesInFlight { get; }
 
+        /// <summary>Tokens taken from the store, which another process got.</summary>
+        public long TokensAdopted { get; }
+
+        /// <summary>Operations of the store that failed.</summary>
+        public long StoreFailures { get; }
+
         private static long Get(StatisticsHandle handle, Statistic statistic)
         {
             ApiVideoException.Check(NativeMethods.apivideo_statistics_get(handle, (int)statistic, out ulong value, out ErrorHandle error), error);
@@ -82,5 +90,7 @@ namespace LibApiVideo
         ConsecutiveFailures = 9,
         RetryInMs = 10,
         ExchangesInFlight = 11,
+        TokensAdopted = 12,
+        StoreFailures = 13,
     }
 }

@@ -40,6 +40,7 @@ from ._errors import (
     TokenRejectedError,
     WaitTimeoutError,
 )
+from ._store import FileStore
 from ._token import Token
 from ._version import __version__
 
@@ -49,6 +50,7 @@ __all__ = [
     "CancelledError",
     "Client",
     "ClosedError",
+    "FileStore",
     "InternalError",
     "InvalidArgumentError",
     "InvalidUTF8Error",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Literal, NoReturn, TypeVar
 
     from ._core import Seconds
+    from ._store import FileStore
 
     _Self = TypeVar("_Self", bound="_Base")
 
@@ -37,8 +38,10 @@ class Stats(NamedTuple):
     consecutive_failures: tries that have failed since the last token.
     retry_in: seconds to the next try while tries fail, otherwise 0.
     exchanges_in_flight: 1 while an exchange is under way, otherwise 0.
+    tokens_adopted: tokens taken from the store, which another process got.
+    store_failures: operations of the store that failed.
 
-    The last four describe the moment; the others count since the client was made.
+    waiters to exchanges_in_flight describe the moment; the others count since the client was made.
     """
 
     authenticate_requests: int
@@ -53,6 +56,8 @@ class Stats(NamedTuple):
     consecutive_failures: int
     retry_in: float
     exchanges_in_flight: int
+    tokens_adopted: int
+    store_failures: int
 
 
 class _Base:
@@ -73,6 +78,8 @@ class _Base:
         keep_fresh: bool = False,
         proxy: str | None = None,
         ca_file: str | os.PathLike[str] | None = None,
+        store: FileStore | None = None,
+        store_timeout: Seconds | None = None,
         on_state: Callable[[TokenState], None] | None = None,
     ) -> None:
         """Makes a client. It sends no request yet: the first call that asks for a token does.
@@ -101,6 +108,12 @@ class _Base:
             CAs, or a server's own. It is read again when it has changed. SSL_CERT_FILE and
             SSL_CERT_DIR name the system's certificates, if they are set. TLS verification cannot be
             turned off.
+        store: where the processes that use this key share its token, so that all of them together
+            make one exchange for each: a FileStore. Whatever happens to it, the client is never
+            worse off than without one. With a store, tokens have no refresh token. Default: what
+            the environment's APIVIDEO_STORE says: `file`, or `file:` and a directory; nowhere if it
+            is not set.
+        store_timeout: the limit for an operation of the store; 0.001 to 10. Default: 1.
         on_state: a function that is called with the new TokenState when it has changed, from any
             thread. It must be quick, and should not raise. If gevent has patched Python's locks,
             on_state and the log are called in a greenlet. If eventlet has, they are called at the
@@ -121,9 +134,12 @@ class _Base:
                 "connect_timeout": connect_timeout,
                 "attempt_timeout": attempt_timeout,
                 "wait_timeout": wait_timeout,
+                "store_timeout": store_timeout,
             },
             switches={"wait_for_recovery": wait_for_recovery, "keep_fresh": keep_fresh},
         )
+        if store is not None:
+            store._use(config)
         self._core = _core.Core(api_key, config, on_state, base_url or _core.BASE_URLS[environment.upper()])
 
     @classmethod

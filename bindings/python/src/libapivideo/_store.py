@@ -1,0 +1,39 @@
+"""Where processes share a token."""
+
+from __future__ import annotations
+
+from ctypes import byref
+
+from . import _core
+from ._abi import ConfigPointer, ErrorPointer, StorePointer, lib
+from ._errors import check
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import os
+
+
+class FileStore:
+    """Shares a token between the processes that one user has on one machine, by files.
+
+    What is in the files is sealed with a key that comes from the API key. Any number of clients, with
+    any keys, may use one store.
+    """
+
+    def __init__(self, directory: str | os.PathLike[str] | None = None) -> None:
+        """Takes a directory that is this user's alone (mode 0700), or that is made so.
+
+        directory: None means the usual one: .cache/libapivideo in the home directory that the system
+            has for the user, whatever HOME says.
+
+        Raises InvalidArgumentError if the directory cannot be used, is another user's, can be used by
+        others, is a symbolic link, or is on a network.
+        """
+        path = None if directory is None else _core.encoded("directory", _core.path_of("directory", directory))
+        self._pointer = StorePointer()
+        error = ErrorPointer()
+        check(lib.store_new_file(path, byref(self._pointer), byref(error)), error)
+
+    def _use(self, config: ConfigPointer) -> None:
+        error = ErrorPointer()
+        check(lib.config_set_store(config, self._pointer, byref(error)), error)
