@@ -848,8 +848,8 @@ apivideo_status apivideo_config_set_ca_file(apivideo_config *config,
  * hangs costs a call that needs a new token the store's time limit, once.
  *
  * The default is what APIVIDEO_STORE of the environment says when apivideo_client_new() is called:
- * "file", or "file:" and a directory; nowhere if it is not there or empty. With another value
- * apivideo_client_new() fails with INVALID_ARGUMENT.
+ * "file", "file:" and a directory, or a URL as for apivideo_store_new_redis(); nowhere if it is not
+ * there or empty. With another value apivideo_client_new() fails with INVALID_ARGUMENT.
  *
  * `store`: it is used on, so it may be freed at once. `error_out`: may be NULL.
  *
@@ -1058,6 +1058,27 @@ void apivideo_statistics_free(apivideo_statistics *statistics);
 apivideo_status apivideo_store_new_file(const char *directory,
                                         apivideo_store **store_out,
                                         apivideo_error **error_out);
+
+/**
+ * Makes a store in Redis or Valkey, for the processes of many machines. Sends nothing yet.
+ *
+ * `url`: `redis://[user:password@]host[:port][/database]`, or `rediss://` for TLS, user and
+ * password percent-encoded. A cluster is named by any of its nodes. Behind Sentinel:
+ * `redis+sentinel://[user:password@]host[:port],…/name[/database]`, with the server's user and
+ * password, and the name that Sentinel has for it. `ca_file`: a PEM file of certificates that are
+ * trusted besides the system's, as for apivideo_config_set_ca_file(), or NULL. `store_out`:
+ * receives the store. Free it with apivideo_store_free(). `error_out`: may be NULL. Any thread may
+ * call this.
+ *
+ * The server's user must be allowed TIME, GET, SET and EVAL on the keys `apivideo-*`, which expire
+ * by themselves.
+ *
+ * Errors: NULL_ARGUMENT (url, store_out), INVALID_UTF8, INVALID_ARGUMENT.
+ */
+apivideo_status apivideo_store_new_redis(const char *url,
+                                         const char *ca_file,
+                                         apivideo_store **store_out,
+                                         apivideo_error **error_out);
 
 /**
  * Makes a store of a program's own: a database table, or anything else that can compare and swap.

@@ -616,6 +616,24 @@ public:
         return make_file(directory.c_str());
     }
 
+    /// Makes a store in Redis or Valkey, for the processes of many machines. Sends nothing yet. The
+    /// forms of `url` are those of apivideo_store_new_redis(). Error: invalid_argument.
+    [[nodiscard]] static store redis(const text& url) { return try_redis(url).value(); }
+    /// With a PEM file of certificates that are trusted besides the system's.
+    [[nodiscard]] static store redis(const text& url, const text& ca_file) {
+        return try_redis(url, ca_file).value();
+    }
+    /// As above, without throwing.
+    [[nodiscard]] static result<store> try_redis(const text& url) {
+        return url.is_cut() ? result<store>(detail::cut_text("url")) : make_redis(url.c_str(), nullptr);
+    }
+    [[nodiscard]] static result<store> try_redis(const text& url, const text& ca_file) {
+        if (url.is_cut() || ca_file.is_cut()) {
+            return detail::cut_text(url.is_cut() ? "url" : "ca_file");
+        }
+        return make_redis(url.c_str(), ca_file.c_str());
+    }
+
     /// Takes ownership of a C handle, such as one of apivideo_store_new(). Null is fine.
     explicit store(native_handle_type handle) noexcept : handle_(handle) {}
 
@@ -628,6 +646,12 @@ private:
     [[nodiscard]] static result<store> make_file(const char* directory) {
         return detail::make<store>([&](apivideo_store** out, apivideo_error** why) {
             return apivideo_store_new_file(directory, out, why);
+        });
+    }
+
+    [[nodiscard]] static result<store> make_redis(const char* url, const char* ca_file) {
+        return detail::make<store>([&](apivideo_store** out, apivideo_error** why) {
+            return apivideo_store_new_redis(url, ca_file, out, why);
         });
     }
 

@@ -208,8 +208,8 @@ impl Config {
 
     /// Sets where the processes that use this key share its token, so that all of them together make
     /// one exchange a token. `None`: nowhere. The default is what the environment's
-    /// `APIVIDEO_STORE` says when the client is made: `file`, or `file:` and a directory; nowhere,
-    /// if it is not there or empty.
+    /// `APIVIDEO_STORE` says when the client is made: `file`, `file:` and a directory, or the URL of
+    /// a Redis; nowhere, if it is not there or empty.
     ///
     /// The client then uses the API key alone, and its tokens have no refresh token. Whatever
     /// happens to the store, a client is never worse off than without one.
@@ -337,8 +337,9 @@ fn store_named(value: &OsStr) -> Result<Option<Store>, Error> {
             let path = bytes.strip_prefix(b"file:").unwrap_or(bytes);
             Store::file(Some(Path::new(OsStr::from_bytes(path)))).map(Some)
         }
+        Some((scheme, _)) if scheme.starts_with("redis") => Store::redis(&text, None).map(Some),
         _ => Err(Error::invalid(
-            "it must be `file`, or `file:` and a directory, or empty.",
+            "it must be `file`, `file:` and a directory, the URL of a Redis, or empty.",
         )),
     }
 }

@@ -308,8 +308,8 @@ pub unsafe extern "C" fn apivideo_config_set_ca_file(
 /// hangs costs a call that needs a new token the store's time limit, once.
 ///
 /// The default is what APIVIDEO_STORE of the environment says when apivideo_client_new() is called:
-/// "file", or "file:" and a directory; nowhere if it is not there or empty. With another value
-/// apivideo_client_new() fails with INVALID_ARGUMENT.
+/// "file", "file:" and a directory, or a URL as for apivideo_store_new_redis(); nowhere if it is not
+/// there or empty. With another value apivideo_client_new() fails with INVALID_ARGUMENT.
 ///
 /// `store`: it is used on, so it may be freed at once. `error_out`: may be NULL.
 ///

@@ -123,6 +123,44 @@ pub unsafe extern "C" fn apivideo_store_new_file(
     }
 }
 
+/// Makes a store in Redis or Valkey, for the processes of many machines. Sends nothing yet.
+///
+/// `url`: `redis://[user:password@]host[:port][/database]`, or `rediss://` for TLS, user and
+/// password percent-encoded. A cluster is named by any of its nodes. Behind Sentinel:
+/// `redis+sentinel://[user:password@]host[:port],…/name[/database]`, with the server's user and
+/// password, and the name that Sentinel has for it. `ca_file`: a PEM file of certificates that are
+/// trusted besides the system's, as for apivideo_config_set_ca_file(), or NULL. `store_out`:
+/// receives the store. Free it with apivideo_store_free(). `error_out`: may be NULL. Any thread may
+/// call this.
+///
+/// The server's user must be allowed TIME, GET, SET and EVAL on the keys `apivideo-*`, which expire
+/// by themselves.
+///
+/// Errors: NULL_ARGUMENT (url, store_out), INVALID_UTF8, INVALID_ARGUMENT.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn apivideo_store_new_redis(
+    url: *const c_char,
+    ca_file: *const c_char,
+    store_out: *mut *mut apivideo_store,
+    error_out: *mut *mut apivideo_error,
+) -> Status {
+    // SAFETY: the header asks for valid pointers or NULL.
+    unsafe {
+        clear(store_out);
+        guard(error_out, || {
+            require_out(store_out, "store_out")?;
+            let url = string(url, "url")?;
+            let ca_file = match ca_file.is_null() {
+                true => None,
+                false => Some(Path::new(string(ca_file, "ca_file")?)),
+            };
+            let store = Store::redis(url, ca_file)?;
+            give_box(store_out, || store);
+            Ok(())
+        })
+    }
+}
+
 /// Makes a store of a program's own: a database table, or anything else that can compare and swap.
 ///
 /// `load`, `swap`: called on threads of the library, one call at a time for each process. A call

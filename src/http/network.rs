@@ -11,6 +11,7 @@ use rustls::ClientConfig;
 use super::experience::Experience;
 use super::lookup::{self, Refusal};
 use super::proxy::{Kind, Proxy, Route};
+use super::roots::{CaFile, Sources};
 use super::stream::{Socket, Stream, is_overdue};
 use super::tls::{self, InWords, Tls};
 use super::{Target, dial, tunnel};
@@ -271,6 +272,61 @@ impl Network {
                 ),
             )
         })
+    }
+}
+
+/// The way to servers that speak something else than HTTP, and are reached without a proxy.
+pub(crate) struct Line {
+    tls: Option<Tls>,
+}
+
+impl Line {
+    /// With TLS if certificates are to be looked for.
+    pub(crate) fn new(sources: Option<Sources>, ca_file: Option<CaFile>) -> Line {
+        Line {
+            tls: sources.map(|sources| Tls::new(sources, ca_file)),
+        }
+    }
+
+    /// A connection, all whose waits end at `until`.
+    pub(crate) fn connect(
+        &self,
+        host: &str,
+        port: u16,
+        until: Instant,
+    ) -> Result<Box<dyn Stream>, Error> {
+        let what = "the store's server ";
+        let peer = Peer { what, host, port };
+        let limit = Limit {
+            until,
+            name: "store",
+        };
+        let found = lookup::addresses(host, until).map_err(|refusal| match refusal {
+            Refusal::TimedOut => failed(&peer, limit, &io::ErrorKind::TimedOut.into()),
+            Refusal::NotFound => Error::new(
+                Status::NetworkError,
+                format!("The name of {peer} does not resolve."),
+            ),
+            Refusal::System(number) => failed(&peer, limit, &io::Error::from_raw_os_error(number)),
+        })?;
+        let addresses: Vec<_> = dial::in_turns(&found)
+            .into_iter()
+            .map(|address| SocketAddr::new(address, port))
+            .collect();
+        let tcp = dial::dial(&addresses, until).map_err(|why| failed(&peer, limit, &why))?;
+        let stream = Box::new(Socket::new(tcp, until));
+        match &self.tls {
+            None => Ok(stream),
+            Some(tls) => {
+                let config = tls.config(SystemClock.now().mono_ms).map_err(|_| {
+                    let message = format!(
+                        "No trusted TLS connection to {peer}: there are no CA certificates at all."
+                    );
+                    Error::new(Status::TlsError, message)
+                })?;
+                secure(stream, config, &peer, limit)
+            }
+        }
     }
 }
 

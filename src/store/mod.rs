@@ -2,10 +2,12 @@
 //!
 //! The cache reads and swaps records. [`seal`] makes of each a text that only holders of the API key
 //! can open, under a name that only they can tell. A [`Backend`] keeps such texts, and knows nothing
-//! of what is in them: [`file`], or [`own`] by a program's callbacks.
+//! of what is in them: [`file`], [`redis`] over [`resp`], or [`own`] by a program's callbacks.
 
 pub(crate) mod file;
 pub(crate) mod own;
+mod redis;
+mod resp;
 mod seal;
 
 use std::path::Path;
@@ -34,6 +36,16 @@ impl Store {
     /// be used by others, is a symbolic link, or is on a network.
     pub fn file(directory: Option<&Path>) -> Result<Store, Error> {
         Ok(Store::of(file::FileStore::new(directory)?))
+    }
+
+    /// Redis or Valkey, for the processes of many machines:
+    /// `redis://[user:password@]host[:port][/database]`, or `rediss://…` for TLS, or with
+    /// `+sentinel`: `redis+sentinel://[user:password@]host[:port],…/name[/database]`, where user and
+    /// password are those of the server. A cluster is named by any of its nodes.
+    ///
+    /// `ca_file`: as for [`Config::set_ca_file`](crate::Config::set_ca_file). Sends nothing yet.
+    pub fn redis(url: &str, ca_file: Option<&Path>) -> Result<Store, Error> {
+        Ok(Store::of(redis::RedisStore::new(url, ca_file)?))
     }
 
     pub(crate) fn of(backend: impl Backend + 'static) -> Store {

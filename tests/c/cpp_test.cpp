@@ -763,6 +763,9 @@ void test_store() {
     CHECK(other.get_statistics().get(statistic::tokens_adopted) == 1);
     CHECK(other.get_statistics().get(statistic::store_failures) == 0);
     CHECK(!apivideo::store::try_file("/proc/none"));
+    CHECK(static_cast<bool>(apivideo::store::redis("redis://localhost")));
+    CHECK(!apivideo::store::try_redis("http://localhost"));
+    CHECK(!apivideo::store::try_redis("rediss://localhost", "/none"));
     config alone;
     alone.set_store(apivideo::store(nullptr));
     CHECK(!alone.try_set_store_timeout(0ms));

@@ -228,6 +228,14 @@ static void what_is_no_store_is_refused(void) {
     CHECK(apivideo_store_new_file("/proc/none", &store, NULL) == APIVIDEO_STATUS_INVALID_ARGUMENT);
     CHECK(store == NULL);
     CHECK(apivideo_store_new_file("\xff", &store, NULL) == APIVIDEO_STATUS_INVALID_UTF8);
+    store = (apivideo_store *)&store;
+    CHECK(apivideo_store_new_redis(NULL, NULL, &store, NULL) == APIVIDEO_STATUS_NULL_ARGUMENT);
+    CHECK(store == NULL);
+    CHECK(apivideo_store_new_redis("http://x", NULL, &store, NULL) == APIVIDEO_STATUS_INVALID_ARGUMENT);
+    CHECK(apivideo_store_new_redis("rediss://x", "/none", &store, NULL) == APIVIDEO_STATUS_INVALID_ARGUMENT);
+    CHECK(apivideo_store_new_redis("redis://x", NULL, NULL, NULL) == APIVIDEO_STATUS_NULL_ARGUMENT);
+    REQUIRE(apivideo_store_new_redis("redis://x", NULL, &store, NULL) == APIVIDEO_STATUS_OK);
+    apivideo_store_free(store);
     CHECK(apivideo_store_new(NULL, swap, &t, release, &store, NULL) == APIVIDEO_STATUS_NULL_ARGUMENT);
     CHECK(apivideo_store_new(load, NULL, &t, release, &store, NULL) == APIVIDEO_STATUS_NULL_ARGUMENT);
     CHECK(apivideo_store_new(load, swap, &t, release, NULL, NULL) == APIVIDEO_STATUS_NULL_ARGUMENT);

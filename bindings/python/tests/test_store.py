@@ -50,3 +50,13 @@ def test_a_directory_that_is_not_safe_is_refused(tmp_path: Path) -> None:
         libapivideo.FileStore(tmp_path)
     with pytest.raises(TypeError):
         libapivideo.FileStore(7)  # type: ignore[arg-type] # pyright: ignore
+
+
+def test_a_redis_that_is_down_costs_no_token_and_no_url_is_repeated(sandbox: Sandbox) -> None:
+    store = libapivideo.RedisStore("redis://user:hush@127.0.0.1:1")
+    with libapivideo.Client(KEY, base_url=sandbox.url, store=store) as client:
+        assert client.get_token()
+        assert client.stats().store_failures == 1
+    with pytest.raises(libapivideo.InvalidArgumentError) as refused:
+        libapivideo.RedisStore("redis://user:hush@")
+    assert "hush" not in str(refused.value)

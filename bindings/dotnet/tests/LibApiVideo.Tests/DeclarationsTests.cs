@@ -24,7 +24,7 @@ namespace LibApiVideo.Tests
             "apivideo_status_string", "apivideo_error_status", "apivideo_version_number",
             // APIVIDEO_STORE names a store without them.
             "apivideo_config_set_store", "apivideo_config_set_store_timeout_ms", "apivideo_store_new_file",
-            "apivideo_store_new", "apivideo_store_free", "apivideo_record_set",
+            "apivideo_store_new_redis", "apivideo_store_new", "apivideo_store_free", "apivideo_record_set",
         };
 
         private static readonly Assembly s_package = typeof(ApiVideoClient).Assembly;

@@ -40,7 +40,7 @@ from ._errors import (
     TokenRejectedError,
     WaitTimeoutError,
 )
-from ._store import FileStore
+from ._store import FileStore, RedisStore, Store
 from ._token import Token
 from ._version import __version__
 
@@ -61,11 +61,13 @@ __all__ = [
     "PendingError",
     "ProtocolError",
     "RateLimitedError",
+    "RedisStore",
     "RefreshRejectedError",
     "ResourceError",
     "ServerError",
     "Stats",
     "Status",
+    "Store",
     "TLSError",
     "Token",
     "TokenRejectedError",

@@ -207,6 +207,7 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "apivideo_statistics_get": (_status, [StatisticsPointer, c_int32, POINTER(c_uint64), _error_out]),
     "apivideo_statistics_free": (None, [StatisticsPointer]),
     "apivideo_store_new_file": (_status, [c_char_p, POINTER(StorePointer), _error_out]),
+    "apivideo_store_new_redis": (_status, [c_char_p, c_char_p, POINTER(StorePointer), _error_out]),
     "apivideo_store_new": (
         _status,
         [StoreLoadCallback, StoreSwapCallback, c_void_p, ReleaseCallback, POINTER(StorePointer), _error_out],

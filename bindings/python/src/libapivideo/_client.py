@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Literal, NoReturn, TypeVar
 
     from ._core import Seconds
-    from ._store import FileStore
+    from ._store import Store
 
     _Self = TypeVar("_Self", bound="_Base")
 
@@ -78,7 +78,7 @@ class _Base:
         keep_fresh: bool = False,
         proxy: str | None = None,
         ca_file: str | os.PathLike[str] | None = None,
-        store: FileStore | None = None,
+        store: Store | None = None,
         store_timeout: Seconds | None = None,
         on_state: Callable[[TokenState], None] | None = None,
     ) -> None:
@@ -109,10 +109,10 @@ class _Base:
             SSL_CERT_DIR name the system's certificates, if they are set. TLS verification cannot be
             turned off.
         store: where the processes that use this key share its token, so that all of them together
-            make one exchange for each: a FileStore. Whatever happens to it, the client is never
+            make one exchange for each: a FileStore or a RedisStore. Whatever happens to it, the client is never
             worse off than without one. With a store, tokens have no refresh token. Default: what
-            the environment's APIVIDEO_STORE says: `file`, or `file:` and a directory; nowhere if it
-            is not set.
+            the environment's APIVIDEO_STORE says: `file`, `file:` and a directory, or a URL as for
+            RedisStore; nowhere if it is not set.
         store_timeout: the limit for an operation of the store; 0.001 to 10. Default: 1.
         on_state: a function that is called with the new TokenState when it has changed, from any
             thread. It must be quick, and should not raise. If gevent has patched Python's locks,

@@ -13,12 +13,22 @@ if TYPE_CHECKING:
     import os
 
 
-class FileStore:
-    """Shares a token between the processes that one user has on one machine, by files.
+class Store:
+    """A place where the processes that use one API key share its token.
 
-    What is in the files is sealed with a key that comes from the API key. Any number of clients, with
-    any keys, may use one store.
+    Any number of clients, with any keys, may use one. What is kept there is sealed with a key that comes
+    from the API key.
     """
+
+    _pointer: StorePointer
+
+    def _use(self, config: ConfigPointer) -> None:
+        error = ErrorPointer()
+        check(lib.config_set_store(config, self._pointer, byref(error)), error)
+
+
+class FileStore(Store):
+    """Shares a token between the processes that one user has on one machine, by files."""
 
     def __init__(self, directory: str | os.PathLike[str] | None = None) -> None:
         """Takes a directory that is this user's alone (mode 0700), or that is made so.
@@ -34,6 +44,21 @@ class FileStore:
         error = ErrorPointer()
         check(lib.store_new_file(path, byref(self._pointer), byref(error)), error)
 
-    def _use(self, config: ConfigPointer) -> None:
+
+class RedisStore(Store):
+    """Shares a token between the processes of many machines, by Redis or Valkey."""
+
+    def __init__(self, url: str, *, ca_file: str | os.PathLike[str] | None = None) -> None:
+        """Sends nothing yet.
+
+        url: `redis://[user:password@]host[:port][/database]`, or `rediss://` for TLS, user and password
+            percent-encoded. A cluster is named by any of its nodes. Behind Sentinel:
+            `redis+sentinel://[user:password@]host[:port],.../name[/database]`.
+        ca_file: a PEM file of certificates that are trusted besides the system's.
+
+        Raises InvalidArgumentError.
+        """
+        pem = None if ca_file is None else _core.encoded("ca_file", _core.path_of("ca_file", ca_file))
+        self._pointer = StorePointer()
         error = ErrorPointer()
-        check(lib.config_set_store(config, self._pointer, byref(error)), error)
+        check(lib.store_new_redis(_core.encoded("url", url), pem, byref(self._pointer), byref(error)), error)
