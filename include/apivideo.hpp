@@ -625,7 +625,10 @@ public:
     }
     /// As above, without throwing.
     [[nodiscard]] static result<store> try_redis(const text& url) {
-        return url.is_cut() ? result<store>(detail::cut_text("url")) : make_redis(url.c_str(), nullptr);
+        if (url.is_cut()) {
+            return detail::cut_text("url");
+        }
+        return make_redis(url.c_str(), nullptr);
     }
     [[nodiscard]] static result<store> try_redis(const text& url, const text& ca_file) {
         if (url.is_cut() || ca_file.is_cut()) {
