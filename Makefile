@@ -15,6 +15,8 @@ STRIP      = $(CROSS)strip
 # Another system to build for, and where to build: nothing is written elsewhere.
 TARGET     = $(CARGO_BUILD_TARGET)
 CARGO_TARGET_DIR ?= target
+# The time of what is in an archive: of the last commit, or of the release that the sources are from.
+SOURCE_DATE_EPOCH ?= $(or $(shell git log -1 --format=%ct 2> /dev/null),1577836800)
 
 # Cargo.toml alone names the version, how much of it names the ABI, and the oldest Rust.
 cargo_toml = $(shell sed -n 's/^$(1) = "*\([0-9.]*\)"*$$/\1/p' Cargo.toml | head -n 1)
@@ -30,6 +32,15 @@ strip_shared = -x
 strip_static = -S
 one_object   = $(LD) -r -exported_symbol '_apivideo_*' -force_load $(1) -o $(2)
 by_nobody = --uid 0 --gid 0
+else ifneq ($(findstring windows,$(TARGET)),)
+windows = yes
+# As printed by: cargo rustc --release --lib --crate-type staticlib -- --print native-static-libs
+native = -lbcrypt -ladvapi32 -lcrypt32 -ldbghelp -lkernel32 -lntdll -luserenv -lws2_32
+built  = apivideo.dll
+# Below libdir; and there is no other name for a version.
+names  = ../bin/apivideo.dll ../bin/apivideo.dll
+strip_shared = --strip-unneeded
+CROSS  = $(firstword $(subst -, ,$(TARGET)))-w64-mingw32-
 else
 built  = libapivideo.so
 names  = libapivideo.so.$(VERSION) libapivideo.so.$(SOVERSION) libapivideo.so
@@ -41,17 +52,18 @@ strip_static = --strip-debug
 # Without the bitcode of Rust's std, which is of no use in one object, and which LLVM's tools refuse there.
 one_object   = $(LD) -r --force-group-allocation --whole-archive $(1) -o $(2) && \
 	$(OBJCOPY) --wildcard --keep-global-symbol='apivideo_*' --remove-section=.llvmbc --remove-section=.llvmcmd $(2)
-by_nobody = --sort=name --owner=0 --group=0 --numeric-owner
+by_nobody = --sort=name --owner=0 --group=0 --numeric-owner --mtime='@$(SOURCE_DATE_EPOCH)' --mode=u=rwX,go=rX
 endif
 real    = $(word 1,$(names))
 soname  = $(word 2,$(names))
+exe     = $(if $(windows),.exe)
 release = $(CARGO_TARGET_DIR)/$(if $(TARGET),$(TARGET)/)release
-stage   = $(CARGO_TARGET_DIR)/stage
-flags   = --release $(CARGOFLAGS)$(if $(TARGET), --target $(TARGET))
+stage   = $(CARGO_TARGET_DIR)/$(if $(windows),$(TARGET)/)stage
+flags   = --release $(CARGOFLAGS)$(if $(TARGET), --target $(TARGET)$(if $(GLIBC),.$(GLIBC)))
 
-.PHONY: all rust demo test docs pictures doctor test-fresh simulate model mutants cargo-mutants prove python-test dotnet-test bench-python bench-dotnet bench bench-save header licenses install uninstall dist clean help FORCE
+.PHONY: all rust demo sandbox test docs pictures doctor test-fresh simulate model mutants cargo-mutants prove python-test dotnet-test bench-python bench-dotnet bench bench-save header licenses install uninstall dist wheels packages clean help FORCE
 
-all: $(stage)/lib/$(real) $(stage)/lib/libapivideo.a ## The shared and the static library, in target/stage/lib
+all: ## The shared and the static library, in target/stage/lib
 
 # An old cargo does not get as far as to say which Rust is needed: it does not understand Cargo.lock.
 rust:
@@ -85,6 +97,10 @@ $(stage)/how: FORCE
 	@mkdir -p $(@D)
 	@echo '$(STRIP)' | cmp -s - $@ || echo '$(STRIP)' > $@
 
+ifdef windows
+include packaging/windows/windows.mk
+else
+all: $(stage)/lib/$(real) $(stage)/lib/libapivideo.a
 $(stage)/lib/$(real): $(release)/$(built) $(stage)/how
 	@mkdir -p $(@D)
 	cp $< $@
@@ -96,12 +112,17 @@ $(stage)/lib/libapivideo.a: $(release)/libapivideo.a $(stage)/how
 	$(call one_object,$<,$(stage)/apivideo.o)
 	$(if $(STRIP),$(STRIP) $(strip_static) $(stage)/apivideo.o)
 	rm -f $@ && $(CROSS)ar rc $@ $(stage)/apivideo.o && rm $(stage)/apivideo.o
+endif
 
 demo: all ## A quarter of a minute in the life of a token, against a local api.video
 	$(if $(APIVIDEO_API_KEY),,$(CARGO) build $(flags) -p apivideo-sandbox)
 	$(CC) -std=c99 -Wall -Wextra -Wpedantic $(CFLAGS) -Iinclude -pthread -o $(stage)/demo examples/demo/*.c \
 		-L$(stage)/lib -lapivideo -Wl,-rpath,'$(abspath $(stage)/lib)'
-	@sh examples/demo/run.sh $(stage)/demo $(release)/apivideo-sandbox
+	@sh examples/demo/run.sh $(stage)/demo $(release)/apivideo-sandbox$(exe)
+
+sandbox: ## A local api.video, and what to export to use it: no account, no network; PORT=8790
+	@$(CARGO) build $(flags) --quiet --package apivideo-sandbox
+	@$(release)/apivideo-sandbox$(exe) --port $(or $(PORT),8790)
 
 test: ## Every test
 	sh tests/run.sh
@@ -141,8 +162,8 @@ cargo-mutants: ## Every change that cargo-mutants can make to a token's life, ea
 	sh tests/cargo-mutants.sh
 
 prove: ## All that looks for failures: the tests, and the long runs
-	APIVIDEO_TEST_FORKS=1000 APIVIDEO_TEST_PROCESSES=1000 sh tests/run.sh
-	sh tests/run.sh race leaks
+	APIVIDEO_TEST_FORKS=1000 APIVIDEO_TEST_PROCESSES=1000 APIVIDEO_TEST_CONAN=yes sh tests/run.sh
+	sh tests/run.sh race leaks arm64
 	sh tests/mutants.sh
 	CI=true sh tests/cargo-mutants.sh
 	CI=true sh tests/fuzz.sh 300
@@ -163,20 +184,26 @@ headers = $(notdir $(wildcard include/*.h include/*.hpp))
 lib     = $(DESTDIR)$(libdir)
 inc     = $(DESTDIR)$(includedir)
 
+ifndef windows
+define install_libraries
+$(INSTALL) -m 755 $(stage)/lib/$(real) '$(lib)'
+cd '$(lib)' && ln -sf $(real) $(soname) && ln -sf $(soname) $(built)
+$(INSTALL) -m 644 $(stage)/lib/libapivideo.a '$(lib)'
+endef
+endif
+
 install: all ## Installs to PREFIX, below DESTDIR; also libdir=, includedir=
 	$(INSTALL) -d '$(lib)/pkgconfig' '$(lib)/cmake/apivideo' '$(inc)'
-	$(INSTALL) -m 755 $(stage)/lib/$(real) '$(lib)'
-	cd '$(lib)' && ln -sf $(real) $(soname) && ln -sf $(soname) $(built)
-	$(INSTALL) -m 644 $(stage)/lib/libapivideo.a '$(lib)'
+	$(install_libraries)
 	$(INSTALL) -m 644 $(headers:%=include/%) '$(inc)'
 	@$(fill) apivideo.pc.in > '$(lib)/pkgconfig/apivideo.pc'
 	@$(fill) cmake/apivideoConfig.cmake.in > '$(lib)/cmake/apivideo/apivideoConfig.cmake'
 	@$(fill) cmake/apivideoConfigVersion.cmake.in > '$(lib)/cmake/apivideo/apivideoConfigVersion.cmake'
 	chmod 644 '$(lib)/pkgconfig/apivideo.pc' '$(lib)/cmake/apivideo/'*
-	$(if $(DESTDIR),,@sh cmake/ldconfig.sh '$(libdir)' $(soname))
+	$(if $(DESTDIR)$(windows),,@sh cmake/ldconfig.sh '$(libdir)' $(soname))
 
 uninstall: ## Removes what install put there, given the same variables
-	rm -f $(patsubst %,'$(lib)/%',$(names) libapivideo.a pkgconfig/apivideo.pc) $(headers:%='$(inc)/%')
+	rm -f $(patsubst %,'$(lib)/%',$(names) $(if $(windows),$(import_libraries)) libapivideo.a pkgconfig/apivideo.pc) $(headers:%='$(inc)/%')
 	rm -f '$(lib)/cmake/apivideo/apivideoConfig.cmake' '$(lib)/cmake/apivideo/apivideoConfigVersion.cmake'
 	-rmdir '$(lib)/cmake/apivideo'
 
@@ -186,15 +213,30 @@ licenses: ## The licences of what is linked in, target/THIRD-PARTY-LICENSES.txt
 
 package = libapivideo-$(VERSION)-$(or $(TARGET),$(shell rustc -vV | sed -n 's/^host: //p'))
 dist    = $(CARGO_TARGET_DIR)/dist
+ifndef windows
+pack = tar -C '$(dist)' $(by_nobody) -cf - $(package) | gzip -9n > '$(dist)/$(package).tar.gz'
+endif
 dist: all licenses ## An archive that works wherever it is unpacked, in target/dist
-	rm -rf '$(dist)'
+	rm -rf '$(dist)/$(package)'*
 	$(MAKE) --no-print-directory install DESTDIR='$(dist)/$(package)' PREFIX= libdir=/lib includedir=/include
-	mkdir '$(dist)/$(package)/examples' '$(dist)/$(package)/docs'
+	sh reproducible.sh $(CARGO) build $(flags) --package apivideo-sandbox
+	$(INSTALL) -d '$(dist)/$(package)/bin' '$(dist)/$(package)/examples' '$(dist)/$(package)/docs'
+	$(INSTALL) -m 755 $(release)/apivideo-sandbox$(exe) '$(dist)/$(package)/bin'
+	$(if $(STRIP),SOURCE_DATE_EPOCH=0 $(STRIP) $(strip_shared) '$(dist)/$(package)/bin/apivideo-sandbox$(exe)')
+	cp tests/sandbox/README.md '$(dist)/$(package)/bin/apivideo-sandbox.md'
+	sh licenses.sh '$(TARGET)' apivideo-sandbox > '$(dist)/$(package)/bin/THIRD-PARTY-LICENSES.txt'
 	cp $(wildcard examples/*.c examples/*.cpp examples/README.md) '$(dist)/$(package)/examples'
 	cp LICENSE '$(CARGO_TARGET_DIR)/THIRD-PARTY-LICENSES.txt' $(wildcard README.md CHANGELOG.md) '$(dist)/$(package)'
 	cp -R $(wildcard docs/*.md) docs/guides docs/pictures '$(dist)/$(package)/docs'
-	tar -C '$(dist)' $(by_nobody) -cf - $(package) | gzip -9n > '$(dist)/$(package).tar.gz'
+	@$(fill) packaging/meson.build.in > '$(dist)/$(package)/meson.build'
+	$(pack)
 	rm -r '$(dist)/$(package)'
+
+wheels: ## Python wheels of the platforms that packaging/build.sh has built, in target/wheels
+	sh packaging/wheels.sh
+
+packages: ## Everything that a release has, in target/packages: TARGETS='x86_64-unknown-linux-gnu …'
+	sh packaging/release.sh $(TARGETS)
 
 clean: ## Removes everything that was built
 	$(CARGO) clean

@@ -1,9 +1,11 @@
 #!/bin/sh
-# The licences of all that is linked into the library: whoever hands a binary on must hand these on too. `sh licenses.sh [TARGET]`
-# prints them for the crate in the working directory; TARGET is a platform, this one by default, or `all`.
+# The licences of all that is linked into the library: whoever hands a binary on must hand these on too. `sh licenses.sh [TARGET
+# [PACKAGE]]` prints them for the crate in the working directory, or another of its workspace; TARGET is a platform, this one by
+# default, or `all`.
 #
 # cargo-about and cargo-deny do this too, but would have to be compiled first wherever a package is made.
 set -eu
+package=${2:-}
 target=${1:-$(rustc -vV | sed -n 's/^host: //p')}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -12,7 +14,7 @@ filter="--filter-platform $target"
 [ "$target" != all ] || filter=""
 # shellcheck disable=SC2086 # an option and its value, or nothing
 cargo metadata --format-version 1 --locked $filter >"$work/metadata"
-cargo tree --locked --target "$target" --edges normal,no-proc-macro --prefix none --format '{p}|{l}' >"$work/tree"
+cargo tree --locked ${package:+--package "$package"} --target "$target" --edges normal,no-proc-macro --prefix none --format '{p}|{l}' >"$work/tree"
 
 # A line for each crate, "NAME VERSION|FOLDER". Only packages have a name and a version side by side.
 grep -oE '"name":"[^"]*","version":"[^"]*"|"manifest_path":"[^"]*"' "$work/metadata" |
@@ -36,7 +38,7 @@ text() {
 heading() { printf '\n\n================ %s\nLicence: %s\n' "$1" "${2:-as below}"; }
 
 : >"$work/texts"
-echo "libapivideo contains what is listed here, each under its own licence."
+echo "${package:-libapivideo} contains what is listed here, each under its own licence."
 while IFS='|' read -r crate spdx; do
     heading "$crate" "$spdx"
     folder=$(awk -F'|' -v crate="$crate" '$1 == crate { print $2 }' "$work/folders")

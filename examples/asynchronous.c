@@ -3,8 +3,6 @@
  *
  *     cc -o asynchronous asynchronous.c $(pkg-config --cflags --libs apivideo)
  *     APIVIDEO_API_KEY=... ./asynchronous
- *
- * The key is one of api.video's sandbox environment, or of the server that APIVIDEO_BASE_URL names.
  */
 
 #define _POSIX_C_SOURCE 200809L
@@ -42,27 +40,10 @@ static void run_loop(const apivideo_operation *operation, int pipe_out) {
     }
 }
 
-/* With the settings in one place. The client keeps a copy of them. */
-static apivideo_status make_client(const char *key, apivideo_client **client, apivideo_error **error) {
-    const char *base_url = getenv("APIVIDEO_BASE_URL");
-    apivideo_config *config = NULL;
-    apivideo_status status = apivideo_config_new(&config, error);
-    if (status == APIVIDEO_STATUS_OK) {
-        status = base_url != NULL ? apivideo_config_set_base_url(config, base_url, error)
-                                  : apivideo_config_set_environment(config, APIVIDEO_ENVIRONMENT_SANDBOX, error);
-    }
-    if (status == APIVIDEO_STATUS_OK) {
-        status = apivideo_client_new(key, config, client, error);
-    }
-    apivideo_config_free(config);
-    return status;
-}
-
 int main(void) {
-    const char *key = getenv("APIVIDEO_API_KEY");
     int ends[2]; /* of the pipe; it has to live until the callback was called */
-    if (key == NULL || pipe(ends) != 0) {
-        fprintf(stderr, key == NULL ? "Set APIVIDEO_API_KEY to your API key.\n" : "There is no pipe to be had.\n");
+    if (pipe(ends) != 0) {
+        fprintf(stderr, "There is no pipe to be had.\n");
         return EXIT_FAILURE;
     }
 
@@ -70,7 +51,7 @@ int main(void) {
     apivideo_operation *operation = NULL;
     const apivideo_token *token = NULL;
     apivideo_error *error = NULL;
-    apivideo_status status = make_client(key, &client, &error);
+    apivideo_status status = apivideo_client_new(NULL, NULL, &client, &error);
     if (status == APIVIDEO_STATUS_OK) {
         status = apivideo_get_token_start(client, 0, &operation, &error); /* 0: any valid token will do */
     }

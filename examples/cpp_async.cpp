@@ -1,11 +1,10 @@
 // Gets a token without waiting for it, in two ways: with a future, and told by a callback.
 //
-// APIVIDEO_API_KEY: the API key. APIVIDEO_BASE_URL: another server than api.video's, optional.
+//     APIVIDEO_API_KEY=... ./async
 
 #include <apivideo.hpp>
 #include <chrono>
 #include <condition_variable>
-#include <cstdlib>
 #include <future>
 #include <iostream>
 #include <mutex>
@@ -68,18 +67,8 @@ void with_a_callback(const apivideo::client& client) {
 }  // namespace
 
 int main() {
-    const char* const api_key = std::getenv("APIVIDEO_API_KEY");
-    if (api_key == nullptr) {
-        std::cerr << "Set APIVIDEO_API_KEY to your API key.\n";
-        return 2;
-    }
     try {
-        apivideo::config settings;
-        settings.set_environment(apivideo::environment::sandbox);
-        if (const char* const base_url = std::getenv("APIVIDEO_BASE_URL")) {
-            settings.set_base_url(base_url);
-        }
-        const apivideo::client client(api_key, settings);
+        const apivideo::client client = apivideo::client::from_environment();
         with_a_future(client);
         with_a_callback(client);
         return 0;

@@ -1,29 +1,20 @@
 // Gets a token and says how long it is good for.
 //
-// APIVIDEO_API_KEY: the API key. APIVIDEO_BASE_URL: another server than api.video's, optional.
+//     APIVIDEO_API_KEY=... ./first_token
 
 #include <apivideo.hpp>
 #include <chrono>
-#include <cstdlib>
 #include <iostream>
 #include <string_view>
 
 int main() {
-    const char* const api_key = std::getenv("APIVIDEO_API_KEY");
-    if (api_key == nullptr) {
-        std::cerr << "Set APIVIDEO_API_KEY to your API key.\n";
-        return 2;
-    }
     try {
         apivideo::config settings;
-        settings.set_environment(apivideo::environment::sandbox);
         settings.set_app("first-token", "1.0");
-        if (const char* const base_url = std::getenv("APIVIDEO_BASE_URL")) {
-            settings.set_base_url(base_url);
-        }
 
-        // One client for the whole program: it keeps the token, and any thread may use it.
-        const apivideo::client client(api_key, settings);
+        // One client for the whole program: it keeps the token, and any thread may use it. The key,
+        // and the server if it is not api.video's, are the environment's.
+        const apivideo::client client = apivideo::client::from_environment(settings);
 
         // Ask before each request instead of keeping the token: it costs next to nothing while
         // there is a valid one, and that is renewed in time. For a request that takes long, say

@@ -3,8 +3,6 @@
  *
  *     cc -pthread -o threads threads.c $(pkg-config --cflags --libs apivideo)
  *     APIVIDEO_API_KEY=... ./threads
- *
- * The key is one of api.video's sandbox environment, or of the server that APIVIDEO_BASE_URL names.
  */
 
 #include <apivideo.h>
@@ -49,31 +47,10 @@ static apivideo_status print_statistics(const apivideo_client *client, apivideo_
     return status;
 }
 
-/* With the settings in one place. The client keeps a copy of them. */
-static apivideo_status make_client(const char *key, apivideo_client **client, apivideo_error **error) {
-    const char *base_url = getenv("APIVIDEO_BASE_URL");
-    apivideo_config *config = NULL;
-    apivideo_status status = apivideo_config_new(&config, error);
-    if (status == APIVIDEO_STATUS_OK) {
-        status = base_url != NULL ? apivideo_config_set_base_url(config, base_url, error)
-                                  : apivideo_config_set_environment(config, APIVIDEO_ENVIRONMENT_SANDBOX, error);
-    }
-    if (status == APIVIDEO_STATUS_OK) {
-        status = apivideo_client_new(key, config, client, error);
-    }
-    apivideo_config_free(config);
-    return status;
-}
-
 int main(void) {
-    const char *key = getenv("APIVIDEO_API_KEY");
-    if (key == NULL) {
-        fprintf(stderr, "Set APIVIDEO_API_KEY to your API key.\n");
-        return EXIT_FAILURE;
-    }
     apivideo_client *client = NULL;
     apivideo_error *error = NULL;
-    apivideo_status status = make_client(key, &client, &error);
+    apivideo_status status = apivideo_client_new(NULL, NULL, &client, &error);
 
     pthread_t threads[THREADS];
     int started = 0, failed = 0;

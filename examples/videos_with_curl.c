@@ -3,9 +3,6 @@
  *
  *     cc -o videos_with_curl videos_with_curl.c $(pkg-config --cflags --libs apivideo libcurl)
  *     APIVIDEO_API_KEY=... ./videos_with_curl
- *
- * The key is one of api.video's sandbox environment, or of the server that APIVIDEO_BASE_URL names. APIVIDEO_CA_FILE may
- * name a file with the certificate of that server's CA.
  */
 
 #include <apivideo.h>
@@ -13,25 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static apivideo_status make_client(const char *key, const char *base_url, const char *ca_file, apivideo_client **client,
-                                   apivideo_error **error) {
-    apivideo_config *config = NULL;
-    apivideo_status status = apivideo_config_new(&config, error);
-    if (status == APIVIDEO_STATUS_OK) {
-        status = apivideo_config_set_base_url(config, base_url, error);
-    }
-    if (status == APIVIDEO_STATUS_OK && ca_file != NULL) {
-        status = apivideo_config_set_ca_file(config, ca_file, error);
-    }
-    if (status == APIVIDEO_STATUS_OK) {
-        status = apivideo_client_new(key, config, client, error);
-    }
-    apivideo_config_free(config);
-    return status;
-}
-
 /* GET /videos. The body of a good reply goes to stdout. Gives the HTTP status, 0 if there was no reply. */
-static long get_videos(const char *base_url, const char *ca_file, const apivideo_token *token) {
+static long get_videos(const char *base_url, const apivideo_token *token) {
     char url[2100];
     snprintf(url, sizeof url, "%s/videos", base_url); /* the library has checked that a base URL is at most 2,048 bytes long */
     CURL *curl = curl_easy_init();
@@ -41,6 +21,7 @@ static long get_videos(const char *base_url, const char *ca_file, const apivideo
     curl_easy_setopt(curl, CURLOPT_URL, url);
     curl_easy_setopt(curl, CURLOPT_TIMEOUT, 30L);
     curl_easy_setopt(curl, CURLOPT_FAILONERROR, 1L); /* no body of a reply that is an error */
+    const char *ca_file = getenv("APIVIDEO_CA_FILE"); /* the library reads it by itself */
     if (ca_file != NULL) {
         curl_easy_setopt(curl, CURLOPT_CAINFO, ca_file);
     }
@@ -60,15 +41,13 @@ static long get_videos(const char *base_url, const char *ca_file, const apivideo
 }
 
 int main(void) {
-    const char *key = getenv("APIVIDEO_API_KEY"), *base_url = getenv("APIVIDEO_BASE_URL"), *ca = getenv("APIVIDEO_CA_FILE");
-    base_url = base_url != NULL ? base_url : "https://sandbox.api.video";
-    if (key == NULL || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
-        fprintf(stderr, key == NULL ? "Set APIVIDEO_API_KEY to your API key.\n" : "libcurl does not start.\n");
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+        fprintf(stderr, "libcurl does not start.\n");
         return EXIT_FAILURE;
     }
     apivideo_client *client = NULL;
     apivideo_error *error = NULL;
-    apivideo_status status = make_client(key, base_url, ca, &client, &error);
+    apivideo_status status = apivideo_client_new(NULL, NULL, &client, &error);
 
     /* A token may die early, for instance when it is revoked. The API then answers 401, and another token helps: once. */
     long http_status = 401;
@@ -76,7 +55,7 @@ int main(void) {
         const apivideo_token *token = NULL;
         status = apivideo_get_token(client, &token, &error);
         if (status == APIVIDEO_STATUS_OK) {
-            http_status = get_videos(base_url, ca, token);
+            http_status = get_videos(apivideo_client_base_url(client), token);
         }
         if (status == APIVIDEO_STATUS_OK && http_status == 401) {
             /* TOKEN_REJECTED if this token replaced a rejected one just now: the key lacks a right, and no token would help. */

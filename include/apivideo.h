@@ -36,6 +36,21 @@
  * INVALID_UTF8. Out: with a NUL at the end and never NULL. A text that does not exist is empty. It
  * lives as long as the object that it comes from.
  *
+ * Environment. When a client is made, these variables fill in for what the program leaves out. What
+ * the program sets itself goes before them.
+ *
+ *   APIVIDEO_API_KEY      the API key, if api_key is NULL
+ *   APIVIDEO_BASE_URL     the server, as for apivideo_config_set_base_url()
+ *   APIVIDEO_ENVIRONMENT  "production" or "sandbox", if APIVIDEO_BASE_URL names no server
+ *   APIVIDEO_CA_FILE      the file of certificates, as for apivideo_config_set_ca_file()
+ *   APIVIDEO_STORE        where processes share the token, as for apivideo_config_set_store()
+ *
+ * A program that sets the environment or the base URL gets its server from neither variable. A
+ * variable that is empty counts as not set. A value that cannot be used makes apivideo_client_new()
+ * fail with INVALID_ARGUMENT or INVALID_UTF8, and the message names the variable. A program that
+ * has more rights than its user (set-user-ID, file capabilities) reads no variable, those of
+ * proxies and certificates included.
+ *
  * Time. Durations are in milliseconds, as the names say. Every wait has an end.
  *
  * Processes. After fork() a child may go on using its clients and tokens: it keeps the access
@@ -514,15 +529,17 @@ extern "C" {
  *
  * `api_key`: the key alone, which is copied: 1 to 4,096 bytes, no control characters, no white
  * space at either end. It is refused, with the reason, if something came along with it: quotes, a
- * byte order mark, `Bearer `, `NAME=`, or a variable that nothing replaced. `config`: the
- * settings, which are copied; NULL means the defaults. `client_out`: receives the client. Free it
- * with apivideo_client_free(). `error_out`: may be NULL. Any thread may call this.
+ * byte order mark, `Bearer `, `NAME=`, or a variable that nothing replaced. NULL means
+ * APIVIDEO_API_KEY of the environment. `config`: the settings, which are copied; NULL means the
+ * defaults. `client_out`: receives the client. Free it with apivideo_client_free(). `error_out`:
+ * may be NULL. Any thread may call this.
  *
- * The environment's proxy and certificate settings are read now and never again, see
- * apivideo_config_set_proxy() and apivideo_config_set_ca_file(). No other thread may change the
- * environment in the meantime.
+ * The environment is read now and never again: what the first page of this header tells, and the
+ * proxy's and the certificates' settings, see apivideo_config_set_proxy() and
+ * apivideo_config_set_ca_file(). No other thread may change the environment in the meantime.
  *
- * Errors: NULL_ARGUMENT, INVALID_UTF8, INVALID_ARGUMENT.
+ * Errors: NULL_ARGUMENT, also if `api_key` is NULL and the environment has no key; INVALID_UTF8;
+ * INVALID_ARGUMENT. The message names the argument or the variable.
  */
 apivideo_status apivideo_client_new(const char *api_key,
                                     const apivideo_config *config,
@@ -539,6 +556,15 @@ apivideo_status apivideo_client_new(const char *api_key,
  * API key is wiped now, or when the exchange under way is over.
  */
 void apivideo_client_free(apivideo_client *client);
+
+/**
+ * Gives the base URL of the server that the client gets its tokens from, without a slash at its
+ * end: `https://ws.api.video`, unless the settings or the environment name another. Requests to
+ * the API go there too. Empty for NULL.
+ *
+ * Never NULL. The text lives as long as the client. Any thread may call this.
+ */
+const char *apivideo_client_base_url(const apivideo_client *client);
 
 /**
  * Gives a valid token. If the client has one, this returns at once. It then takes no lock and
@@ -691,7 +717,8 @@ apivideo_status apivideo_config_new(apivideo_config **config_out, apivideo_error
 void apivideo_config_free(apivideo_config *config);
 
 /**
- * Sets which of api.video's environments the key belongs to. Default: production.
+ * Sets which of api.video's environments the key belongs to. Default: the server that the
+ * environment's variables name, else production.
  *
  * `environment`: one of `apivideo_environment`. This replaces an earlier
  * apivideo_config_set_base_url(), and the other way round. `error_out`: may be NULL.
@@ -820,7 +847,8 @@ apivideo_status apivideo_config_set_proxy(apivideo_config *config,
 
 /**
  * Sets a file of certificates that are trusted in addition to the system's: those of CAs, or a
- * server's own. Default: none. TLS verification cannot be turned off.
+ * server's own. Empty: none. Default: the one that APIVIDEO_CA_FILE names when a client for an
+ * `https` server is made, else none. TLS verification cannot be turned off.
  *
  * The file is PEM and at most 4 MiB. It is read now, and again when it has changed, which is
  * looked for at an exchange, once an hour at most. Broken certificates in it are left out. A
@@ -848,8 +876,10 @@ apivideo_status apivideo_config_set_ca_file(apivideo_config *config,
  * hangs costs a call that needs a new token the store's time limit, once.
  *
  * The default is what APIVIDEO_STORE of the environment says when apivideo_client_new() is called:
- * "file", "file:" and a directory, or a URL as for apivideo_store_new_redis(); nowhere if it is not
- * there or empty. With another value apivideo_client_new() fails with INVALID_ARGUMENT.
+ * "file", "file:" and a directory, or a URL as for apivideo_store_new_redis(), whose server may
+ * also show a certificate of APIVIDEO_CA_FILE; nowhere if it is not there or empty. With another
+ * value apivideo_client_new() fails with INVALID_ARGUMENT. A place that cannot be used is no
+ * error: the log says so, and the client goes on.
  *
  * `store`: it is used on, so it may be freed at once. `error_out`: may be NULL.
  *

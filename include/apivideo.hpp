@@ -3,7 +3,7 @@
  *
  * SPDX-License-Identifier: MIT
  *
- *     apivideo::client client(std::getenv("APIVIDEO_API_KEY"));
+ *     apivideo::client client = apivideo::client::from_environment(); // APIVIDEO_API_KEY
  *     apivideo::token token = client.get_token();
  *     request.set_header("Authorization", std::string(token.authorization()));
  *
@@ -687,8 +687,9 @@ public:
 
     [[nodiscard]] native_handle_type native_handle() const noexcept { return handle_.get(); }
 
-    /// Sets which of api.video's environments the key belongs to. Default: production. This
-    /// replaces an earlier base URL, and the other way round.
+    /// Sets which of api.video's environments the key belongs to. Default: the server that
+    /// APIVIDEO_BASE_URL or APIVIDEO_ENVIRONMENT names, else production. This replaces an earlier
+    /// base URL, and the other way round.
     config& set_environment(environment value) { return checked(try_set_environment(value)); }
     result<void> try_set_environment(environment value) {
         return set(apivideo_config_set_environment, static_cast<std::int32_t>(value));
@@ -769,7 +770,8 @@ public:
     }
 
     /// Sets a file of certificates in PEM, of CAs or a server's own, that are trusted in addition
-    /// to the system's. The file is read now, and again when it has changed. Default: none.
+    /// to the system's. The file is read now, and again when it has changed. Default: the one that
+    /// APIVIDEO_CA_FILE names, else none.
     config& set_ca_file(const text& path) { return checked(try_set_ca_file(path)); }
     result<void> try_set_ca_file(const text& path) {
         return set_text(apivideo_config_set_ca_file, "path", path);
@@ -910,10 +912,10 @@ public:
     using native_handle_type = apivideo_client*;
 
     /// Makes a client for an API key, which is copied. Sends no request: the client gets its first
-    /// token when a caller first asks for one. Reads the environment's settings of proxies and
-    /// certificates, now and never again.
+    /// token when a caller first asks for one. Reads the environment, as apivideo.h says, now and
+    /// never again. A null pointer means the environment's key, as with from_environment().
     ///
-    /// Errors: null_argument; invalid_utf8; invalid_argument if the key is malformed.
+    /// Errors: null_argument; invalid_utf8; invalid_argument if the key or a variable is malformed.
     explicit client(const text& api_key) : client(try_create(api_key).value()) {}
     client(const text& api_key, const config& settings)
         : client(try_create(api_key, settings).value()) {}
@@ -929,6 +931,19 @@ public:
         return create(api_key, settings.native_handle());
     }
 
+    /// Makes a client for the API key in APIVIDEO_API_KEY of the environment.
+    ///
+    /// Errors: as above; null_argument if the environment has no key.
+    [[nodiscard]] static client from_environment() { return try_from_environment().value(); }
+    [[nodiscard]] static client from_environment(const config& settings) {
+        return try_from_environment(settings).value();
+    }
+    /// As above, without throwing.
+    [[nodiscard]] static result<client> try_from_environment() { return try_create(no_key()); }
+    [[nodiscard]] static result<client> try_from_environment(const config& settings) {
+        return try_create(no_key(), settings);
+    }
+
     /// Takes ownership of a C handle. Null is fine.
     explicit client(native_handle_type handle) noexcept : handle_(handle) {}
 
@@ -936,6 +951,12 @@ public:
     explicit operator bool() const noexcept { return handle_ != nullptr; }
 
     [[nodiscard]] native_handle_type native_handle() const noexcept { return handle_.get(); }
+
+    /// The server that the client gets its tokens from, such as "https://ws.api.video". The text
+    /// lives as long as the client.
+    [[nodiscard]] std::string_view base_url() const noexcept {
+        return apivideo_client_base_url(native_handle());
+    }
 
     /// Gives a token that stays valid for at least `min_validity` from now. 0 or less means any
     /// valid token. If the client has one, this returns at once. If not, this waits for the
@@ -1066,6 +1087,8 @@ public:
     }
 
 private:
+    static text no_key() noexcept { return static_cast<const char*>(nullptr); }
+
     /// Ends the client's operations with closed, and then frees those that nobody else does.
     static void close(apivideo_client* handle) noexcept {
         apivideo_client_free(handle);

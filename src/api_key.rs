@@ -16,10 +16,12 @@ const NOTHING: [&str; 4] = ["null", "none", "nil", "undefined"];
 const SHORTEST_NAME: usize = 3;
 
 /// The API key as given, or why it cannot be one. No message repeats any of it.
-pub(crate) fn checked_api_key(key: &str) -> Result<&str, Error> {
+///
+/// `setting`: where it comes from.
+pub(crate) fn checked_api_key<'a>(setting: &str, key: &'a str) -> Result<&'a str, Error> {
     match problem(key) {
         None => Ok(key),
-        Some(problem) => Err(Error::invalid(format!("`api_key` {problem}."))),
+        Some(problem) => Err(Error::invalid(format!("`{setting}` {problem}."))),
     }
 }
 
@@ -40,6 +42,8 @@ fn problem(key: &str) -> Option<&'static str> {
         "begins or ends with a quote; give the key without quotes"
     } else if is_placeholder(key) {
         "is or has a placeholder in it, such as ${NAME}, that nothing replaced with its value"
+    } else if is_empty_setting(key) {
+        "is a setting's name with nothing behind it; the setting is empty"
     } else if has_name(key) {
         "has a name and `=` or `:` before it; give what follows alone"
     } else if is_any_of(key, &NOTHING) {
@@ -52,34 +56,56 @@ fn problem(key: &str) -> Option<&'static str> {
     Some(problem)
 }
 
-/// `${NAME}`, `$NAME`, `$(…)`, `%NAME%`, `{{ name }}`, `<name>`: shells, templates and manuals.
+/// `${NAME}`, `$NAME`, `$(…)`, `%NAME%`, `{{ name }}`, `<name>`, `[name]`, `your-key`: shells,
+/// templates and manuals.
 fn is_placeholder(key: &str) -> bool {
     let between = |start, end| key.starts_with(start) && key.ends_with(end);
+    let letters = letters_of(key);
     key.starts_with('$')
         || key.contains("${")
         || between("%", "%")
         || between("{", "}")
         || between("<", ">")
+        || between("[", "]")
+        || letters.starts_with("your") && letters.trim_end_matches("here").ends_with("key")
 }
 
-/// `NAME=…`, `export NAME=…`, `NAME=` with nothing behind it, and `name: …`, as in a header or in
-/// YAML. At the end of a key, `=` fills up its Base64.
+/// `NAME=` and `name:`, as in a file of settings where nothing was filled in.
+fn is_empty_setting(key: &str) -> bool {
+    key.strip_suffix(['=', ':']).is_some_and(|name| {
+        let is_shouted = name.contains('_') && !name.contains(char::is_lowercase);
+        is_shouted && !name.ends_with('=') || is_known_name(name)
+    })
+}
+
+/// `NAME=…` and `export NAME=…`, or `name: …` as in a header or in YAML. At the end of a key, `=`
+/// fills up its Base64.
 fn has_name(key: &str) -> bool {
-    let (name, value) = key.split_at(key.find('=').unwrap_or(key.len()));
-    let is_empty = value == "=" && name.contains('_') && !name.contains(char::is_lowercase);
-    is_empty || key.trim_end_matches('=').contains('=') || has_header(key)
+    key.trim_end_matches('=').contains('=') || has_name_and_colon(key)
 }
 
-/// A name, a colon, and a blank behind it or a scheme's word before it.
-fn has_header(key: &str) -> bool {
+/// A colon, with a blank behind it or before it a name that is none of a key's.
+fn has_name_and_colon(key: &str) -> bool {
     key.split_once(':').is_some_and(|(name, value)| {
         let name = name.trim_end();
         let is_name = name.len() >= SHORTEST_NAME
             && name
                 .chars()
                 .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
-        is_name && (value.starts_with(char::is_whitespace) || is_any_of(name, &SCHEMES))
+        is_name && (value.starts_with(char::is_whitespace) || is_known_name(name))
     })
+}
+
+/// `APIVIDEO_API_KEY`, `x-api-key`, `apiKey`, `Authorization`, and the schemes.
+fn is_known_name(name: &str) -> bool {
+    let letters = letters_of(name);
+    letters.ends_with("apikey") || letters == "authorization" || is_any_of(&letters, &SCHEMES)
+}
+
+/// A name's letters, which are the same however it is spelled.
+fn letters_of(name: &str) -> String {
+    let letters = name.chars().filter(char::is_ascii_alphabetic);
+    letters.map(|c| c.to_ascii_lowercase()).collect()
 }
 
 fn has_scheme(key: &str) -> bool {
@@ -99,7 +125,7 @@ mod tests {
     const KEY: &str = "Xk3yAbCdEfGhIjKlMnOp";
 
     fn is_refused(key: &str, reason: &str) {
-        let error = checked_api_key(key).expect_err(key);
+        let error = checked_api_key("api_key", key).expect_err(key);
         assert_eq!(error.status, Status::InvalidArgument);
         let message = error.message;
         assert!(message.starts_with("`api_key` "), "{message}");
@@ -121,10 +147,16 @@ mod tests {
             "a: b",
             "nullable",
             "QUJD=",
+            "QU_D==",
+            "qu_d=",
+            "null-ish",
+            "yours",
+            "api-key",
+            "[a]b",
             "clé-鍵-🔑",
             longest.as_str(),
         ] {
-            assert_eq!(checked_api_key(key).unwrap(), key);
+            assert_eq!(checked_api_key("api_key", key).unwrap(), key);
         }
     }
 
@@ -152,6 +184,7 @@ mod tests {
             (around("", "'"), "a quote"),
             (around("\u{feff}", ""), "byte order mark"),
             (around("", "\u{200b}"), "cannot be seen"),
+            (around("", "\u{3164}"), "cannot be seen"),
             (around("Xk3y\u{ad}", ""), "cannot be seen"),
             (around("Bearer ", ""), "`Bearer`"),
             (around("bearer ", ""), "`Bearer`"),
@@ -170,10 +203,22 @@ mod tests {
             (around("x-api-key: ", ""), "a name and `=` or `:`"),
             (around("APIVIDEO_API_KEY : ", ""), "a name and `=` or `:`"),
             (around("Bearer:", ""), "a name and `=` or `:`"),
-            ("APIVIDEO_API_KEY=".to_owned(), "a name and `=` or `:`"),
+            (around("x-api-key:", ""), "a name and `=` or `:`"),
+            (around("APIVIDEO_API_KEY:", ""), "a name and `=` or `:`"),
+            (around("authorization:Bearer ", ""), "a name and `=` or `:`"),
+            (around("some-name:\u{a0}", ""), "a name and `=` or `:`"),
+            ("APIVIDEO_API_KEY=".to_owned(), "the setting is empty"),
+            ("VIDEO_KEY=".to_owned(), "the setting is empty"),
+            (
+                "export APIVIDEO_API_KEY=".to_owned(),
+                "the setting is empty",
+            ),
+            ("apiKey=".to_owned(), "the setting is empty"),
+            ("x-api-key:".to_owned(), "the setting is empty"),
             ("Bearer".to_owned(), "`Bearer`"),
             ("null".to_owned(), "a word for nothing"),
             ("None".to_owned(), "a word for nothing"),
+            ("nil".to_owned(), "a word for nothing"),
             ("undefined".to_owned(), "a word for nothing"),
         ] {
             is_refused(&key, reason);
@@ -191,6 +236,10 @@ mod tests {
             "%APIVIDEO_API_KEY%",
             "{{ apivideo_key }}",
             "<your API key>",
+            "[your key]",
+            "your-key",
+            "YOUR_API_KEY",
+            "your API key here",
         ] {
             is_refused(key, "placeholder");
         }

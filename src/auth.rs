@@ -7,9 +7,11 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 
 use crate::cache::exchange::{Endpoint, Outcome, Request};
 use crate::cache::policy;
+use crate::config::Server;
 use crate::error::{Error, Problem, Status};
 use crate::ffi::secret::Secret;
 use crate::http::{Http, Reply};
@@ -19,22 +21,28 @@ use crate::text::one_line;
 const LONGEST_TEXT: usize = 300;
 /// A longer word in such a text may be a key or a token that we no longer know.
 const LONGEST_WORD: usize = 40;
-/// So much of a secret is not passed on either.
+/// So many letters and digits of a secret are not passed on either.
 const PART: usize = 16;
+/// A secret with fewer is left out only where it is as it was: its letters may stand in any text.
+const SHORTEST_PART: usize = 8;
 const REDACTED: &str = "[redacted]";
+
 const SITE: &str = "api.video";
-const BELOW_SITE: &str = ".api.video";
+/// The fields that we send.
+const SENT: [&str; 2] = ["apiKey", "refreshToken"];
 
 /// The endpoints, for one API key.
 pub(crate) struct Auth {
     http: Http,
+    server: Server,
     api_key: Secret,
 }
 
 impl Auth {
-    pub(crate) fn new(http: Http, api_key: &str) -> Auth {
+    pub(crate) fn new(http: Http, server: Server, api_key: &str) -> Auth {
         Auth {
             http,
+            server,
             api_key: Secret::new(api_key),
         }
     }
@@ -69,7 +77,7 @@ impl Auth {
 impl Endpoint for Auth {
     fn send(&self, request: &Request, limit: Option<Duration>) -> Outcome {
         match self.http.post(request.path(), &self.body(request), limit) {
-            Ok(reply) => read(request, &reply, &self.secrets(request)),
+            Ok(reply) => read(request, &self.server, &reply, &self.secrets(request)),
             Err(failure) => Outcome::Failed {
                 error: failure.error,
                 spent: failure.sent,
@@ -86,50 +94,69 @@ impl Endpoint for Auth {
 ///
 /// Who answers with a status may have passed the request on before, so all of them spend a refresh
 /// token but 429, which says that the request was not dealt with.
-pub(crate) fn read(request: &Request, reply: &Reply, secrets: &[&str]) -> Outcome {
+pub(crate) fn read(request: &Request, server: &Server, reply: &Reply, secrets: &[&str]) -> Outcome {
+    let failure = |status| failure_of(status, request, server, reply, secrets);
     let passing = |status| Outcome::Failed {
-        error: failure_of(status, reply, request, secrets),
+        error: failure(status),
         spent: status != Status::RateLimited,
     };
     match reply.status {
-        200..=299 => granted(reply),
-        400 | 401 | 403 if is_api_videos(reply) => {
+        200..=299 => granted(server, reply),
+        400 | 401 | 403 if is_api_videos(&json(reply)) => {
             let status = match request {
                 Request::ApiKey { .. } => Status::KeyRejected,
                 Request::Refresh(_) => Status::RefreshRejected,
             };
-            Outcome::Rejected(failure_of(status, reply, request, secrets))
+            Outcome::Rejected(failure(status))
         }
         429 => passing(Status::RateLimited),
         408 | 500..=599 => passing(Status::ServerError),
         400..=499 => passing(Status::ProtocolError),
         _ => broken(
+            server,
             reply,
             "a status that the endpoint does not document (redirects are not followed)",
         ),
     }
 }
 
-/// Whether the body is a problem object as api.video sends them, of whose members the standard asks
-/// for none: it has a title, a type of api.video's, a status with a name or a detail, or a list of
-/// problems. A type that is another site's URL tells whose it is.
-fn is_api_videos(reply: &Reply) -> bool {
-    let serde_json::Value::Object(members) = json(reply) else {
-        return false;
-    };
-    let text = |name: &str| members.get(name).and_then(serde_json::Value::as_str);
-    let has = |name: &str, is: fn(&serde_json::Value) -> bool| members.get(name).is_some_and(is);
-    let site = text("type").and_then(site_of);
-    let api_videos = site.is_some_and(|site| site == SITE || site.ends_with(BELOW_SITE));
-    if site.is_some() && !api_videos {
-        return false;
+/// Whether this is a problem object as api.video sends them, and not somebody else's. Where the
+/// type is a URL, it tells. Otherwise the name of the field that was sent does, or one of its
+/// `problems`, or the form.
+fn is_api_videos(problem: &Value) -> bool {
+    let mut problems = problem["problems"].as_array().into_iter().flatten();
+    match site_of(text(problem, "type")) {
+        Some(site) => is_of_api_video(site),
+        None => {
+            names_what_was_sent(problem)
+                || problems.any(is_surely_api_videos)
+                || has_the_form(problem)
+        }
     }
-    members.is_empty()
-        || api_videos
-        || text("title").is_some()
-        || has("problems", serde_json::Value::is_array)
-        || (has("status", serde_json::Value::is_number)
-            && (text("name").is_some() || text("detail").is_some()))
+}
+
+/// One of a list: its form tells nothing.
+fn is_surely_api_videos(problem: &Value) -> bool {
+    match site_of(text(problem, "type")) {
+        Some(site) => is_of_api_video(site),
+        None => names_what_was_sent(problem),
+    }
+}
+
+fn names_what_was_sent(problem: &Value) -> bool {
+    SENT.contains(&text(problem, "name"))
+}
+
+/// Whether an object is empty, has a title, or a status with a name or a detail. The standard asks
+/// for no member.
+fn has_the_form(problem: &Value) -> bool {
+    let says = |name| !text(problem, name).is_empty();
+    let is_empty = problem.as_object().is_some_and(serde_json::Map::is_empty);
+    is_empty || says("title") || problem["status"].is_number() && (says("name") || says("detail"))
+}
+
+fn text<'a>(problem: &'a Value, name: &str) -> &'a str {
+    problem[name].as_str().unwrap_or_default()
 }
 
 /// The host of a URL that names one of the internet's.
@@ -139,8 +166,13 @@ fn site_of(url: &str) -> Option<&str> {
     host.contains('.').then_some(host)
 }
 
+fn is_of_api_video(host: &str) -> bool {
+    let above = host.strip_suffix(SITE);
+    above.is_some_and(|above| above.is_empty() || above.ends_with('.'))
+}
+
 /// The JSON of the body; `null` if it is none, or is not complete.
-fn json(reply: &Reply) -> serde_json::Value {
+fn json(reply: &Reply) -> Value {
     let body = reply.body.as_deref().unwrap_or_default();
     serde_json::from_slice(without_bom(body)).unwrap_or_default()
 }
@@ -150,9 +182,9 @@ fn without_bom(body: &[u8]) -> &[u8] {
     body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body)
 }
 
-fn granted(reply: &Reply) -> Outcome {
+fn granted(server: &Server, reply: &Reply) -> Outcome {
     match &reply.body {
-        Ok(body) => grant(body).unwrap_or_else(|why| broken(reply, why)),
+        Ok(body) => grant(body).unwrap_or_else(|why| broken(server, reply, why)),
         Err(why) => Outcome::Failed {
             error: Error {
                 http_status: Some(reply.status),
@@ -168,7 +200,7 @@ fn granted(reply: &Reply) -> Outcome {
 struct AccessToken {
     access_token: Option<String>,
     /// A string. Anything else is as good as none: an access token does without.
-    refresh_token: Option<serde_json::Value>,
+    refresh_token: Option<Value>,
     token_type: Option<String>,
     #[serde(default, deserialize_with = "seconds")]
     expires_in: Option<Seconds>,
@@ -182,13 +214,13 @@ enum Seconds {
 
 /// Understands a number and a numeric string, rounded down; `null` is as good as missing.
 fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Seconds>, D::Error> {
-    let value = serde_json::Value::deserialize(deserializer)?;
+    let value = Value::deserialize(deserializer)?;
     if value.is_null() {
         return Ok(None);
     }
     let number = match &value {
-        serde_json::Value::Number(number) => number.as_f64(),
-        serde_json::Value::String(text) => text.trim().parse().ok(),
+        Value::Number(number) => number.as_f64(),
+        Value::String(text) => text.trim().parse().ok(),
         _ => None,
     };
     Ok(Some(match number {
@@ -235,11 +267,11 @@ fn is_header_safe(token: &str) -> bool {
     !token.is_empty() && token.bytes().all(|b| b.is_ascii_graphic())
 }
 
-fn broken(reply: &Reply, why: &str) -> Outcome {
+fn broken(server: &Server, reply: &Reply, why: &str) -> Outcome {
     let mut error = Error::new(
         Status::ProtocolError,
         format!(
-            "The reply of api.video (HTTP {}) cannot be used: {why}.",
+            "The reply of {server} (HTTP {}) cannot be used: {why}.",
             reply.status
         ),
     );
@@ -247,21 +279,31 @@ fn broken(reply: &Reply, why: &str) -> Outcome {
     Outcome::Failed { error, spent: true }
 }
 
-fn failure_of(status: Status, reply: &Reply, request: &Request, secrets: &[&str]) -> Error {
+fn failure_of(
+    status: Status,
+    request: &Request,
+    server: &Server,
+    reply: &Reply,
+    secrets: &[&str],
+) -> Error {
     let problem = problem(reply, secrets);
     let (http, path) = (reply.status, request.path());
     let what = match (status, http) {
         (Status::KeyRejected, _) => {
-            "api.video refused the API key; check it, and that it belongs to this environment"
+            format!("{server} refused the API key; {}", server.key_advice())
         }
-        (Status::RefreshRejected, _) => "api.video refused the refresh token; authenticate again",
-        (Status::RateLimited, _) => "api.video asks to slow down",
-        (Status::ServerError, _) => "api.video, or a gateway before it, has a problem",
-        (_, 407) => "A proxy asks who you are; put user and password into the proxy's URL",
-        _ => {
-            "This is no answer of api.video's to an authentication; check the base URL and what \
-             stands in between, such as a proxy, a firewall or a sign-in page"
+        (Status::RefreshRejected, _) => {
+            format!("{server} refused the refresh token; authenticate again")
         }
+        (Status::RateLimited, _) => format!("{server} asks to slow down"),
+        (Status::ServerError, _) => format!("{server}, or a gateway before it, has a problem"),
+        (_, 407) => format!(
+            "A proxy before {server} asks who you are; put user and password into the proxy's URL"
+        ),
+        _ => format!(
+            "The answer from {server} is none of api.video's to an authentication; check the base \
+             URL and what stands in between, such as a proxy, a firewall or a sign-in page"
+        ),
     };
     let title = match (problem.title.as_str(), &reply.body) {
         (_, Err(why)) => format!(": {}", why.message.trim_end_matches('.')),
@@ -287,14 +329,22 @@ fn retry_after_ms(reply: &Reply) -> Option<u64> {
     }
 }
 
-/// A problem object, whatever its content type; all empty if the body is none.
+/// A problem object, whatever its content type, or the first of its `problems` if it says nothing
+/// itself; all empty if the body is none.
 fn problem(reply: &Reply, secrets: &[&str]) -> Problem {
     let value = json(reply);
-    let text = |name: &str| presentable(value[name].as_str().unwrap_or_default(), secrets);
+    let is_said = |name| value[name].is_string();
+    let says_something = is_said("type") || is_said("title") || is_said("name");
+    let problem = if says_something {
+        &value
+    } else {
+        &value["problems"][0]
+    };
+    let shown = |name| presentable(text(problem, name), secrets);
     Problem {
-        kind: text("type"),
-        title: text("title"),
-        name: text("name"),
+        kind: shown("type"),
+        title: shown("title"),
+        name: shown("name"),
     }
 }
 
@@ -320,31 +370,34 @@ fn presentable(text: &str, secrets: &[&str]) -> String {
     words.concat().chars().take(LONGEST_TEXT).collect()
 }
 
-/// The text without what it has in common with a secret, from [`PART`] characters on: a server may
-/// have cut a secret off, or broken it in two.
+/// The text without what it has in common with a secret, from [`PART`] letters and digits on: a
+/// server may have cut a secret off, broken it in two, or put other signs into it.
 fn without_parts(text: &str, secrets: &[&str]) -> String {
-    let secrets: Vec<Vec<char>> = secrets.iter().map(|s| s.chars().collect()).collect();
-    let parts: HashSet<&[char]> = secrets.iter().flat_map(|s| s.windows(PART)).collect();
     let text: Vec<char> = text.chars().collect();
-    let mut kept = String::new();
-    let mut at = 0;
-    let mut secret_until = 0;
-    while at < text.len() {
-        if text
-            .get(at..at + PART)
-            .is_some_and(|part| parts.contains(part))
-        {
-            if secret_until <= at {
-                kept.push_str(REDACTED);
+    let is_letter = |at: &usize| text[*at].is_alphanumeric();
+    let places: Vec<usize> = (0..text.len()).filter(is_letter).collect();
+    let letters: Vec<char> = places.iter().map(|at| text[*at]).collect();
+    let mut is_secret = vec![false; text.len()];
+    for secret in secrets {
+        let secret: Vec<char> = secret.chars().filter(|c| c.is_alphanumeric()).collect();
+        let part = secret.len().min(PART);
+        if part < SHORTEST_PART {
+            continue;
+        }
+        let parts: HashSet<&[char]> = secret.windows(part).collect();
+        for (letters, places) in letters.windows(part).zip(places.windows(part)) {
+            if parts.contains(letters) {
+                is_secret[places[0]..=places[part - 1]].fill(true);
             }
-            secret_until = at + PART;
         }
-        if at >= secret_until {
-            kept.push(text[at]);
-        }
-        at += 1;
     }
-    kept
+    let runs = is_secret.chunk_by(|a, b| a == b);
+    let mut text = text.into_iter();
+    runs.map(|run| {
+        let shown: String = text.by_ref().take(run.len()).collect();
+        if run[0] { REDACTED.to_owned() } else { shown }
+    })
+    .collect()
 }
 
 #[cfg(test)]
@@ -352,12 +405,16 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::config::Config;
+    use crate::config::{Config, Environment};
     use crate::http::Waits;
     use crate::token::TokenSet;
 
+    fn server() -> Server {
+        Config::default().server()
+    }
+
     fn auth() -> Auth {
-        Auth::new(Config::default().http(), "the key")
+        Auth::new(Config::default().http(), server(), "the key")
     }
 
     fn reply(status: u16, body: &str) -> Reply {
@@ -387,7 +444,7 @@ mod tests {
 
     /// How a request fails, and whether its refresh token is spent; `None` for what was rejected.
     fn failure(request: &Request, reply: &Reply) -> (Error, Option<bool>) {
-        match read(request, reply, &[]) {
+        match read(request, &server(), reply, &[]) {
             Outcome::Rejected(error) => (error, None),
             Outcome::Failed { error, spent } => (error, Some(spent)),
             Outcome::Granted { .. } => panic!("{} is granted", reply.status),
@@ -511,7 +568,7 @@ mod tests {
     #[test]
     fn a_token_in_a_200_is_granted() {
         let reply = reply(200, r#"{"access_token":"a"}"#);
-        let outcome = read(&key_request(), &reply, &[]);
+        let outcome = read(&key_request(), &server(), &reply, &[]);
         assert!(matches!(outcome, Outcome::Granted { .. }), "{outcome:?}");
     }
 
@@ -562,13 +619,25 @@ mod tests {
         };
         for problem in [
             PROBLEM,
+            "\r\n {\"title\":\"A title.\"} ",
+            r#"{"title":"A title.","status":403}"#,
+            r#"{"title":"Invalid API key","status":403,"name":null,"detail":""}"#,
+            r#"{"title":"Forbidden","name":"apiKey","status":403}"#,
             r#"{"type":"https://docs.api.video/reference/x","title":null,"name":"apiKey"}"#,
             r#"{"type":"https://docs.api.video/reference/x"}"#,
+            r#"{"type":"https://api.video/x","title":"Forbidden","hint":"of tomorrow"}"#,
             r#"{"type":"about:blank","title":"A title."}"#,
-            r#"{"status":400,"name":"apiKey"}"#,
+            r#"{"type":"","title":"A title."}"#,
+            r#"{"name":"apiKey"}"#,
+            r#"{"name":"refreshToken","message":"No."}"#,
+            r#"{"status":400,"name":"api-key"}"#,
+            r#"{"status":400,"name":"x","detail":"No such key."}"#,
             r#"{"status":400,"name":null,"detail":"No such key."}"#,
-            r#"{"problems":[{"title":"A title."}]}"#,
-            "\r\n {} ",
+            r#"{"problems":[{"title":"A title.","name":"apiKey"}]}"#,
+            "{}",
+            r#"{"title":"Access denied","hint":"of tomorrow"}"#,
+            r#"{"type":"about:blank","title":"Forbidden","status":403,"detail":"Not you."}"#,
+            r#"{"problems":[{},{"type":"https://docs.api.video/x"}],"status":400}"#,
         ] {
             assert!(refused(problem), "{problem}");
         }
@@ -590,6 +659,24 @@ mod tests {
             r#"{"status":403,"message":"Forbidden"}"#,
             r#"{"error":"Forbidden","name":"x","problems":"none"}"#,
             r#"{"status":403,"error":"Forbidden","path":"/auth/api-key"}"#,
+            r#"{"type":"error"}"#,
+            r#"{"type":"error","error":{"type":"forbidden"}}"#,
+            r#"{"type":"https://docs.api.video.example.com/x","title":"A title."}"#,
+            r#"{"type":"https://example.com/docs.api.video","title":"A title."}"#,
+            r#"{"type":"https://example.com?x=.api.video","title":"A title."}"#,
+            r#"{"title":"","status":403}"#,
+            r#"{"detail":"No entry."}"#,
+            r#"{"status":403}"#,
+            r#"{"problems":[]}"#,
+            r#"{"problems":[{"title":"A title."}]}"#,
+            r#"{"error":"Forbidden","problems":[{}]}"#,
+            r#"{"type":"https://waf.example.com/403","title":"Blocked","problems":[{"name":"apiKey"}]}"#,
+            r#"{"type":"https://waf.example.com/403","name":"apiKey"}"#,
+            r#"{"__type":"AccessDeniedException","message":"No."}"#,
+            r#"{"Message":"User is not authorized","Type":"User"}"#,
+            r#"{"fault":{"faultstring":"Invalid ApiKey"}}"#,
+            r#"{"statusCode":401,"message":"Access denied due to missing subscription key."}"#,
+            r#"{"error":{"code":403,"message":"No.","status":"PERMISSION_DENIED"}}"#,
         ] {
             assert!(!refused(other), "{other}");
         }
@@ -634,8 +721,45 @@ mod tests {
             ),
             (Status::ProtocolError, 407, "into the proxy's URL"),
         ] {
-            let error = failure_of(status, &reply(http, "{}"), &key_request(), &[]);
+            let reply = reply(http, "{}");
+            let error = failure_of(status, &key_request(), &server(), &reply, &[]);
             assert!(error.message.contains(says), "{error}");
+        }
+    }
+
+    #[test]
+    fn every_failure_names_the_server() {
+        let mut config = Config::default();
+        let mut names = vec![(config.server(), "api.video's production (ws.api.video)")];
+        config.set_environment(Environment::Sandbox);
+        names.push((config.server(), "api.video's sandbox (sandbox.api.video)"));
+        for (url, name) in [
+            ("http://127.0.0.1:8790", "127.0.0.1:8790"),
+            ("https://[::1]/api", "[::1]:443"),
+            ("https://example.com", "example.com:443"),
+        ] {
+            config.set_base_url(url).unwrap();
+            names.push((config.server(), name));
+        }
+        for (server, name) in names {
+            for (status, body) in [
+                (200, "{}"),
+                (302, ""),
+                (400, "{}"),
+                (404, ""),
+                (407, ""),
+                (429, ""),
+                (500, ""),
+            ] {
+                for request in [key_request(), refresh_request()] {
+                    let (Outcome::Rejected(error) | Outcome::Failed { error, .. }) =
+                        read(&request, &server, &reply(status, body), &[])
+                    else {
+                        panic!("{status} is granted");
+                    };
+                    assert!(error.message.contains(name), "{status}: {error}");
+                }
+            }
         }
     }
 
@@ -643,7 +767,9 @@ mod tests {
     fn a_problem_is_passed_on_as_one_line_without_the_key() {
         let body =
             r#"{"type":"https://x","title":"No\r\nkey s3\u200bcret \u202ehere","name":null}"#;
-        let Outcome::Rejected(error) = read(&key_request(), &reply(400, body), &["s3cret"]) else {
+        let Outcome::Rejected(error) =
+            read(&key_request(), &server(), &reply(400, body), &["s3cret"])
+        else {
             panic!("a 400 is a rejection");
         };
         assert_eq!(error.problem.kind, "https://x");
@@ -660,15 +786,31 @@ mod tests {
                 format!("key {}... is bad", &secret[..35]),
                 "key [redacted]... is bad",
             ),
+            (format!("{} {}", &secret[..20], &secret[20..]), "[redacted]"),
             (
-                format!("{} {}", &secret[..20], &secret[20..]),
-                "[redacted] [redacted]",
+                format!("{}-{}: {}!", &secret[..8], &secret[8..16], &secret[16..24]),
+                "[redacted]!",
             ),
+            ("your \"ten le-tters\".".to_owned(), "your \"[redacted]\"."),
+            ("sh ort".to_owned(), "sh ort"),
             (format!("é{}é", &secret[10..26]), "é[redacted]é"),
             (format!("é{}é", &secret[10..25]), "éklmnopqrstuvwxyé"),
         ] {
-            assert_eq!(presentable(&text, &[secret, "short"]), shown);
+            let secrets = [secret, "short", "ten/letters"];
+            assert_eq!(presentable(&text, &secrets), shown);
         }
+    }
+
+    #[test]
+    fn the_first_of_the_problems_speaks_for_an_object_that_says_nothing() {
+        let first = |more: &str| {
+            let body = format!(r#"{{{more}"problems":[{{"title":"A.","name":"apiKey"}},{{}}]}}"#);
+            let problem = failure(&key_request(), &reply(400, &body)).0.problem;
+            format!("{}|{}|{}", problem.kind, problem.title, problem.name)
+        };
+        assert_eq!(first(""), "|A.|apiKey");
+        assert_eq!(first(r#""status":400,"title":null,"#), "|A.|apiKey");
+        assert_eq!(first(r#""title":"B.","#), "|B.|");
     }
 
     #[test]

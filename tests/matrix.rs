@@ -101,6 +101,8 @@ fn asked(seconds: u64) -> RangeInclusive<u64> {
 }
 
 const FAR_DATE: &str = "Fri, 31 Dec 9999 23:59:59 GMT";
+/// And no Wednesday.
+const FAR_DATE_IN_UTC: &str = "Wed, 31 Dec 9999 23:59:59 UTC";
 const PAST_DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
 const TLS_ALERT: &str = "\x15\x03\x03\0\x02\x02\x16";
 const CLOSED_AFTER_401: &str = "HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\n{}";
@@ -110,6 +112,12 @@ const GATEWAY_STATUSES: [u16; 13] = [
     400, 401, 403, 404, 405, 407, 410, 413, 415, 418, 421, 425, 451,
 ];
 const GATEWAY_JSON: &str = r#"{"message":"Forbidden"}"#;
+const GATEWAY_PROBLEM: &str =
+    r#"{"type":"https://developers.cloudflare.com/1020","title":"Error 1020","status":403}"#;
+
+const BARE_TITLE: &str = r#"{"title":"This API key does not exist."}"#;
+const PROBLEMS: &str =
+    r#"{"status":400,"problems":[{"title":"This API key does not exist.","name":"apiKey"}]}"#;
 
 const EARLY_HINTS: &str = "HTTP/1.1 103 Early Hints\r\nLink: </x>; rel=preload\r\n\r\n";
 const CONTINUE: &str = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n";
@@ -138,7 +146,10 @@ fn table() -> Vec<Row> {
         row("403",                              problem(403),                               Fails(KeyRejected, 403),    PROBE,      Key,          AT_ONCE),
         row("404 of api.video's",               problem(404),                               Fails(ProtocolError, 404),  SOON,       Key,          AT_ONCE),
         row("422",                              problem(422),                               Fails(ProtocolError, 422),  SOON,       Key,          AT_ONCE),
+        row("400 with a title only",            reply(400, BARE_TITLE),                     Fails(KeyRejected, 400),    PROBE,      Key,          AT_ONCE),
+        row("400 with a list of problems only", reply(400, PROBLEMS),                       Fails(KeyRejected, 400),    PROBE,      Key,          AT_ONCE),
         row("403 in a gateway's JSON",          reply(403, GATEWAY_JSON),                   Fails(ProtocolError, 403),  SOON,       Key,          AT_ONCE),
+        row("403 in a gateway's problem",       reply(403, GATEWAY_PROBLEM),                Fails(ProtocolError, 403),  SOON,       Key,          AT_ONCE),
         row("401, then closed",                 raw(CLOSED_AFTER_401),                      Fails(KeyRejected, 401),    PROBE,      Key,          AT_ONCE),
         row("408",                              problem(408),                               Fails(ServerError, 408),    SOON,       Key,          AT_ONCE),
         row("429 as api.video sends it",        problem(429),                               Fails(RateLimited, 429),    WINDOW,     LaterRefresh, AT_ONCE),
@@ -150,6 +161,11 @@ fn table() -> Vec<Row> {
         row("429 until a date in the past",     wait(429, "Retry-After", PAST_DATE),        Fails(RateLimited, 429),    asked(1),   LaterRefresh, AT_ONCE),
         row("429 with garbage",                 wait(429, "Retry-After", "soon"),           Fails(RateLimited, 429),    SOON,       LaterRefresh, AT_ONCE),
         row("429 for 9 s, and for 7",           both_ways(429, "9", "7"),                   Fails(RateLimited, 429),    asked(9),   LaterRefresh, AT_ONCE),
+        row("429 for 7 s, and for none",        both_ways(429, "0", "7"),                   Fails(RateLimited, 429),    asked(7),   LaterRefresh, AT_ONCE),
+        row("429 for 7.5 s",                    wait(429, "Retry-After", "7.5"),            Fails(RateLimited, 429),    asked(8), LaterRefresh, AT_ONCE),
+        row("429 for 9.5 s, in its own way",    window(429, "9.5"),                         Fails(RateLimited, 429),    asked(10), LaterRefresh, AT_ONCE),
+        row("503 for +7s",                      wait(503, "Retry-After", "+7s"),            Fails(ServerError, 503),    asked(7),   LaterKey,     AT_ONCE),
+        row("503 until a date in UTC",          wait(503, "Retry-After", FAR_DATE_IN_UTC),  Fails(ServerError, 503),    asked(600), LaterKey,     AT_ONCE),
         row("503 for 7 s, in a window of 42",   both_ways(503, "42", "7"),                  Fails(ServerError, 503),    asked(7),   LaterKey,     AT_ONCE),
         row("500 with HTML",                    gateway(500, 500),                          Fails(ServerError, 500),    SOON,       Key,          AT_ONCE),
         row("502 without a body",               gateway(502, 0),                            Fails(ServerError, 502),    SOON,       Key,          AT_ONCE),
@@ -207,6 +223,7 @@ fn table() -> Vec<Row> {
         row("100 headers more",                 before("", headers(100), ""),               Token(3_600_000),           NEVER,      Nothing,      AT_ONCE),
         row("200 headers more",                 before("", headers(200), ""),               Token(3_600_000),           NEVER,      Nothing,      AT_ONCE),
         row("a folded header",                  before("", "X-Folded: a\r\n b\r\n", ""),    Token(3_600_000),           NEVER,      Nothing,      AT_ONCE),
+        row("an empty line before the reply",   before("\r\n", "X-Folded: a\r\n b\r\n", ""), Token(3_600_000),           NEVER,      Nothing,      AT_ONCE),
         row("a byte order mark",                before("", "", "\u{feff}"),                 Token(3_600_000),           NEVER,      Nothing,      AT_ONCE),
 
         row("no HTTP",                          raw("\u{1}garbage\r\n\r\n"),                 Fails(ProtocolError, 0),    SOON,       Key,          AT_ONCE),
@@ -276,7 +293,10 @@ fn raw(bytes: impl Into<Payload>) -> Fault {
 }
 
 fn problem(status: u16) -> Fault {
-    reply(status, r#"{"type":"https://docs","title":"A title."}"#)
+    reply(
+        status,
+        r#"{"type":"https://docs.api.video/reference/x","title":"A title."}"#,
+    )
 }
 
 fn wait(status: u16, header: &str, value: &str) -> Fault {

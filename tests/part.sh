@@ -65,6 +65,15 @@ check_workflows() {
 part_docs() { RUSTDOCFLAGS="-D warnings" cargo doc --quiet --workspace --no-deps; }
 part_rust() { cargo test --quiet --workspace; }
 
+# The local api.video, held against its description.
+part_prism() {
+    version=5.14.2 prism=target/prism/node_modules/.bin/prism
+    cargo build --quiet --release --package apivideo-sandbox || return 1
+    [ "$("$prism" --version 2>/dev/null)" = $version ] ||
+        npm install --silent --no-save --no-audit --no-fund --prefix target/prism "@stoplight/prism-cli@$version" || return 1
+    node tests/prism.mjs "$prism" "$sandbox_program"
+}
+
 # --- C and C++ ---
 
 part_build() {
@@ -113,6 +122,7 @@ part_c() {
         test_program $name c11 static $static || result=1
     done
     test_program dlopen_test c99 loaded -ldl -lpthread || result=1
+    [ "$(id -u)" != 0 ] || test_program privileges_test c11 static $static || result=1
     return $result
 }
 
@@ -154,9 +164,17 @@ part_examples() {
 
 part_python() { bash bindings/python/test.sh; }
 part_dotnet() { bash bindings/dotnet/test.sh; }
-part_readme() { need_sandbox && sh tests/readme.sh; }
+part_readme() { sh tests/readme.sh; }
 part_install() { need_sandbox && sh tests/install.sh; }
 part_reproducible() { sh tests/reproducible.sh; }
+
+# --- Other platforms ---
+
+part_musl() { need_sandbox && sh tests/musl.sh; }
+part_arm64() { sh tests/arm64.sh; }
+part_packages() { need_sandbox && sh packaging/test.sh; }
+part_windows() { sh tests/windows.sh; }
+part_portability() { sh tests/portability.sh; }
 
 # --- Looking for what goes wrong unseen ---
 

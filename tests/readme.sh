@@ -1,18 +1,27 @@
 #!/bin/sh
-# README's code, word for word. What has a main() is also run, against a local sandbox that stands for ws.api.video: a proxy of the environment
-# leads there, and SSL_CERT_FILE makes it trusted. The C# is run by bindings/dotnet/test.sh, with
-# that package's own README.
+# README's code, word for word, against what `make sandbox` starts: with what that prints to export, and nothing else. A program without
+# a main() is only compiled. The C# is run by bindings/dotnet/test.sh, with that package's own README.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
 work=target/readme
-sandbox_program=target/release/apivideo-sandbox
 strict="-Wall -Wextra -Wpedantic -Werror"
 link="-Ltarget/release -lapivideo -Wl,-rpath,$PWD/target/c-tests"
 passed=0
 failed=0
+unset APIVIDEO_API_KEY APIVIDEO_BASE_URL APIVIDEO_ENVIRONMENT APIVIDEO_CA_FILE APIVIDEO_STORE
 
-rm -rf "$work" && mkdir -p "$work" && mkfifo "$work/alive"
+rm -rf "$work" && mkdir -p "$work"
+
+# count WHAT STATUS
+count() {
+    if [ "$2" = 0 ]; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "error: $1" >&2
+    fi
+}
 
 # The blocks of one language, in files readme-1.c, readme-2.c …
 extract() {
@@ -22,26 +31,34 @@ extract() {
         inside { print > (prefix n "." language) }' README.md
 }
 
-await() {
-    for _ in $(seq 100); do
-        [ -s "$1" ] && return 0
-        sleep 0.1
-    done
-    echo "error: $1 did not appear" >&2
-    exit 1
+# As in a terminal, but for the port.
+make --silent sandbox PORT=0 >"$work/sandbox" &
+sandbox=$!
+trap 'kill $sandbox' EXIT
+for _ in $(seq 600); do
+    grep -q '^Ctrl-C' "$work/sandbox" && break
+    sleep 0.1
+done
+exports=$(grep '^    export ' "$work/sandbox") || { echo "error: make sandbox printed nothing to export" >&2; exit 1; }
+
+# run COMMAND…: with what is to be exported.
+run() { (eval "$exports" && "$@"); }
+run_with_wrong_key() { (eval "$exports" && export APIVIDEO_API_KEY=wrong && "$@"); }
+
+# says WHAT COMMAND…: it ends with 1, and has that on stderr.
+says() {
+    what=$1
+    shift
+    "$@" >/dev/null 2>"$work/stderr"
+    [ $? = 1 ] && grep -qF "$what" "$work/stderr"
 }
 
-"$sandbox_program" --tls --tls-name ws.api.video --ca-file "$work/ca.pem" --ready-file "$work/url" --exit-with-parent \
-    <"$work/alive" >/dev/null &
-exec 9>"$work/alive" # What reads from there ends when this script does.
-await "$work/url"
-# Without 9, which it would keep open for both.
-python3 tests/connect_proxy.py "$(sed 's/.*://' "$work/url")" "$work/port" <"$work/alive" 9>&- &
-await "$work/port"
-
-run() {
-    env -u NO_PROXY -u no_proxy -u https_proxy HTTPS_PROXY="http://127.0.0.1:$(cat "$work/port")" \
-        SSL_CERT_FILE="$work/ca.pem" APIVIDEO_API_KEY=sandbox-key "$@"
+# check_failures COMMAND…: the program says what is wrong.
+check_failures() {
+    says 'APIVIDEO_API_KEY' "$@"
+    count "$1 does not say that there is no key" $?
+    says 'refused the API key' run_with_wrong_key "$@"
+    count "$1 does not say that the key is wrong" $?
 }
 
 # check FILE COMPILER…
@@ -50,54 +67,48 @@ check() {
     shift
     if ! grep -q '\bmain(' "$source"; then
         "$@" $strict -Iinclude -c "$source" -o "$source.o"
-    elif "$@" $strict -Iinclude "$source" -o "$source.out" $link; then
-        run "$source.out"
-    else
-        false
+        count "$source, a block of README.md, does not compile" $?
+        return
     fi
-    if [ $? = 0 ]; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "error: $source, a block of README.md, does not work" >&2
-    fi
+    "$@" $strict -Iinclude "$source" -o "$source.out" $link && run "$source.out"
+    count "$source, a block of README.md, does not work" $?
+    check_failures "$source.out"
 }
 
-# check_python FILE: with the package as it lies in the tree.
-check_python() {
-    if PYTHONPATH=bindings/python/src LIBAPIVIDEO_PATH=$PWD/target/release/libapivideo.so PYTHONDONTWRITEBYTECODE=1 \
-        run python3 -W error "$1"; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "error: $1, a block of README.md, does not work" >&2
-    fi
+# With the package as it lies in the tree.
+python_() {
+    PYTHONPATH=bindings/python/src LIBAPIVIDEO_PATH=$PWD/target/release/libapivideo.so PYTHONDONTWRITEBYTECODE=1 python3 -W error "$@"
 }
 
 extract c
 extract cpp
 extract python
+extract sh
 for source in "$work"/readme-*.c; do check "$source" ${CC:-cc} -std=c99; done
 for source in "$work"/readme-*.cpp; do check "$source" ${CXX:-c++} -std=c++17; done
-for source in "$work"/readme-*.python; do check_python "$source"; done
+for source in "$work"/readme-*.python; do
+    run python_ "$source"
+    count "$source, a block of README.md, does not work" $?
+    check_failures python_ "$source"
+done
+
+# The first steps: what is to be exported is what the sandbox says.
+steps=$(grep -l '^cc examples/' "$work"/readme-*.sh)
+port=$(echo "$exports" | sed -n 's/.*BASE_URL=.*:\([0-9]*\)$/\1/p')
+[ "$(grep '^export' "$steps" | sed "s/:8790$/:$port/;s/^/    /")" = "$exports" ]
+count "README.md exports something else than make sandbox says" $?
+sed "s/:8790$/:$port/" "$steps" >"$work/steps" && sh -e "$work/steps" && rm first
+count "README.md's first steps do not work" $?
 
 # Every file that README points to exists, and every test it names is in that file.
 for link_target in $(grep -o '](\([^)#]*\))' README.md | sed 's/](\(.*\))/\1/' | grep -v '^http'); do
-    if [ -e "$link_target" ]; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "error: README.md points to $link_target, which is not there" >&2
-    fi
+    [ -e "$link_target" ]
+    count "README.md points to $link_target, which is not there" $?
 done
 grep -o '\[`[a-z0-9_]*…`\]([^)]*)' README.md | sed 's/\[`\(.*\)…`\](\(.*\))/\1 \2/' >"$work/tests"
 while read -r name file; do
-    if grep -q "$name" "$file"; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "error: README.md names the test $name, which is not in $file" >&2
-    fi
+    grep -q "$name" "$file"
+    count "README.md names the test $name, which is not in $file" $?
 done <"$work/tests"
 
 echo "$passed passed, $failed failed"

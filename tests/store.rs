@@ -434,7 +434,7 @@ fn a_store_of_the_environment_is_named_in_its_error() {
         .output()
         .unwrap();
     let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-    assert!(text.contains("APIVIDEO_STORE: it must be"), "{text}");
+    assert!(text.contains("`APIVIDEO_STORE` must be"), "{text}");
 }
 
 #[test]

@@ -44,6 +44,10 @@ def package(name, version, files, dependencies=()):
 
 package("NETStandard.Library", "2.0.3", {"ref/netstandard2.0/netstandard.dll": f"{sdk}/sdk/3.1.102/ref/netstandard.dll"})
 extensions = {
+    "Configuration": ["Configuration.Abstractions", "Primitives"],
+    "Configuration.Abstractions": ["Primitives"],
+    "FileProviders.Abstractions": ["Primitives"],
+    "Hosting.Abstractions": ["Configuration.Abstractions", "DependencyInjection.Abstractions", "FileProviders.Abstractions", "Logging.Abstractions"],
     "Http": ["DependencyInjection.Abstractions", "Logging", "Options"],
     "Logging": ["DependencyInjection", "Logging.Abstractions", "Options"],
     "Logging.Abstractions": [],

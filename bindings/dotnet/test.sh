@@ -158,22 +158,19 @@ for name in FirstToken HttpClient DependencyInjection; do
 done
 
 note "README.md"
-# Its C# as programs, and that of the repository's README, with the sandbox for api.video.
+# Its C# as programs, and that of the repository's README, word for word. The environment names the
+# sandbox.
 readme_programs() {
     rm -rf "$work/readme"
-    python3 - "$work/readme" "$APIVIDEO_TEST_URL" <<'PYTHON'
+    python3 - "$work/readme" <<'PYTHON'
 import os, re, sys
-out, url = sys.argv[1:]
+out, = sys.argv[1:]
 def csharp(readme):
     return re.findall(r"^```csharp\n(.*?)^```", open(readme, encoding="utf-8").read(), re.M | re.S)
 theirs, ours = csharp("README.md"), csharp("bindings/dotnet/README.md")
 assert theirs and len(ours) > 3, "a README.md has lost its C#"
 blocks = ours + theirs
 for number, code in enumerate(blocks):
-    code = re.sub(r'Environment\s*\.GetEnvironmentVariable\(\s*"APIVIDEO_API_KEY"\)', '"sandbox-key"', code).replace('"your-key"', '"sandbox-key"')
-    code = re.sub(r'Client\(("sandbox-key"|key)\)', r'Client(\1, new LibApiVideo.ApiVideoClientOptions {})', code)
-    code = re.sub(r"ClientOptions\s*\{", f'ClientOptions {{ BaseUrl = "{url}", ', code)
-    code = code.replace("https://ws.api.video", url)
     body = re.sub(r"^using [\w.]+( = [\w.]+)?;\n", "", code, flags=re.M)
     usings = "".join(re.findall(r"^using [\w.]+(?: = [\w.]+)?;\n", code, re.M))
     os.makedirs(f"{out}/Readme{number}")
@@ -187,13 +184,14 @@ PYTHON
     sed -i "s|\.\./\.\./bindings|$PWD/bindings|" "$work/readme/Directory.Build.props"
 }
 readme_program() {
-    build "$work/readme/$1" && LIBAPIVIDEO_PATH=$PWD/target/release/libapivideo.so "$dotnet" "$(ls "target/dotnet/bin/$1/Release"/*/"$1.dll")"
+    build "$work/readme/$1" && LIBAPIVIDEO_PATH=$PWD/target/release/libapivideo.so APIVIDEO_SANDBOX=$PWD/target/release/apivideo-sandbox \
+        APIVIDEO_API_KEY=sandbox-key APIVIDEO_BASE_URL=$APIVIDEO_TEST_URL "$dotnet" "$(ls "target/dotnet/bin/$1/Release"/*/"$1.dll")"
 }
-# Its shell commands, as they stand.
+# Its shell commands, as they stand but for the sandbox's port.
 readme_commands() {
     forget_package
     rm -rf target/first-token "$feed"
-    sed -n '/^```sh$/,/^```$/{/^```/d;p}' bindings/dotnet/README.md >"$work/readme.sh"
+    sed -n '/^```sh$/,/^```$/{/^```/d;p}' bindings/dotnet/README.md | sed "s|http://127.0.0.1:8790|$APIVIDEO_TEST_URL|" >"$work/readme.sh"
     (set -e; unset LIBAPIVIDEO_PATH; . "$work/readme.sh") >"$work/readme.out" 2>&1 && grep 'Token (redacted), expires' "$work/readme.out" ||
         { cat "$work/readme.out"; return 1; }
 }

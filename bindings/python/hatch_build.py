@@ -2,6 +2,10 @@
 
 LIBAPIVIDEO_MANYLINUX, such as 2_17: link against that old a glibc, with zig's linker, for a wheel
 that runs on any Linux distribution with the same or a newer one. The linker comes from PyPI.
+
+APIVIDEO_WHEEL_LIBRARY and APIVIDEO_WHEEL_TAG: a shared library that is built already, and the
+platform's tag of its wheel, such as musllinux_1_2_aarch64 or win_amd64. CARGO_BUILD_TARGET says
+whose licences go along. `make wheels` does that.
 """
 
 from __future__ import annotations
@@ -18,15 +22,18 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-SOURCES = ["Cargo.toml", "Cargo.lock", "LICENSE", "build.rs", "licenses.sh", "src", "tests/sandbox/Cargo.toml", "tests/sandbox/src"]
-FILE_NAME = {"darwin": "libapivideo.dylib", "win32": "apivideo.dll"}.get(sys.platform, "libapivideo.so")
+SOURCES = ["Cargo.toml", "Cargo.lock", "LICENSE", "build.rs", "packaging/windows/version.rc", "licenses.sh", "src", "tests/sandbox/Cargo.toml", "tests/sandbox/src"]
+PREBUILT = os.environ.get("APIVIDEO_WHEEL_LIBRARY")
+TAG = os.environ.get("APIVIDEO_WHEEL_TAG") if PREBUILT else None
+SYSTEM = TAG or sys.platform
+FILE_NAME = "apivideo.dll" if SYSTEM.startswith("win") else "libapivideo.dylib" if SYSTEM.startswith(("darwin", "macosx")) else "libapivideo.so"
 NOTICES = "THIRD-PARTY-LICENSES.txt"
 MANYLINUX = os.environ.get("LIBAPIVIDEO_MANYLINUX")
 
 
 class CargoBuildHook(BuildHookInterface[Any]):
     def dependencies(self) -> list[str]:
-        return ["cargo-zigbuild==0.24.0", "ziglang==0.15.2"] if MANYLINUX and self.target_name == "wheel" else []
+        return ["cargo-zigbuild==0.24.0", "ziglang==0.15.2"] if MANYLINUX and not PREBUILT and self.target_name == "wheel" else []
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         in_sdist = Path(self.root, "rust")
@@ -38,7 +45,7 @@ class CargoBuildHook(BuildHookInterface[Any]):
         crate = in_sdist if in_sdist.is_dir() else Path(self.root, "..", "..")
         if not (crate / "Cargo.toml").is_file():
             raise SystemExit(f"libapivideo: the Rust sources are missing; they should be in {in_sdist} or {crate.resolve()}.")
-        library = self.build(crate.resolve())
+        library = Path(PREBUILT).resolve() if PREBUILT else self.build(crate.resolve())
         if version == "editable":
             shutil.copy(library, Path(self.root, "src", "libapivideo", FILE_NAME))
             return
@@ -80,7 +87,7 @@ class CargoBuildHook(BuildHookInterface[Any]):
     def licenses(self, crate: Path) -> Path:
         notices = Path(self.directory, NOTICES)
         with notices.open("wb") as file:
-            subprocess.run(["sh", "licenses.sh"], cwd=crate, stdout=file, check=True)
+            subprocess.run(["sh", "licenses.sh", *filter(None, [os.environ.get("CARGO_BUILD_TARGET")])], cwd=crate, stdout=file, check=True)
         return notices
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
@@ -109,6 +116,10 @@ def check_rust(crate: Path) -> None:
 
 
 def platform_tag() -> str:
+    if PREBUILT:
+        if not TAG:
+            raise SystemExit("libapivideo: APIVIDEO_WHEEL_LIBRARY needs APIVIDEO_WHEEL_TAG, such as win_amd64.")
+        return TAG
     machine = platform.machine().lower()
     if MANYLINUX:
         return f"manylinux_{MANYLINUX}_{machine}"

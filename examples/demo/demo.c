@@ -19,8 +19,12 @@
 #include <time.h>
 
 #include "loopback_http.h"
+#include "timeline.h"
 
 enum { READERS = 8, READS_AT_A_TIME = 100, CALL_EVERY_MS = 250, OUTAGE_MS = 5000 };
+
+/* Of its 3 s a token is handed out for all but the last tenth. */
+static const double usable = 2.7;
 
 /* --- Telling what happens: a line per event, with the time since the start --- */
 
@@ -47,8 +51,26 @@ static void say(const char *who, const char *format, ...) {
     printf("%6.2f s  %-8s %s\n", seconds() - started_at, who, text);
 }
 
+/* A number with commas: 1,234,567. */
+static const char *grouped(uint64_t number, char text[32]) {
+    char digits[24];
+    int length = snprintf(digits, sizeof digits, "%" PRIu64, number), to = 0;
+    for (int i = 0; i < length; i++) {
+        if (i > 0 && (length - i) % 3 == 0) {
+            text[to++] = ',';
+        }
+        text[to++] = digits[i];
+    }
+    text[to] = '\0';
+    return text;
+}
+
 static void on_log(int32_t level, const char *line, void *user_data) {
+    static const char new_token[] = "New token from /auth/";
     (void)user_data;
+    if (strncmp(line, new_token, sizeof new_token - 1) == 0) {
+        timeline_add_token(seconds() - started_at, usable, line[sizeof new_token - 1] == 'r');
+    }
     say(level <= APIVIDEO_LOG_LEVEL_WARNING ? "warning" : "library", "%s", line);
 }
 
@@ -223,7 +245,8 @@ static void say_progress(const apivideo_client *client) {
     pthread_mutex_lock(&board.lock);
     uint64_t reads = board.reads, reads_failed = board.reads_failed, calls = board.calls;
     pthread_mutex_unlock(&board.lock);
-    say("readers", "%" PRIu64 " reads, %" PRIu64 " failed, %" PRIu64 " API calls; %" PRIu64 " of %d wait for a token", reads,
+    char number[32];
+    say("readers", "%s reads, %" PRIu64 " failed, %" PRIu64 " API calls; %" PRIu64 " of %d wait for a token", grouped(reads, number),
         reads_failed, calls, statistic(client, APIVIDEO_STATISTIC_WAITERS), READERS);
 }
 
@@ -270,6 +293,7 @@ static int rejected_refresh_token(const apivideo_client *client, const char *bas
 
 static int outage(const apivideo_client *client, const char *base_url) {
     nap(500);
+    double down = seconds() - started_at;
     say("demo", "Authentication goes down for %d s: the token will not live that long.", OUTAGE_MS / 1000);
     int good = control(base_url, "POST", "/_sandbox/faults",
                        "{\"on\":\"auth\",\"times\":0,\"fault\":{\"kind\":\"reply\",\"status\":503,\"body\":\"{}\"}}");
@@ -278,6 +302,7 @@ static int outage(const apivideo_client *client, const char *base_url) {
     nap(OUTAGE_MS / 2);
     uint64_t before = statistic(client, APIVIDEO_STATISTIC_TOKENS_GRANTED);
     say("demo", "Authentication is back.");
+    timeline_add_outage(down, seconds() - started_at);
     good = control(base_url, "DELETE", "/_sandbox/faults", "") && good;
     good = good && reaches(client, APIVIDEO_STATISTIC_TOKENS_GRANTED, before + 1);
     nap(100);
@@ -293,6 +318,22 @@ static uint64_t counter(const char *json, const char *endpoint) {
     return found != NULL ? strtoull(found + strlen("\"requests\":"), NULL, 10) : 0;
 }
 
+static void print_count(const char *what, uint64_t number) {
+    char text[32];
+    printf("  %-36s%12s\n", what, grouped(number, text));
+}
+
+/* Why a reader had to wait as long as it did. */
+static void explain_longest_wait(void) {
+    double from, until;
+    if (timeline_gap(&from, &until)) {
+        printf("A reader waited %.1f s at most: the last token's time was over at %.1f s, in the middle of the outage, and the first try\n"
+               "after the outage brought the next one at %.1f s.\n", board.longest_wait, from, until);
+    } else {
+        printf("A reader waited %.1f s at most, for the first token: ever after there was a valid one.\n", board.longest_wait);
+    }
+}
+
 /* The table at the end. True if all is well. */
 static int conclude(const apivideo_client *client, const char *base_url) {
     char json[2048] = "";
@@ -302,17 +343,20 @@ static int conclude(const apivideo_client *client, const char *base_url) {
     uint64_t seen_keys = counter(json, "\"api_key\""), seen_refreshes = counter(json, "\"refresh\"");
     int good = board.reads_failed == 0 && board.calls_failed == 0 && keys == seen_keys && refreshes == seen_refreshes;
 
-    printf("\n  Reads of the token                    %10" PRIu64 "\n", board.reads);
-    printf("  Reads failed                          %10" PRIu64 "\n", board.reads_failed);
-    printf("  Longest wait of a reader              %8.2f s\n", board.longest_wait);
-    printf("  GET /videos with the token            %10" PRIu64 "\n", board.calls);
-    printf("  GET /videos failed                    %10" PRIu64 "\n", board.calls_failed);
-    printf("  ... answered 401 and tried again      %10" PRIu64 "\n", board.replaced);
-    printf("  Tokens obtained                       %10" PRIu64 "\n", statistic(client, APIVIDEO_STATISTIC_TOKENS_GRANTED));
-    printf("  POST /auth/api-key, library's count   %10" PRIu64 "\n", keys);
-    printf("  POST /auth/api-key, sandbox's count   %10" PRIu64 "\n", seen_keys);
-    printf("  POST /auth/refresh, library's count   %10" PRIu64 "\n", refreshes);
-    printf("  POST /auth/refresh, sandbox's count   %10" PRIu64 "\n\n", seen_refreshes);
+    putchar('\n');
+    timeline_draw(seconds() - started_at);
+    putchar('\n');
+    print_count("Reads of the token", board.reads);
+    print_count("Reads failed", board.reads_failed);
+    print_count("GET /videos with the token", board.calls);
+    print_count("GET /videos failed", board.calls_failed);
+    print_count("... answered 401 and tried again", board.replaced);
+    print_count("Tokens obtained", statistic(client, APIVIDEO_STATISTIC_TOKENS_GRANTED));
+    print_count("POST /auth/api-key, library's count", keys);
+    print_count("POST /auth/api-key, sandbox's count", seen_keys);
+    print_count("POST /auth/refresh, library's count", refreshes);
+    print_count("POST /auth/refresh, sandbox's count", seen_refreshes);
+    putchar('\n');
     return good;
 }
 
@@ -328,6 +372,7 @@ static int run_here(const char *base_url) {
     stop_readers(readers, count);
     good = conclude(client, base_url) && good;
     puts(good ? "All is well: no read failed." : "Something went wrong; see above.");
+    explain_longest_wait();
     apivideo_client_free(client);
     return !good;
 }

@@ -3,25 +3,20 @@
     APIVIDEO_API_KEY=… python first_token.py
 """
 
-import os
 import sys
 
 import libapivideo
 
 
 def main() -> int:
-    # Without APIVIDEO_BASE_URL this is api.video's sandbox, for which a free account has a key.
     try:
-        with libapivideo.Client(
-            os.environ["APIVIDEO_API_KEY"],
-            environment="sandbox",
-            base_url=os.environ.get("APIVIDEO_BASE_URL"),
-        ) as client:
+        # The key, and the server if it is not api.video's, are the environment's.
+        with libapivideo.Client() as client:
             token = client.get_token()
             print(f"The token is good for {token.expires_in.total_seconds():.0f} s, until {token.expires_at:%H:%M:%S} UTC.")
 
-            # From now on this is all that a request needs. It costs less than a microsecond and never blocks while the
-            # token is valid; the library renews it in the background.
+            # From now on this is all that a request needs. It costs less than a microsecond and
+            # never blocks while the token is valid; the library renews it in the background.
             header = client.authorization()
             print(f"Authorization: {header[:10]}… ({len(header)} characters)")
     except libapivideo.ApiVideoError as error:

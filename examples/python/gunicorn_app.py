@@ -19,8 +19,7 @@ import requests
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-base_url = os.environ.get("APIVIDEO_BASE_URL", "https://sandbox.api.video")
-client = libapivideo.Client(os.environ["APIVIDEO_API_KEY"], base_url=base_url)
+client = libapivideo.Client()
 auth = libapivideo.auth.RequestsAuth(client)
 
 # Not needed, but the first requests are answered faster.
@@ -31,7 +30,7 @@ def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[byt
     status = "200 OK"
     body: dict[str, object] = {"worker": os.getpid()}
     try:
-        response = requests.get(f"{base_url}/videos", auth=auth, timeout=10)
+        response = requests.get(f"{client.base_url}/videos", auth=auth, timeout=10)
         response.raise_for_status()
         body["videos"] = len(response.json()["data"])
     except (libapivideo.ApiVideoError, requests.RequestException) as error:

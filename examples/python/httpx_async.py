@@ -4,19 +4,16 @@
 """
 
 import asyncio
-import os
 
 import httpx
 import libapivideo
 import libapivideo.auth
 
-base_url = os.environ.get("APIVIDEO_BASE_URL", "https://sandbox.api.video")
-
 
 async def main() -> None:
-    async with libapivideo.AsyncClient(os.environ["APIVIDEO_API_KEY"], base_url=base_url) as client:
+    async with libapivideo.AsyncClient() as client:
         auth = libapivideo.auth.HttpxAuth(client)
-        async with httpx.AsyncClient(base_url=base_url, auth=auth) as http:
+        async with httpx.AsyncClient(base_url=client.base_url, auth=auth) as http:
             responses = await asyncio.gather(*(http.get("/videos") for _ in range(20)))
         for response in responses:
             response.raise_for_status()

@@ -279,6 +279,8 @@ impl Program {
                 25 => {
                     let client = self.clients.pick(dice);
                     assert_eq!(apivideo_client_token_id(client), 0);
+                    let url = text(apivideo_client_base_url(client));
+                    assert!(url.is_empty() || url == "http://127.0.0.1:1");
                     let made = make(dice, |out, error| {
                         apivideo_client_get_statistics(client, out, error)
                     });

@@ -299,8 +299,8 @@ impl TokenCache {
         self.change(Caller::MustNotWait, |state, now| state.statistics(now))
     }
 
-    /// No more exchanges, no more events; whoever waits gets an error. Does not wait for an exchange
-    /// under way: its reply is dropped.
+    /// No more exchanges, no more events; whoever waits gets an error. Does not wait for an
+    /// exchange under way: its reply is dropped.
     pub(crate) fn close(&self) {
         self.change(Caller::MustNotWait, |state, _| state.close());
         self.process_state().pending_events.close();

@@ -30,15 +30,17 @@ handle!(apivideo_client = BoxHandle of Client);
 ///
 /// `api_key`: the key alone, which is copied: 1 to 4,096 bytes, no control characters, no white
 /// space at either end. It is refused, with the reason, if something came along with it: quotes, a
-/// byte order mark, `Bearer `, `NAME=`, or a variable that nothing replaced. `config`: the
-/// settings, which are copied; NULL means the defaults. `client_out`: receives the client. Free it
-/// with apivideo_client_free(). `error_out`: may be NULL. Any thread may call this.
+/// byte order mark, `Bearer `, `NAME=`, or a variable that nothing replaced. NULL means
+/// APIVIDEO_API_KEY of the environment. `config`: the settings, which are copied; NULL means the
+/// defaults. `client_out`: receives the client. Free it with apivideo_client_free(). `error_out`:
+/// may be NULL. Any thread may call this.
 ///
-/// The environment's proxy and certificate settings are read now and never again, see
-/// apivideo_config_set_proxy() and apivideo_config_set_ca_file(). No other thread may change the
-/// environment in the meantime.
+/// The environment is read now and never again: what the first page of this header tells, and the
+/// proxy's and the certificates' settings, see apivideo_config_set_proxy() and
+/// apivideo_config_set_ca_file(). No other thread may change the environment in the meantime.
 ///
-/// Errors: NULL_ARGUMENT, INVALID_UTF8, INVALID_ARGUMENT.
+/// Errors: NULL_ARGUMENT, also if `api_key` is NULL and the environment has no key; INVALID_UTF8;
+/// INVALID_ARGUMENT. The message names the argument or the variable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apivideo_client_new(
     api_key: *const c_char,
@@ -51,10 +53,11 @@ pub unsafe extern "C" fn apivideo_client_new(
         clear(client_out);
         guard(error_out, || {
             require_out(client_out, "client_out")?;
-            let key = string(api_key, "api_key")?;
-            let client = match peek(config) {
-                Some(config) => Client::new(key, config)?,
-                None => Client::new(key, &Config::default())?,
+            let default = Config::default();
+            let config = peek(config).unwrap_or(&default);
+            let client = match api_key.is_null() {
+                true => Client::from_environment(config)?,
+                false => Client::new(string(api_key, "api_key")?, config)?,
             };
             give_box(client_out, || client);
             Ok(())
@@ -73,6 +76,20 @@ pub unsafe extern "C" fn apivideo_client_new(
 pub unsafe extern "C" fn apivideo_client_free(client: *mut apivideo_client) {
     // SAFETY: the caller's own client, freed once, as the header asks.
     guard_end(|| drop(unsafe { take_box(client) }));
+}
+
+/// Gives the base URL of the server that the client gets its tokens from, without a slash at its
+/// end: `https://ws.api.video`, unless the settings or the environment name another. Requests to
+/// the API go there too. Empty for NULL.
+///
+/// Never NULL. The text lives as long as the client. Any thread may call this.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn apivideo_client_base_url(client: *const apivideo_client) -> *const c_char {
+    // SAFETY: a live client or NULL, as the header asks.
+    match unsafe { peek(client) } {
+        Some(client) => client.base_url_c().as_ptr(),
+        None => c"".as_ptr(),
+    }
 }
 
 /// The body of every call that gives a token. Nothing of the client itself is used in `call`: it

@@ -70,7 +70,8 @@ unsafe fn set(
     unsafe { guard(error_out, || change(borrow_mut(config, "config")?)) }
 }
 
-/// Sets which of api.video's environments the key belongs to. Default: production.
+/// Sets which of api.video's environments the key belongs to. Default: the server that the
+/// environment's variables name, else production.
 ///
 /// `environment`: one of `apivideo_environment`. This replaces an earlier
 /// apivideo_config_set_base_url(), and the other way round. `error_out`: may be NULL.
@@ -272,7 +273,8 @@ pub unsafe extern "C" fn apivideo_config_set_proxy(
 }
 
 /// Sets a file of certificates that are trusted in addition to the system's: those of CAs, or a
-/// server's own. Default: none. TLS verification cannot be turned off.
+/// server's own. Empty: none. Default: the one that APIVIDEO_CA_FILE names when a client for an
+/// `https` server is made, else none. TLS verification cannot be turned off.
 ///
 /// The file is PEM and at most 4 MiB. It is read now, and again when it has changed, which is
 /// looked for at an exchange, once an hour at most. Broken certificates in it are left out. A
@@ -308,8 +310,10 @@ pub unsafe extern "C" fn apivideo_config_set_ca_file(
 /// hangs costs a call that needs a new token the store's time limit, once.
 ///
 /// The default is what APIVIDEO_STORE of the environment says when apivideo_client_new() is called:
-/// "file", "file:" and a directory, or a URL as for apivideo_store_new_redis(); nowhere if it is not
-/// there or empty. With another value apivideo_client_new() fails with INVALID_ARGUMENT.
+/// "file", "file:" and a directory, or a URL as for apivideo_store_new_redis(), whose server may
+/// also show a certificate of APIVIDEO_CA_FILE; nowhere if it is not there or empty. With another
+/// value apivideo_client_new() fails with INVALID_ARGUMENT. A place that cannot be used is no
+/// error: the log says so, and the client goes on.
 ///
 /// `store`: it is used on, so it may be freed at once. `error_out`: may be NULL.
 ///

@@ -6,6 +6,8 @@
 //! caller's promise.
 
 pub(crate) mod file_lock;
+mod pages;
+pub(crate) mod privileges;
 pub(crate) mod secret;
 pub(crate) mod sys;
 

@@ -9,7 +9,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::mem::MaybeUninit;
 
-use zeroize::Zeroize;
+use zeroize::optimization_barrier;
 
 struct Wiping;
 
@@ -33,8 +33,12 @@ unsafe impl GlobalAlloc for Wiping {
         // SAFETY: the caller hands over `block`, which is `layout.size()` long; as MaybeUninit its
         // bytes may hold anything.
         unsafe {
-            std::slice::from_raw_parts_mut(block.cast::<MaybeUninit<u8>>(), layout.size())
-                .zeroize();
+            let bytes =
+                std::slice::from_raw_parts_mut(block.cast::<MaybeUninit<u8>>(), layout.size());
+            // At once, and not byte by byte as zeroize does: that was a third of an exchange.
+            bytes.fill(MaybeUninit::zeroed());
+            // The compiler must not leave out what nobody reads any more.
+            optimization_barrier(bytes);
             System.dealloc(block, layout);
         }
     }

@@ -3,21 +3,25 @@
 //!
 //! An exchange is made of: `proxy`, through whom it goes, if anybody; `lookup`, `experience` and
 //! `dial`, from a name to its addresses, in a good order, to a connection; `tunnel`, through a
-//! proxy; `tls` and `roots`, whom to trust; `stream`, the deadline of it all; `head` and
-//! `retry_after`, a reply's head; and `ureq`, which speaks HTTP over that.
+//! proxy; `tls`, `secured`, `roots` and `verdict`, whom to trust; `stream` and `in_time`, the
+//! deadline of it all; `head` and `retry_after`, a reply's head; and `ureq`, which speaks HTTP over
+//! that.
 
 mod curves;
 mod dial;
 mod experience;
 mod head;
+mod in_time;
 mod lookup;
 mod network;
 mod proxy;
 mod retry_after;
 mod roots;
+mod secured;
 mod stream;
 mod tls;
 mod tunnel;
+mod verdict;
 
 use std::fmt;
 use std::io::{self, Read};
@@ -36,7 +40,7 @@ use ureq::unversioned::transport::{
 
 use crate::error::{Error, Status};
 use crate::text::one_line;
-use network::{Network, io_failed};
+use network::{Network, host_port, io_failed};
 use stream::is_overdue;
 use tls::Tls;
 
@@ -60,6 +64,12 @@ pub(crate) struct Target {
     /// A name or an address, without brackets.
     pub(crate) host: String,
     pub(crate) port: u16,
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        host_port(f, &self.host, self.port)
+    }
 }
 
 /// What a client's exchanges have in common.
@@ -311,7 +321,8 @@ impl Connection {
     /// Reads the reply's head to its end, and hands it on made plain.
     fn read_head(&mut self) -> Result<bool, ureq::Error> {
         let mut raw = Vec::new();
-        let mut chunk = [0; 4096];
+        // On the heap, which is wiped: what a stack held may be found there long afterwards.
+        let mut chunk = vec![0; 4096];
         loop {
             let count = self.stream.read(&mut chunk)?;
             raw.extend(&chunk[..count]);

@@ -9,14 +9,16 @@ use std::time::{Duration, Instant};
 use rustls::ClientConfig;
 
 use super::experience::Experience;
+use super::in_time::NoResult;
 use super::lookup::{self, Refusal};
 use super::proxy::{Kind, Proxy, Route};
 use super::roots::{CaFile, Sources};
 use super::stream::{Socket, Stream, is_overdue};
 use super::tls::{self, InWords, Tls};
-use super::{Target, dial, tunnel};
+use super::{Target, dial, tunnel, verdict};
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, Status};
+use crate::ffi::sys;
 use crate::text::one_line;
 
 /// The longest text of the system's that is passed on.
@@ -50,11 +52,16 @@ struct Peer<'a> {
 
 impl fmt::Display for Peer<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (what, port) = (self.what, self.port);
-        match self.host.contains(':') {
-            true => write!(f, "{what}[{}]:{port}", self.host),
-            false => write!(f, "{what}{}:{port}", self.host),
-        }
+        f.write_str(self.what)?;
+        host_port(f, self.host, self.port)
+    }
+}
+
+/// As a URL has it: an IPv6 address in brackets.
+pub(crate) fn host_port(f: &mut fmt::Formatter<'_>, host: &str, port: u16) -> fmt::Result {
+    match host.contains(':') {
+        true => write!(f, "[{host}]:{port}"),
+        false => write!(f, "{host}:{port}"),
     }
 }
 
@@ -263,7 +270,7 @@ impl Network {
         config.map_err(|none| {
             let why = match none.named_by_environment {
                 true => "none are where SSL_CERT_FILE and SSL_CERT_DIR say",
-                false => "install the package ca-certificates, or set `ca_file` or SSL_CERT_FILE",
+                false => "install the package ca-certificates, or set `ca_file` or APIVIDEO_CA_FILE",
             };
             Error::new(
                 Status::TlsError,
@@ -330,13 +337,18 @@ impl Line {
     }
 }
 
+/// TLS over the connection. All its waits end at the limit.
 fn secure(
     stream: Box<dyn Stream>,
     config: Arc<ClientConfig>,
     peer: &Peer,
     limit: Limit,
 ) -> Result<Box<dyn Stream>, Error> {
-    tls::over(stream, config, peer.host).map_err(|why| failed(peer, limit, &why))
+    let handshake = || tls::over(stream, config, peer.host);
+    verdict::until(limit.until, handshake).map_err(|why| match verdict::missing_in(&why) {
+        Some(none) => not_judged(peer, limit, none),
+        None => failed(peer, limit, &why),
+    })
 }
 
 /// Why there is no connection.
@@ -351,6 +363,28 @@ fn failed(peer: &Peer, limit: Limit, why: &io::Error) -> Error {
     io_failed("No connection to", peer, why)
 }
 
+/// The system has said nothing of a certificate.
+fn not_judged(peer: &Peer, limit: Limit, why: NoResult) -> Error {
+    let name = limit.name;
+    let (status, words) = match why {
+        NoResult::TimedOut => (
+            Status::Timeout,
+            format!(
+                "the system did not judge its certificate within the {name} timeout. A firewall may keep it from asking whether that was revoked."
+            ),
+        ),
+        NoResult::NoThread => (
+            Status::SystemError,
+            "the system has no thread left in which to judge its certificate.".to_owned(),
+        ),
+        NoResult::Failed => (
+            Status::Internal,
+            "to judge its certificate failed, by a fault of the library.".to_owned(),
+        ),
+    };
+    Error::new(status, format!("No connection to {peer}: {words}"))
+}
+
 /// What an I/O error means for the exchange with somebody.
 pub(crate) fn io_failed(what: &str, whom: &dyn fmt::Display, why: &io::Error) -> Error {
     if let Some(why) = why
@@ -362,13 +396,13 @@ pub(crate) fn io_failed(what: &str, whom: &dyn fmt::Display, why: &io::Error) ->
             format!("No trusted TLS connection to {whom}: {}.", InWords(why)),
         );
     }
-    let status = match why.raw_os_error() {
-        Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM | libc::ENOBUFS) => Status::SystemError,
-        _ => Status::NetworkError,
+    let status = match sys::is_lack_of_resources(why) {
+        true => Status::SystemError,
+        false => Status::NetworkError,
     };
     let why = match why.kind() {
         io::ErrorKind::UnexpectedEof => "it was closed too early".to_owned(),
-        _ => one_line(&why.to_string())
+        _ => one_line(&sys::words_of(why))
             .chars()
             .take(LONGEST_REASON)
             .collect(),

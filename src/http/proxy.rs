@@ -46,8 +46,8 @@ impl Proxy {
     pub(crate) const FORM: &'static str =
         "[http|https|socks4|socks4a|socks5|socks5h]://[user:password@]host[:port], percent-encoded";
 
-    /// `[scheme://][user[:password]@]host[:port]`, and whatever follows that. As curl does, it takes
-    /// `http` where no scheme is given.
+    /// `[scheme://][user[:password]@]host[:port]`, and whatever follows that. As curl does, it
+    /// takes `http` where no scheme is given.
     pub(crate) fn parse(url: &str) -> Option<Proxy> {
         let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
         let kind = Kind::of_scheme(scheme)?;
@@ -147,10 +147,11 @@ pub(crate) struct Environment {
 
 impl Environment {
     pub(crate) fn read() -> Environment {
-        Environment::from(|name| std::env::var_os(name))
+        Environment::from(crate::environment::variable)
     }
 
-    /// As curl: lower case first, and what is empty is not there.
+    /// As curl: lower case first, and what is empty is not there. In a program with raised rights
+    /// nothing is.
     fn from(variable: impl Fn(&str) -> Option<OsString>) -> Environment {
         let first = |names: &[&'static str]| {
             names.iter().find_map(|name| {

@@ -4,6 +4,16 @@ use std::time::{Duration, SystemTime};
 
 use ureq::http::HeaderMap;
 
+const WEEKDAYS: [&str; 7] = [
+    "Monday",
+    "Tuesday",
+    "Wednesday",
+    "Thursday",
+    "Friday",
+    "Saturday",
+    "Sunday",
+];
+
 /// By api.video's own header and by the standard one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Waits {
@@ -50,18 +60,17 @@ fn milliseconds(number: &str) -> Option<u64> {
     Some(seconds.saturating_mul(1000))
 }
 
-/// A date of HTTP's, even with the wrong day of the week, or in UTC by that name.
+/// A date of HTTP's, also if it names the wrong day of the week, and UTC in place of GMT.
 fn date(value: &str) -> Option<SystemTime> {
-    let value = match value.strip_suffix("UTC") {
-        Some(start) => format!("{start}GMT"),
-        None => value.to_owned(),
-    };
-    let exact = httpdate::parse_http_date(&value).ok();
-    exact.or_else(|| {
-        let (_, day) = value.split_once(", ")?;
-        ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
-            .iter()
-            .find_map(|name| httpdate::parse_http_date(&format!("{name}, {day}")).ok())
+    let zone = ["UTC", "+0000", "-0000"];
+    let start = zone.iter().find_map(|zone| value.strip_suffix(zone));
+    let value = start.map_or_else(|| value.to_owned(), |start| format!("{start}GMT"));
+    let day = value.trim_start_matches(|c: char| c.is_ascii_alphabetic());
+    let weekdays = WEEKDAYS.iter().flat_map(|name| [&name[..3], name]);
+    httpdate::parse_http_date(&value).ok().or_else(|| {
+        weekdays
+            .map(|name| format!("{name}{day}"))
+            .find_map(|date| httpdate::parse_http_date(&date).ok())
     })
 }
 
@@ -85,8 +94,19 @@ mod tests {
         assert_eq!(of("9007199254740993"), Some(9_007_199_254_740_993_000));
         assert_eq!(of("+3"), Some(3_000));
         assert_eq!(of("30s"), Some(30_000));
-        assert_eq!(of("Sun, 06 Nov 1994 08:50:37 UTC"), Some(60_000));
-        assert_eq!(of("Tue, 06 Nov 1994 08:50:37 GMT"), Some(60_000));
+        for in_a_minute in [
+            "Sunday, 06-Nov-94 08:50:37 GMT",
+            "Sun Nov  6 08:50:37 1994",
+            "Sun, 06 Nov 1994 08:50:37 UTC",
+            "Sun, 06 Nov 1994 08:50:37 +0000",
+            "Sunday, 06-Nov-94 08:50:37 UTC",
+            "Tue, 06 Nov 1994 08:50:37 GMT",
+            "Tuesday, 06-Nov-94 08:50:37 GMT",
+            "Tue Nov  6 08:50:37 1994",
+            "Tue, 06 Nov 1994 08:50:37 UTC",
+        ] {
+            assert_eq!(of(in_a_minute), Some(60_000), "{in_a_minute}");
+        }
         for garbage in [
             "",
             "-1",

@@ -5,7 +5,6 @@ use std::borrow::Cow;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 use std::time::SystemTime;
@@ -17,6 +16,9 @@ use rustls::crypto::CryptoProvider;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
+use super::verdict;
+use crate::environment;
+use crate::ffi::sys::{self, FileId};
 use crate::process::fork::PerProcess;
 use crate::process::sync::Mutex;
 
@@ -51,8 +53,8 @@ impl Sources {
     /// not count.
     pub(crate) fn of_environment() -> Sources {
         Sources::from(
-            std::env::var_os("SSL_CERT_FILE"),
-            std::env::var_os("SSL_CERT_DIR"),
+            environment::variable("SSL_CERT_FILE"),
+            environment::variable("SSL_CERT_DIR"),
         )
     }
 
@@ -73,14 +75,15 @@ impl Sources {
         *self == Sources::default()
     }
 
-    /// Apple's systems judge by their keychains, which hold more than files do.
-    fn are_keychains(&self) -> bool {
-        cfg!(target_vendor = "apple") && self.are_of_the_system()
+    /// Windows and Apple's systems judge certificates themselves, by more than files hold. That
+    /// may take as long as whoever they ask over the network.
+    pub(crate) fn are_the_systems_verifier(&self) -> bool {
+        cfg!(any(windows, target_vendor = "apple")) && self.are_of_the_system()
     }
 
     /// The files as they are now.
     fn files(&self) -> Vec<Seen> {
-        if self.are_keychains() {
+        if self.are_the_systems_verifier() {
             return Vec::new();
         }
         let bundle = || BUNDLES.iter().map(Path::new).find(|path| path.exists());
@@ -100,8 +103,8 @@ impl Sources {
         let paths = file.into_iter().chain(inside);
         let mut files: Vec<Seen> = paths.filter_map(Seen::at).collect();
         // Links in a folder lead to files of the folder.
-        files.sort_by(|a, b| (a.id, &a.path).cmp(&(b.id, &b.path)));
-        files.dedup_by_key(|file| file.id);
+        files.sort_by(|a, b| (&a.id, &a.path).cmp(&(&b.id, &b.path)));
+        files.dedup_by(|a, b| a.id == b.id);
         files
     }
 }
@@ -110,8 +113,7 @@ impl Sources {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Seen {
     path: PathBuf,
-    /// Of the file that the path leads to: device and number.
-    id: (u64, u64),
+    id: FileId,
     changed: Option<SystemTime>,
     length: u64,
 }
@@ -122,8 +124,8 @@ impl Seen {
     fn at(path: PathBuf) -> Option<Seen> {
         let now = fs::metadata(&path).ok().filter(fs::Metadata::is_file)?;
         Some(Seen {
+            id: sys::file_id(&path, &now)?,
             path,
-            id: (now.dev(), now.ino()),
             changed: now.modified().ok(),
             length: now.len(),
         })
@@ -163,7 +165,8 @@ pub(crate) fn certificates(text: &[u8]) -> Vec<CertificateDer<'static>> {
         .collect()
 }
 
-/// A text in UTF-8, or in UTF-16 if it begins with that one's byte order mark, as PowerShell writes.
+/// A text in UTF-8, or in UTF-16 if it begins with that one's byte order mark, as PowerShell
+/// writes.
 fn decoded(text: &[u8]) -> Cow<'_, str> {
     let utf16 = |bytes: &[u8], unit: fn([u8; 2]) -> u16| {
         let units: Vec<u16> = bytes.as_chunks().0.iter().map(|pair| unit(*pair)).collect();
@@ -203,15 +206,14 @@ fn verifier(
     Some(verifier.ok()?)
 }
 
-/// The verifier of Apple's systems.
-#[cfg(target_vendor = "apple")]
-fn keychains(provider: &Arc<CryptoProvider>) -> Option<Arc<dyn ServerCertVerifier>> {
+#[cfg(any(windows, target_vendor = "apple"))]
+fn systems_verifier(provider: &Arc<CryptoProvider>) -> Option<Arc<dyn ServerCertVerifier>> {
     let verifier = rustls_platform_verifier::Verifier::new(Arc::clone(provider)).ok()?;
     Some(Arc::new(verifier))
 }
 
-#[cfg(not(target_vendor = "apple"))]
-fn keychains(_: &Arc<CryptoProvider>) -> Option<Arc<dyn ServerCertVerifier>> {
+#[cfg(not(any(windows, target_vendor = "apple")))]
+fn systems_verifier(_: &Arc<CryptoProvider>) -> Option<Arc<dyn ServerCertVerifier>> {
     None
 }
 
@@ -292,10 +294,10 @@ pub(crate) fn of_system(
         return Arc::clone(&known.roots);
     }
     let mut known = Known::read(files(), now_ms, provider, false);
-    if sources.are_keychains() {
+    if sources.are_the_systems_verifier() {
         known.roots = Arc::new(Roots {
             certificates: Vec::new(),
-            verifier: keychains(provider),
+            verifier: systems_verifier(provider).map(verdict::InTime::of),
         });
     }
     let roots = Arc::clone(&known.roots);
@@ -313,7 +315,7 @@ pub(crate) struct CaFile {
 impl CaFile {
     /// Reads it, or says what is wrong with it.
     pub(crate) fn read(path: &Path) -> Result<CaFile, String> {
-        let cannot = |why: io::Error| format!("cannot be read: {why}");
+        let cannot = |why: io::Error| format!("cannot be read: {}", sys::words_of(&why));
         fs::metadata(path).map_err(cannot)?;
         // The program may change its folder later.
         let path = std::path::absolute(path).map_err(cannot)?;
@@ -475,9 +477,12 @@ mod tests {
         let os = |text: &str| Some(OsString::from(text));
         assert!(Sources::from(None, None).are_of_the_system());
         assert!(Sources::from(os(""), os("")).are_of_the_system());
-        let sources = Sources::from(os("/a.pem"), os("/b:/c::"));
-        assert_eq!(sources.file, Some("/a.pem".into()));
-        assert_eq!(sources.folders, [PathBuf::from("/b"), "/c".into()]);
+        let root = std::path::absolute("/").unwrap();
+        let [file, b, c] = ["a.pem", "b", "c"].map(|name| root.join(name));
+        let folders = std::env::join_paths([&b, &c, &PathBuf::new()]).unwrap();
+        let sources = Sources::from(Some(file.clone().into()), Some(folders));
+        assert_eq!(sources.file, Some(file));
+        assert_eq!(sources.folders, [b, c]);
         // Wherever the program goes later.
         let here = std::env::current_dir().unwrap();
         let sources = Sources::from(os("a.pem"), os("b"));

@@ -3,10 +3,9 @@
 use std::fmt::Debug;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
-use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
-use crate::ffi::sys;
+use crate::ffi::sys::{self, Ready};
 
 /// A connection: TCP, or TLS over another.
 pub(crate) trait Stream: Read + Write + Debug + Send + Sync {
@@ -35,7 +34,7 @@ impl Socket {
 
     fn when_ready<T>(
         &mut self,
-        events: libc::c_short,
+        ready: Ready,
         mut attempt: impl FnMut(&mut TcpStream) -> io::Result<T>,
     ) -> io::Result<T> {
         loop {
@@ -46,7 +45,7 @@ impl Socket {
                 Err(why) if why.kind() == io::ErrorKind::Interrupted => continue,
                 done => return done,
             }
-            sys::poll(&mut [poll_for(&self.tcp, events)], left)?;
+            sys::wait_for(&[&self.tcp], ready, left)?;
         }
     }
 }
@@ -59,13 +58,13 @@ impl Stream for Socket {
 
 impl Read for Socket {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        self.when_ready(libc::POLLIN, |tcp| tcp.read(into))
+        self.when_ready(Ready::ToRead, |tcp| tcp.read(into))
     }
 }
 
 impl Write for Socket {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.when_ready(libc::POLLOUT, |tcp| tcp.write(bytes))
+        self.when_ready(Ready::ToWrite, |tcp| tcp.write(bytes))
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -78,14 +77,6 @@ pub(crate) fn left(until: Instant) -> Option<Duration> {
     until
         .checked_duration_since(Instant::now())
         .filter(|left| !left.is_zero())
-}
-
-pub(crate) fn poll_for(socket: &impl AsRawFd, events: libc::c_short) -> libc::pollfd {
-    libc::pollfd {
-        fd: socket.as_raw_fd(),
-        events,
-        revents: 0,
-    }
 }
 
 pub(crate) fn overdue() -> io::Error {

@@ -4,7 +4,6 @@
 use std::fmt;
 use std::io;
 use std::sync::{Arc, PoisonError};
-use std::time::Instant;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{Resumption, verify_server_name};
@@ -13,12 +12,13 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{
     CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme,
-    StreamOwned,
 };
 
 use super::curves;
 use super::roots::{self, CaFile, Roots, Sources, WatchedCaFile};
+use super::secured::Secured;
 use super::stream::Stream;
+use super::verdict;
 use crate::process::fork::PerProcess;
 use crate::process::sync::Mutex;
 
@@ -101,22 +101,15 @@ impl Tls {
 
 /// TLS with this host over `stream`.
 pub(crate) fn over(
-    mut stream: Box<dyn Stream>,
+    stream: Box<dyn Stream>,
     config: Arc<ClientConfig>,
     host: &str,
 ) -> io::Result<Box<dyn Stream>> {
     // A certificate's names end in no dot.
     let name = host.strip_suffix('.').unwrap_or(host);
     let name = ServerName::try_from(name.to_owned()).map_err(io::Error::other)?;
-    let mut connection = ClientConnection::new(config, name).map_err(io::Error::other)?;
-    connection.complete_io(&mut stream)?;
-    Ok(Box::new(StreamOwned::new(connection, stream)))
-}
-
-impl Stream for StreamOwned<ClientConnection, Box<dyn Stream>> {
-    fn set_deadline(&mut self, until: Instant) {
-        self.sock.set_deadline(until);
-    }
+    let connection = ClientConnection::new(config, name).map_err(io::Error::other)?;
+    Ok(Box::new(Secured::new(connection, stream)?))
 }
 
 /// Trusts what the system trusts, and what the program's CA file adds.
@@ -191,8 +184,12 @@ impl ServerCertVerifier for Verifier {
         }
         match &self.trust.system.verifier {
             // What the CA file says of the certificate's time or name is the better reason.
-            Some(verifier) if is_unknown(&refusal) => verify(verifier),
-            Some(verifier) => verify(verifier).map_err(|_| refusal),
+            Some(verifier) => verify(verifier).map_err(|why| {
+                match is_unknown(&refusal) || verdict::missing(&why).is_some() {
+                    true => why,
+                    false => refusal,
+                }
+            }),
             None => Err(refusal),
         }
     }

@@ -20,7 +20,6 @@ use crate::clock::{Clock, Now, SystemClock};
 use crate::error::{Error, Status};
 use crate::ffi::file_lock::{self, LockFile, OwnDirectory, Unfit};
 use crate::ffi::sys;
-use crate::text::one_line;
 
 /// At the beginning of each file: what it is, whether a lock tells that its lease is alive, and its
 /// version.
@@ -37,24 +36,25 @@ pub(crate) struct FileStore {
 }
 
 impl FileStore {
-    /// In that directory, or in this user's usual one. An error says why it is not fit.
-    pub(crate) fn new(directory: Option<&Path>) -> Result<FileStore, Error> {
+    /// In that directory, or in this user's usual one. Whether it is fit is seen when it is used.
+    pub(crate) fn new(setting: &str, directory: Option<&Path>) -> Result<FileStore, Error> {
         let directory: PathBuf = match directory {
             Some(directory) => std::path::absolute(directory).map_err(|why| {
-                Error::invalid(format!(
-                    "`directory` is no path: {}.",
-                    one_line(&why.to_string())
-                ))
+                Error::invalid(format!("`{setting}` is no path: {}.", sys::words_of(&why)))
             })?,
             None => default_directory(),
         };
-        let open = OwnDirectory::open(&directory);
-        open.map_err(|unfit| Error {
-            status: Status::InvalidArgument,
-            ..explain(&directory, &unfit)
-        })?;
         Ok(FileStore {
             directory: directory.into(),
+        })
+    }
+
+    /// Makes the directory if need be, and says why it is not fit.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let open = OwnDirectory::open(&self.directory);
+        open.map(drop).map_err(|unfit| Error {
+            status: Status::InvalidArgument,
+            ..explain(&self.directory, &unfit)
         })
     }
 }
@@ -255,7 +255,6 @@ fn sys_boot() -> u64 {
 }
 
 fn explain(path: &Path, unfit: &Unfit) -> Error {
-    let path = one_line(&path.display().to_string());
     let why = match unfit {
         Unfit::AnothersOwn => "is another user's; name one of your own".to_owned(),
         Unfit::OpenToOthers => "can be used by others; give it the mode 0700".to_owned(),
@@ -268,10 +267,10 @@ fn explain(path: &Path, unfit: &Unfit) -> Error {
         Unfit::System(why) if why.kind() == io::ErrorKind::TimedOut => {
             "has been locked by another process for too long".to_owned()
         }
-        Unfit::System(why) => format!("cannot be used: {}", one_line(&why.to_string())),
+        Unfit::System(why) => format!("cannot be used: {}", sys::words_of(why)),
     };
     Error::new(
         Status::SystemError,
-        format!("The store's directory {path} {why}."),
+        format!("The store's directory {path:?} {why}."),
     )
 }

@@ -5,6 +5,7 @@
 //! of what is in them: [`file`], [`redis`] over [`resp`], or [`own`] by a program's callbacks.
 
 pub(crate) mod file;
+#[cfg(feature = "capi")]
 pub(crate) mod own;
 mod redis;
 mod resp;
@@ -15,6 +16,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cache::record::{self, Loaded, Session, StoreNow, Swap};
+use crate::config;
+use crate::environment;
 use crate::error::Error;
 use seal::Seal;
 
@@ -35,7 +38,31 @@ impl Store {
     /// The directory is made if need be, with the mode 0700. An error if it is another user's, can
     /// be used by others, is a symbolic link, or is on a network.
     pub fn file(directory: Option<&Path>) -> Result<Store, Error> {
-        Ok(Store::of(file::FileStore::new(directory)?))
+        let files = file::FileStore::new("directory", directory)?;
+        files.check()?;
+        Ok(Store::of(files))
+    }
+
+    /// The store that APIVIDEO_STORE names. It may hold a password, so no message repeats it. A
+    /// place that cannot be used is no error: clients go on as without a store.
+    ///
+    /// `ca_path`: what APIVIDEO_CA_FILE names, which is read for TLS only.
+    pub(crate) fn named(name: &str, ca_path: Option<&Path>) -> Result<Store, Error> {
+        let setting = environment::STORE;
+        let files = |directory| file::FileStore::new(setting, directory).map(Store::of);
+        match name.split_once(':') {
+            None if name == "file" => files(None),
+            Some(("file", directory)) => files(Some(Path::new(directory))),
+            Some((scheme, _)) if scheme.starts_with("redis") => {
+                let ca_path = ca_path.filter(|_| scheme.starts_with("rediss"));
+                let ca_file = ca_path.map(|path| config::ca_file(environment::CA_FILE, path));
+                let servers = redis::RedisStore::new(setting, name, ca_file.transpose()?)?;
+                Ok(Store::of(servers))
+            }
+            _ => Err(Error::invalid(format!(
+                "`{setting}` must be file, file:DIRECTORY, or a URL that begins with redis:// or rediss://."
+            ))),
+        }
     }
 
     /// Redis or Valkey, for the processes of many machines:
@@ -45,7 +72,9 @@ impl Store {
     ///
     /// `ca_file`: as for [`Config::set_ca_file`](crate::Config::set_ca_file). Sends nothing yet.
     pub fn redis(url: &str, ca_file: Option<&Path>) -> Result<Store, Error> {
-        Ok(Store::of(redis::RedisStore::new(url, ca_file)?))
+        let ca_file = ca_file.map(|path| config::ca_file("ca_file", path));
+        let servers = redis::RedisStore::new("url", url, ca_file.transpose()?)?;
+        Ok(Store::of(servers))
     }
 
     pub(crate) fn of(backend: impl Backend + 'static) -> Store {

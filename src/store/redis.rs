@@ -6,7 +6,6 @@
 //! A value is its version as 16 hexadecimal digits, and then the sealed record. One script compares
 //! and swaps. The clock is the server's.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -47,20 +46,18 @@ struct Server {
 }
 
 impl RedisStore {
-    pub(crate) fn new(url: &str, ca_file: Option<&Path>) -> Result<RedisStore, Error> {
-        let ca_file = match ca_file {
-            Some(path) => Some(
-                CaFile::read(path)
-                    .map_err(|why| Error::invalid(format!("`ca_file` {path:?} {why}.")))?,
-            ),
-            None => None,
-        };
+    pub(crate) fn new(
+        setting: &str,
+        url: &str,
+        ca_file: Option<CaFile>,
+    ) -> Result<RedisStore, Error> {
         let server = parse(url, ca_file).ok_or_else(|| {
             // It may hold a password, so no message repeats it.
-            Error::invalid(
-                "`url` must be redis://[user:password@]host[:port][/database], or with rediss:// for \
-                 TLS, or redis+sentinel://[user:password@]host[:port],…/name[/database].",
-            )
+            Error::invalid(format!(
+                "`{setting}` must be redis://[user:password@]host[:port][/database], or with rediss:// \
+                 for TLS, or redis+sentinel://[user:password@]host[:port],…/name[/database], \
+                 percent-encoded."
+            ))
         })?;
         Ok(RedisStore(Arc::new(server)))
     }

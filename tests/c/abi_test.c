@@ -72,6 +72,7 @@ static void null_in_every_pointer_of_the_client(void) {
     FAILS(APIVIDEO_STATUS_INVALID_ARGUMENT, error, apivideo_client_new("key\n", NULL, &none, &error));
     CHECK(apivideo_client_new(NULL, NULL, NULL, NULL) == APIVIDEO_STATUS_NULL_ARGUMENT);
 
+    CHECK(strcmp(apivideo_client_base_url(NULL), "") == 0);
     FAILS(APIVIDEO_STATUS_NULL_ARGUMENT, error, apivideo_get_token(NULL, &token, &error));
     CHECK(token == NULL);
     FAILS(APIVIDEO_STATUS_NULL_ARGUMENT, error, apivideo_get_token(client, NULL, &error));

@@ -1,12 +1,11 @@
 /* Core dumps: the keys and tokens that a client holds are in no memory that a dump would hold. */
-#include "needle.h"
+#include "memory_search.h"
 #include "support.h"
 
 #include <dirent.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/uio.h>
 #include <sys/wait.h>
 
 /* What the child that dies tells the one that looks at its remains. */
@@ -18,22 +17,6 @@ typedef struct {
 } findings;
 
 static findings *shared;
-static unsigned char window[1 << 20];
-
-static int in_mapping(uintptr_t from, uintptr_t to, const needle *n) {
-    int found = 0;
-    uintptr_t at;
-    for (at = from; at < to; at += sizeof window - 64) {
-        struct iovec local, remote;
-        if (at < (uintptr_t)window + sizeof window && at + sizeof window > (uintptr_t)window) continue;
-        local.iov_base = window;
-        local.iov_len = remote.iov_len = to - at < sizeof window ? to - at : sizeof window;
-        remote.iov_base = (void *)at;
-        found += count_in(window, process_vm_readv(getpid(), &local, 1, &remote, 1, 0), n);
-    }
-    memset(window, 0, sizeof window);
-    return found;
-}
 
 typedef struct {
     int dumped; /* Copies that a core dump would hold, */
@@ -62,10 +45,11 @@ static places places_of(const needle *n, const char *address) {
             result.flags_seen++;
             if ((uintptr_t)address >= from && (uintptr_t)address < to) result.here_kept = kept;
             if (special || mode[0] != 'r' || mode[1] != 'w') continue;
-            *(kept ? &result.kept : &result.dumped) += in_mapping(from, to, n);
+            *(kept ? &result.kept : &result.dumped) += count_in_range(from, to, n);
         }
     }
     fclose(maps);
+    memset(window, 0, sizeof window);
     return result;
 }
 

@@ -2,10 +2,8 @@
 //
 // Ends with "N passed, N failed", and with status 1 if anything failed.
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
+#include "environment.h"
+#include "sockets.h"
 
 #include <apivideo.hpp>
 #include <atomic>
@@ -98,7 +96,7 @@ void tell_sandbox(const std::string& path, const std::string& body = "") {
     address.sin_family = AF_INET;
     address.sin_port = htons(static_cast<std::uint16_t>(std::stoi(base_url.substr(prefix.size()))));
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    const int fd = socket(AF_INET, SOCK_STREAM, 0);
+    const socket_handle fd = open_socket();
     if (connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
         give_up("there is no sandbox at " + base_url);
     }
@@ -107,13 +105,13 @@ void tell_sandbox(const std::string& path, const std::string& body = "") {
                                 "Content-Length: " +
                                 std::to_string(body.size()) + "\r\n\r\n" + body;
     std::string reply;
-    if (write(fd, request.data(), request.size()) == static_cast<ssize_t>(request.size())) {
+    if (send_all(fd, request.data(), request.size())) {
         char buffer[1024];
-        for (ssize_t n = 0; (n = read(fd, buffer, sizeof buffer)) > 0;) {
+        for (long n = 0; (n = receive(fd, buffer, sizeof buffer)) > 0;) {
             reply.append(buffer, static_cast<std::size_t>(n));
         }
     }
-    close(fd);
+    close_socket(fd);
     if (reply.compare(0, 12, "HTTP/1.1 200") != 0) {
         give_up("the sandbox refused " + path + ": " + reply);
     }
@@ -345,6 +343,21 @@ void test_moved_from_handles() {
     c = local_client();
     t = c.get_token();
     CHECK(!t.authorization().empty());
+}
+
+void test_environment() {
+    CHECK(thrown_by([] { client c = client::from_environment(); }) == status::null_argument);
+    CHECK(set_variable("APIVIDEO_API_KEY", "sandbox-key"));
+    CHECK(client::from_environment(local()).get_token().id() != 0);
+    CHECK(set_variable("APIVIDEO_BASE_URL", base_url.c_str()));
+    CHECK(client::from_environment().get_token().id() != 0);
+    CHECK(client::from_environment().base_url() == base_url);
+    CHECK(client::try_from_environment().has_value());
+    config moved;
+    const config settings = std::move(moved);
+    CHECK(!client::try_from_environment(moved));
+    unset_variable("APIVIDEO_API_KEY");
+    unset_variable("APIVIDEO_BASE_URL");
 }
 
 void test_strings() {
@@ -740,10 +753,8 @@ void test_callbacks_that_throw() {
         ++calls;
         throw 42;
     });
-    {
-        const client c("sandbox-key", settings);
-        CHECK(c.get_token().expires_in() > 0ms);
-    }
+    const client c("sandbox-key", settings);
+    CHECK(c.get_token().expires_in() > 0ms);
     CHECK(eventually([&] { return calls >= 2; }));
 }
 
@@ -796,6 +807,7 @@ int main() {
         TEST(unavailable_server),
         TEST(result),
         TEST(moved_from_handles),
+        TEST(environment),
         TEST(strings),
         TEST(settings),
         TEST(statistics),

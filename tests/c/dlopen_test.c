@@ -1,7 +1,25 @@
 /* Loading and unloading at run time, as plug-ins do. Not linked with the library: APIVIDEO_TEST_LIBRARY names it. */
-#include <dlfcn.h>
-
 #include "support.h"
+
+#ifdef _WIN32
+#define RTLD_NOW 0
+#define RTLD_LOCAL 0
+
+static void *dlopen(const char *path, int unused) {
+    (void)unused;
+    return (void *)LoadLibraryA(path);
+}
+static void *dlsym(void *library, const char *name) {
+    FARPROC found = GetProcAddress((HMODULE)library, name);
+    void *address;
+    memcpy(&address, &found, sizeof address);
+    return address;
+}
+static int dlclose(void *library) { return FreeLibrary((HMODULE)library) ? 0 : 1; }
+static const char *dlerror(void) { return "LoadLibrary refused it"; }
+#else
+#include <dlfcn.h>
+#endif
 
 /* The function `name` of the loaded library, in the variable of the same name without "apivideo_". */
 #define LOAD(variable, name)                                                            \

@@ -8,16 +8,17 @@
 
 #include <apivideo.h>
 
-#include <arpa/inet.h>
+#include "sockets.h"
+
 #include <inttypes.h>
-#include <netinet/in.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
-#include <unistd.h>
+#ifdef _WIN32
+#define explicit_bzero(at, length) SecureZeroMemory(at, length)
+#endif
 
 #define KEY "sandbox-key"
 
@@ -75,29 +76,28 @@ static inline char *sandbox_request(const char *method, const char *path, const 
     struct sockaddr_in address;
     char head[512];
     size_t length = 0, capacity = 1 << 16;
-    ssize_t n;
+    long n;
     char *reply = (char *)malloc(capacity + 1);
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    socket_handle fd = open_socket();
     memset(&address, 0, sizeof address);
     address.sin_family = AF_INET;
     address.sin_port = htons((uint16_t)port);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (reply == NULL || fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) != 0) {
+    if (reply == NULL || connect(fd, (struct sockaddr *)&address, sizeof address) != 0) {
         free(reply);
-        if (fd >= 0) close(fd);
+        close_socket(fd);
         return NULL;
     }
     snprintf(head, sizeof head,
              "%s %s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
              "Content-Length: %zu\r\nConnection: close\r\n\r\n",
              method, path, strlen(body));
-    if (send(fd, head, strlen(head), MSG_NOSIGNAL) >= 0 &&
-        send(fd, body, strlen(body), MSG_NOSIGNAL) >= 0) {
-        while (length < capacity && (n = recv(fd, reply + length, capacity - length, 0)) > 0)
+    if (send_all(fd, head, strlen(head)) && send_all(fd, body, strlen(body))) {
+        while (length < capacity && (n = receive(fd, reply + length, capacity - length)) > 0)
             length += (size_t)n;
     }
     reply[length] = '\0';
-    close(fd);
+    close_socket(fd);
     return reply;
 }
 

@@ -5,6 +5,10 @@
 #ifndef APIVIDEO_TEST_TIME_TRAVEL_H
 #define APIVIDEO_TEST_TIME_TRAVEL_H
 
+#ifdef _WIN32
+#include "time_travel_windows.h"
+#else
+
 #include <dlfcn.h>
 #include <stdint.h>
 #include <string.h>
@@ -37,6 +41,8 @@ int clock_gettime(clockid_t id, struct timespec *t)
     if (id == CLOCK_BOOTTIME) t->tv_sec += (time_t)__atomic_load_n(&boot_offset_s, __ATOMIC_RELAXED);
     return result;
 }
+
+#endif
 
 /* Time passes for the library. */
 static inline void travel_s(int64_t seconds) {

@@ -1,6 +1,7 @@
 /* Tokens through the C ABI: what programs do all day, and what goes wrong around them. */
 #include "time_travel.h"
 
+#include "environment.h"
 #include "support.h"
 
 static void a_token_and_its_four_fields(void) {
@@ -576,6 +577,57 @@ static void a_client_may_be_freed_by_its_own_callback(void) {
     CHECK(client == NULL);
 }
 
+/* What apivideo_client_new() says of a variable of the environment, in `error`, which is to be freed. */
+static apivideo_status client_of_environment(const char *name, const char *value, const apivideo_config *config,
+                                             apivideo_client **client, apivideo_error **error) {
+    REQUIRE(set_variable(name, value));
+    return apivideo_client_new(NULL, config, client, error);
+}
+
+static void the_environment_fills_in_what_a_program_leaves_out(void) {
+    apivideo_client *client = NULL;
+    apivideo_error *error = NULL;
+    apivideo_config *config = test_config();
+
+    /* Empty is as good as missing. */
+    CHECK(client_of_environment("APIVIDEO_API_KEY", "", config, &client, &error) == APIVIDEO_STATUS_NULL_ARGUMENT);
+    CHECK(strstr(apivideo_error_message(error), "APIVIDEO_API_KEY") != NULL);
+    apivideo_error_free(error);
+
+    CHECK(client_of_environment("APIVIDEO_API_KEY", "\"hush\"", config, &client, &error) == APIVIDEO_STATUS_INVALID_ARGUMENT);
+    CHECK(strncmp(apivideo_error_message(error), "`APIVIDEO_API_KEY` begins", 25) == 0);
+    CHECK(strstr(apivideo_error_message(error), "hush") == NULL);
+    apivideo_error_free(error);
+
+    CHECK(client_of_environment("APIVIDEO_API_KEY", "\xff", config, &client, &error) == APIVIDEO_STATUS_INVALID_UTF8);
+    CHECK(strstr(apivideo_error_message(error), "APIVIDEO_API_KEY") != NULL);
+    apivideo_error_free(error);
+
+    /* What the program sets goes before the environment, which is not even looked at. */
+    REQUIRE(set_variable("APIVIDEO_BASE_URL", "no URL"));
+    REQUIRE(client_of_environment("APIVIDEO_API_KEY", KEY, config, &client, NULL) == APIVIDEO_STATUS_OK);
+    free(access_token_of(client));
+    apivideo_client_free(client);
+    REQUIRE(set_variable("APIVIDEO_API_KEY", "not the key"));
+    client = client_with(config);
+    free(access_token_of(client));
+    apivideo_client_free(client);
+
+    CHECK(apivideo_client_new(KEY, NULL, &client, &error) == APIVIDEO_STATUS_INVALID_ARGUMENT);
+    CHECK(strstr(apivideo_error_message(error), "`APIVIDEO_BASE_URL`") != NULL);
+    apivideo_error_free(error);
+
+    /* All of it from the environment. */
+    REQUIRE(set_variable("APIVIDEO_BASE_URL", sandbox_url()));
+    REQUIRE(client_of_environment("APIVIDEO_API_KEY", KEY, NULL, &client, NULL) == APIVIDEO_STATUS_OK);
+    unset_variable("APIVIDEO_API_KEY"); /* It was read, once. */
+    unset_variable("APIVIDEO_BASE_URL");
+    CHECK(strcmp(apivideo_client_base_url(client), sandbox_url()) == 0);
+    free(access_token_of(client));
+    apivideo_client_free(client);
+    CHECK(sandbox_count("api_key", "ok") == 3);
+}
+
 int main(void) {
     RUN(a_token_and_its_four_fields);
     RUN(a_copy_is_good_while_the_clients_token_has_its_number);
@@ -599,5 +651,6 @@ int main(void) {
     RUN(a_callback_may_ask_for_a_token);
     RUN(a_client_may_be_freed_while_a_call_is_in_a_callback);
     RUN(a_client_may_be_freed_by_its_own_callback);
+    RUN(the_environment_fills_in_what_a_program_leaves_out);
     return report();
 }

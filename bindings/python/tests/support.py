@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import subprocess
 import sys
@@ -14,27 +13,23 @@ from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from libapivideo import testing
+
 T = TypeVar("T")
 
 KEY = "sandbox-key"
 ROOT = Path(__file__).resolve().parents[3]
 
-class Sandbox:
+SANDBOX = os.environ.get("APIVIDEO_SANDBOX", str(ROOT / "target" / "release" / "apivideo-sandbox"))
+
+
+class Sandbox(testing.Sandbox):
     """A local api.video, and its controls."""
 
     def __init__(self, url: str, ca_file: str | None = None) -> None:
+        super().__init__(url)
         self.url = url
         self.ca_file = ca_file
-
-    def control(self, path: str, body: Any = None, method: str | None = None) -> Any:
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"{self.url}/_sandbox/{path}", data=data, method=method)
-        with _opener.open(request, timeout=10) as reply:
-            text = reply.read()
-        return json.loads(text) if text else None
-
-    def reset(self) -> None:
-        self.control("reset", method="POST")
 
     def settings(self, **values: Any) -> None:
         self.control("settings", values)
@@ -75,10 +70,9 @@ _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def start_sandbox(folder: Path, *options: str) -> tuple[subprocess.Popen[bytes], str]:
-    program = os.environ.get("APIVIDEO_SANDBOX", str(ROOT / "target" / "release" / "apivideo-sandbox"))
     ready = folder / "url"
     process = subprocess.Popen(
-        [program, "--ready-file", str(ready), "--exit-with-parent", *options],
+        [SANDBOX, "--ready-file", str(ready), "--exit-with-parent", *options],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
     )

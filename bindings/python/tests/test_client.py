@@ -213,7 +213,7 @@ def test_a_key_that_cannot_be_one_is_refused_and_not_repeated(key: str) -> None:
         libapivideo.Client(key)
     assert "secret" not in repr(caught.value) and "xxxx" not in repr(caught.value)
     with pytest.raises(TypeError, match="api_key"):
-        libapivideo.Client(None)  # type: ignore[arg-type]
+        libapivideo.Client(b"key")  # type: ignore[arg-type]
     with pytest.raises(TypeError) as wrong:
         libapivideo.Client(b"secret")  # type: ignore[arg-type]
     assert "secret" not in str(wrong.value)

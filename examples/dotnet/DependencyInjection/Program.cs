@@ -20,13 +20,11 @@ internal static class Program
 {
     private static async Task Main()
     {
-        string apiKey = Environment.GetEnvironmentVariable("APIVIDEO_API_KEY") ?? throw new InvalidOperationException("APIVIDEO_API_KEY is not set.");
-        string? baseUrl = Environment.GetEnvironmentVariable("APIVIDEO_BASE_URL");
-
         var services = new ServiceCollection();
-        // One for all HttpClients of this key; the container disposes it.
-        services.AddSingleton(_ => new ApiVideoClient(apiKey, new ApiVideoClientOptions { BaseUrl = baseUrl, KeepFresh = true }));
-        services.AddHttpClient<Videos>(http => http.BaseAddress = new Uri(baseUrl ?? "https://ws.api.video"))
+        // One client for all HttpClients of this key; the container disposes it. In an application
+        // with a configuration: AddApiVideo(configuration.GetSection("ApiVideo")).
+        services.AddApiVideo(options => options.KeepFresh = true);
+        services.AddHttpClient<Videos>((provider, http) => http.BaseAddress = provider.GetRequiredService<IApiVideoClient>().BaseUrl)
             .AddApiVideoAuthentication();
 
         await using ServiceProvider provider = services.BuildServiceProvider();

@@ -2,7 +2,7 @@
 //
 //     APIVIDEO_API_KEY=… dotnet run --project examples/dotnet/FirstToken
 //
-// APIVIDEO_BASE_URL is for another server than api.video's, such as a local one.
+// Without an account: make sandbox, and export what it prints.
 using System;
 using LibApiVideo;
 
@@ -10,16 +10,11 @@ internal static class Program
 {
     private static int Main()
     {
-        string apiKey = Environment.GetEnvironmentVariable("APIVIDEO_API_KEY") ?? "";
-        var options = new ApiVideoClientOptions
-        {
-            BaseUrl = Environment.GetEnvironmentVariable("APIVIDEO_BASE_URL"),
-            AppName = "first-token",
-            AppVersion = "1.0.0",
-        };
+        var options = new ApiVideoClientOptions { AppName = "first-token", AppVersion = "1.0.0" };
         try
         {
-            using var client = new ApiVideoClient(apiKey, options);
+            // The key, and the server if it is not api.video's, are the environment's.
+            using var client = new ApiVideoClient(options);
             Token token = client.GetToken();
             Console.WriteLine($"{token}; good for another {token.ExpiresIn.TotalMinutes:F0} minutes");
             // Any further call gives the same token, without a request, until it is time for

@@ -10,14 +10,11 @@ internal static class Program
 {
     private static async Task Main()
     {
-        string apiKey = Environment.GetEnvironmentVariable("APIVIDEO_API_KEY") ?? throw new InvalidOperationException("APIVIDEO_API_KEY is not set.");
-        string? baseUrl = Environment.GetEnvironmentVariable("APIVIDEO_BASE_URL");
-
         // One of each for the whole program.
-        using var tokens = new ApiVideoClient(apiKey, new ApiVideoClientOptions { BaseUrl = baseUrl });
+        using var tokens = new ApiVideoClient();
         using var http = new HttpClient(new ApiVideoAuthenticationHandler(tokens, new HttpClientHandler()))
         {
-            BaseAddress = new Uri(baseUrl ?? "https://ws.api.video"),
+            BaseAddress = tokens.BaseUrl,
         };
 
         string videos = await http.GetStringAsync("/videos");

@@ -73,9 +73,16 @@ async fn read(request: hyper::Request<Incoming>) -> Result<Request, Reply> {
     })
 }
 
+/// Nothing for no time: the timer would make a millisecond of it.
+async fn pause(duration: Duration) {
+    if !duration.is_zero() {
+        sleep(duration).await;
+    }
+}
+
 async fn exchange(connection: &Connection, request: &Request) -> Response {
     let mut plan = connection.shared.lock().begin(request, connection.id);
-    sleep(plan.latency).await;
+    pause(plan.latency).await;
     let fault = plan.fault.take();
     let exchange = Exchange {
         connection,
@@ -148,7 +155,7 @@ impl Exchange<'_> {
                 self.ordinary()
             }
             Fault::Delay { ms } => {
-                sleep(Duration::from_millis(ms)).await;
+                pause(Duration::from_millis(ms)).await;
                 self.ordinary()
             }
             Fault::Huge {
@@ -194,4 +201,21 @@ impl Exchange<'_> {
 /// A response for the HTTP library to write, of which the wire sends nothing.
 fn unsent() -> Response {
     reply::empty(StatusCode::OK)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::task::{Context, Waker};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn no_pause_is_over_at_once() {
+        let mut context = Context::from_waker(Waker::noop());
+        let none = pin!(pause(Duration::ZERO));
+        assert!(none.poll(&mut context).is_ready());
+        let one = pin!(pause(Duration::from_millis(1)));
+        assert!(one.poll(&mut context).is_pending());
+    }
 }

@@ -46,26 +46,58 @@ async fn serve_until_told(args: Args) -> io::Result<()> {
     }
     // Listened for before anyone can know that it is time to send one.
     let signal = termination()?;
-    let sandbox = Sandbox::start(args.options)?;
+    let sandbox = Sandbox::start(args.options.clone())?;
     if let (Some(path), Some(pem)) = (&args.ca_file, sandbox.ca_pem()) {
         write_atomically(path, pem)?;
     }
     if args.exit_with_parent {
         std::thread::spawn(exit_when_input_ends);
     }
-    announce(&sandbox, args.ready_file.as_deref())?;
+    announce(&sandbox, &args)?;
     signal.await;
     Ok(())
 }
 
-fn announce(sandbox: &Sandbox, ready_file: Option<&Path>) -> io::Result<()> {
+fn announce(sandbox: &Sandbox, args: &Args) -> io::Result<()> {
     let url = sandbox.base_url();
-    if let Some(path) = ready_file {
+    if let Some(path) = &args.ready_file {
         write_atomically(path, &format!("{url}\n"))?;
     }
+    // In one write: who is content with the first line may close the pipe.
+    let text = format!("apivideo-sandbox listening on {url}\n{}", advice(url, args));
     let mut stdout = io::stdout().lock();
-    writeln!(stdout, "apivideo-sandbox listening on {url}")?;
+    stdout.write_all(text.as_bytes())?;
     stdout.flush()
+}
+
+/// What a program needs to be told to come here.
+fn advice(url: &str, args: &Args) -> String {
+    let mut variables = vec![
+        ("APIVIDEO_API_KEY", args.options.key.clone()),
+        ("APIVIDEO_BASE_URL", url.to_owned()),
+    ];
+    if let Some(path) = &args.ca_file {
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+        variables.push(("APIVIDEO_CA_FILE", path.display().to_string()));
+    }
+    let mut text = "\nTo use it, in another terminal:\n\n".to_owned();
+    for (name, value) in variables {
+        let line = match cfg!(windows) {
+            true => format!("    set {name}={value}\n"),
+            false => format!("    export {name}={}\n", quoted(&value)),
+        };
+        text.push_str(&line);
+    }
+    text + "\nCtrl-C ends it.\n"
+}
+
+/// As a shell takes it.
+fn quoted(value: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:".contains(c);
+    match !value.is_empty() && value.chars().all(is_plain) {
+        true => value.to_owned(),
+        false => format!("'{}'", value.replace('\'', r"'\''")),
+    }
 }
 
 /// Whoever finds the file finds all of it.

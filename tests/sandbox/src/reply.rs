@@ -18,7 +18,6 @@ pub(crate) type Response = hyper::Response<Either<Full<Bytes>, HugeBody>>;
 /// A reply of the imitated API, always with a JSON body.
 pub(crate) struct Reply {
     pub(crate) status: StatusCode,
-    content_type: &'static str,
     /// The method that would have been right, if that is what was wrong.
     allow: Option<&'static str>,
     pub(crate) json: Value,
@@ -26,7 +25,7 @@ pub(crate) struct Reply {
 
 impl Reply {
     pub(crate) fn ok(json: Value) -> Self {
-        Self::new(StatusCode::OK, "application/json", json)
+        Self::new(StatusCode::OK, json)
     }
 
     /// A problem object, the form of every error of api.video.
@@ -36,7 +35,7 @@ impl Reply {
             "title": title,
             "status": status.as_u16(),
         });
-        Self::new(status, "application/problem+json", json)
+        Self::new(status, json)
     }
 
     /// Names the field or header that a problem is about.
@@ -72,17 +71,17 @@ impl Reply {
         let mut response = hyper::Response::new(Either::Left(Full::new(body)));
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.content_type));
+        // Problems too: that is the type of api.video's description.
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         if let Some(method) = self.allow {
             headers.insert(ALLOW, HeaderValue::from_static(method));
         }
         response
     }
 
-    fn new(status: StatusCode, content_type: &'static str, json: Value) -> Self {
+    fn new(status: StatusCode, json: Value) -> Self {
         Self {
             status,
-            content_type,
             allow: None,
             json,
         }

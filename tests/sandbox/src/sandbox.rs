@@ -49,7 +49,8 @@ impl Sandbox {
             tls: acceptor,
             connections: AtomicU64::new(0),
         };
-        let socket = server::bind(SocketAddr::new(options.host, options.port))?;
+        let wanted = SocketAddr::new(options.host, options.port);
+        let socket = server::bind(wanted).map_err(|why| cannot_listen(wanted, &why))?;
         let address = socket.local_addr()?;
         let (commands, thread) = spawn(Server::new(socket, address, service))?;
         let sandbox = Self {
@@ -60,7 +61,9 @@ impl Sandbox {
             commands: Some(commands),
             thread: Some(thread),
         };
-        sandbox.start_listening()?;
+        sandbox
+            .start_listening()
+            .map_err(|why| cannot_listen(address, &why))?;
         Ok(sandbox)
     }
 
@@ -222,4 +225,13 @@ fn runtime() -> io::Result<Runtime> {
         .thread_name("apivideo-sandbox-worker")
         .enable_all()
         .build()
+}
+
+fn cannot_listen(address: SocketAddr, why: &io::Error) -> io::Error {
+    let kind = why.kind();
+    let advice = match kind {
+        io::ErrorKind::AddrInUse => ": another program has that port, so choose another",
+        _ => "",
+    };
+    io::Error::new(kind, format!("cannot listen on {address}: {why}{advice}"))
 }

@@ -5,7 +5,6 @@ using System.Reflection;
 using LibApiVideo;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Http;
-using Microsoft.Extensions.Logging;
 
 // May be trimmed: it uses no reflection.
 [assembly: AssemblyMetadata("IsTrimmable", "True")]
@@ -21,7 +20,8 @@ namespace Microsoft.Extensions.DependencyInjection
     {
         /// <summary>
         /// Authenticates the requests of this <see cref="System.Net.Http.HttpClient"/> with the
-        /// <see cref="ApiVideoClient"/> that is registered as a service.
+        /// <see cref="IApiVideoClient"/> or <see cref="ApiVideoClient"/> that is registered as a
+        /// service, as AddApiVideo() does.
         /// </summary>
         /// <param name="builder">What AddHttpClient returned.</param>
         /// <param name="apiOrigin">
@@ -29,7 +29,7 @@ namespace Microsoft.Extensions.DependencyInjection
         /// <see cref="ApiVideoAuthenticationHandler.ApiOrigin"/>.
         /// </param>
         public static IHttpClientBuilder AddApiVideoAuthentication(this IHttpClientBuilder builder, Uri? apiOrigin = null) =>
-            builder.AddApiVideoAuthentication(services => services.GetRequiredService<ApiVideoClient>(), apiOrigin);
+            builder.AddApiVideoAuthentication(services => services.GetService<IApiVideoClient>() ?? services.GetRequiredService<ApiVideoClient>(), apiOrigin);
 
         /// <summary>
         /// Authenticates the requests of this <see cref="System.Net.Http.HttpClient"/> with an
@@ -73,7 +73,7 @@ namespace Microsoft.Extensions.DependencyInjection
         /// <see cref="ApiVideoAuthenticationHandler.ApiOrigin"/>.
         /// </param>
         public static IHttpClientBuilder AddApiVideoAuthentication(
-            this IHttpClientBuilder builder, Func<IServiceProvider, ApiVideoClient> client, Uri? apiOrigin = null)
+            this IHttpClientBuilder builder, Func<IServiceProvider, IApiVideoClient> client, Uri? apiOrigin = null)
         {
             if (builder is null)
             {
@@ -90,7 +90,7 @@ namespace Microsoft.Extensions.DependencyInjection
             return builder;
         }
 
-        private static ApiVideoAuthenticationHandler NewHandler(ApiVideoClient client, HttpMessageHandler primary, Uri? apiOrigin)
+        private static ApiVideoAuthenticationHandler NewHandler(IApiVideoClient client, HttpMessageHandler primary, Uri? apiOrigin)
         {
             var handler = new ApiVideoAuthenticationHandler(client, primary);
             if (apiOrigin != null)
@@ -102,23 +102,10 @@ namespace Microsoft.Extensions.DependencyInjection
 
         private static ApiVideoClient NewClient(IServiceProvider services, string apiKey, Action<ApiVideoClientOptions>? configure)
         {
-            var options = new ApiVideoClientOptions();
-            if (services.GetService<ILoggerFactory>() is ILoggerFactory loggers)
-            {
-                ILogger logger = loggers.CreateLogger("LibApiVideo");
-                options.Log = (level, line) => logger.Log(LogLevelOf(level), "{Line}", line);
-            }
+            var options = new ApiVideoClientOptions { ApiKey = apiKey };
             configure?.Invoke(options);
-            return new ApiVideoClient(apiKey, options);
+            return ApiVideoServiceCollectionExtensions.NewClient(services, options);
         }
-
-        private static LogLevel LogLevelOf(ApiVideoLogLevel level) => level switch
-        {
-            ApiVideoLogLevel.Error => LogLevel.Error,
-            ApiVideoLogLevel.Warning => LogLevel.Warning,
-            ApiVideoLogLevel.Info => LogLevel.Information,
-            _ => LogLevel.Debug,
-        };
 
         /// <summary>
         /// The clients that belong to one HttpClient's name each. The service provider disposes

@@ -24,7 +24,7 @@ namespace LibApiVideo
     /// </remarks>
     public class ApiVideoAuthenticationHandler : DelegatingHandler
     {
-        private readonly ApiVideoClient _client;
+        private readonly IApiVideoClient _client;
         private Uri _apiOrigin;
 
         /// <summary>
@@ -34,7 +34,7 @@ namespace LibApiVideo
         /// <param name="client">
         /// Gives the tokens. It stays yours: disposing the handler does not dispose it.
         /// </param>
-        public ApiVideoAuthenticationHandler(ApiVideoClient client)
+        public ApiVideoAuthenticationHandler(IApiVideoClient client)
         {
             _client = client ?? throw new ArgumentNullException(nameof(client));
             _apiOrigin = client.BaseUrl;
@@ -45,7 +45,7 @@ namespace LibApiVideo
         /// Gives the tokens. It stays yours: disposing the handler does not dispose it.
         /// </param>
         /// <param name="innerHandler">Sends the requests.</param>
-        public ApiVideoAuthenticationHandler(ApiVideoClient client, HttpMessageHandler innerHandler) : base(innerHandler)
+        public ApiVideoAuthenticationHandler(IApiVideoClient client, HttpMessageHandler innerHandler) : base(innerHandler)
         {
             _client = client ?? throw new ArgumentNullException(nameof(client));
             _apiOrigin = client.BaseUrl;
@@ -183,7 +183,7 @@ namespace LibApiVideo
 
         private async Task<Token> GetTokenAsync(bool blocking, CancellationToken cancellation)
         {
-            Task<Token> token = _client.GetTokenAsync(cancellation);
+            Task<Token> token = _client.GetTokenAsync(null, cancellation);
             return blocking ? token.GetAwaiter().GetResult() : await token.ConfigureAwait(false);
         }
 

@@ -10,7 +10,7 @@ namespace LibApiVideo
     /// Gives valid tokens for one API key, to any number of threads at once. Make one client for
     /// each key, and keep it as long as the program runs.
     /// </summary>
-    public sealed class ApiVideoClient : IDisposable
+    public sealed class ApiVideoClient : IApiVideoClient, IDisposable
     {
         private delegate ApiVideoStatus Starter(ClientHandle client, out OperationHandle operation, out ErrorHandle error);
 
@@ -32,49 +32,70 @@ namespace LibApiVideo
         /// Makes a client. It sends no request yet: the first call that asks for a token does.
         /// </summary>
         /// <param name="apiKey">
-        /// The API key. It must belong to the environment that the options name.
+        /// The API key. It must belong to the environment that the options name. If it is null,
+        /// <see cref="ApiVideoClientOptions.ApiKey"/> is the key, or else APIVIDEO_API_KEY of the
+        /// environment.
         /// </param>
-        /// <param name="options">The settings, which are copied; null for the defaults.</param>
+        /// <param name="options">
+        /// The settings, which are copied; null for what the environment says, and the defaults.
+        /// </param>
         /// <exception cref="ArgumentException">
-        /// The key or an option is not valid. <see cref="ArgumentException.ParamName"/> names it.
+        /// The key, an option or a variable of the environment is not valid.
+        /// <see cref="ArgumentException.ParamName"/> names it.
         /// </exception>
+        /// <exception cref="ArgumentNullException">There is no API key.</exception>
         /// <exception cref="DllNotFoundException">
         /// The native library is missing or does not fit. The message says what to do.
         /// </exception>
-        public ApiVideoClient(string apiKey, ApiVideoClientOptions? options = null)
+        public ApiVideoClient(string? apiKey = null, ApiVideoClientOptions? options = null)
         {
-            if (apiKey is null)
-            {
-                throw new ArgumentNullException(nameof(apiKey));
-            }
             options ??= new ApiVideoClientOptions();
+            string parameter = apiKey != null ? nameof(apiKey) : options.ApiKey != null ? nameof(options.ApiKey) : Variables.ApiKey;
+            apiKey ??= options.ApiKey ?? Variables.Value(Variables.ApiKey)
+                ?? throw new ArgumentNullException(nameof(apiKey), "There is no API key: set ApiKey of the options, or APIVIDEO_API_KEY of the environment.");
             NativeLoader.EnsureLoaded();
             _callbacks = new Callbacks(options.Log, options.StateChanged);
-            _handle = Open(apiKey, options, _callbacks);
-            BaseUrl = Uri.TryCreate(options.BaseUrl ?? DefaultBaseUrl(options.Environment), UriKind.Absolute, out Uri? url)
+            _handle = Open(apiKey, parameter, options, _callbacks);
+            string server = ServerOf(_handle);
+            BaseUrl = Uri.TryCreate(server, UriKind.Absolute, out Uri? url)
                 ? url : throw new ArgumentException(".NET cannot read this URL.", nameof(options.BaseUrl));
+#if NETCOREAPP
+            Metrics.Add(this);
+#endif
         }
 
-        /// <summary>The server that the client gets its tokens from.</summary>
-        internal Uri BaseUrl { get; }
+        /// <summary>Makes a client whose key, too, is one of the options.</summary>
+        /// <param name="options">The settings, which are copied.</param>
+        /// <exception cref="ArgumentException">
+        /// The key, an option or a variable of the environment is not valid.
+        /// <see cref="ArgumentException.ParamName"/> names it.
+        /// </exception>
+        public ApiVideoClient(ApiVideoClientOptions options) : this(null, options ?? throw new ArgumentNullException(nameof(options)))
+        {
+        }
 
-        private static string DefaultBaseUrl(ApiVideoEnvironment environment) =>
-            environment == ApiVideoEnvironment.Sandbox ? "https://sandbox.api.video" : "https://ws.api.video";
+        /// <summary>
+        /// The server that the client gets its tokens from, and that requests with them go to.
+        /// </summary>
+        public Uri BaseUrl { get; }
+
+        [MethodImpl(MethodImplOptions.NoInlining)]
+        private static string ServerOf(ClientHandle client) => Utf8.Decode(NativeMethods.apivideo_client_base_url(client));
 
         /// <summary>
         /// This is a method of its own because Mono looks for a library as soon as it compiles a
         /// method that calls it.
         /// </summary>
         [MethodImpl(MethodImplOptions.NoInlining)]
-        private static ClientHandle Open(string apiKey, ApiVideoClientOptions options, Callbacks callbacks)
+        private static ClientHandle Open(string apiKey, string parameter, ApiVideoClientOptions options, Callbacks callbacks)
         {
-            byte[] key = Utf8.Encode(apiKey, nameof(apiKey));
+            byte[] key = Utf8.Encode(apiKey, parameter);
             try
             {
                 using (ConfigHandle config = Settings.From(options, callbacks))
                 {
                     ApiVideoException.Check(
-                        NativeMethods.apivideo_client_new(key, config, out ClientHandle client, out ErrorHandle error), error, nameof(apiKey));
+                        NativeMethods.apivideo_client_new(key, config, out ClientHandle client, out ErrorHandle error), error, parameter);
                     return client;
                 }
             }
@@ -202,7 +223,8 @@ namespace LibApiVideo
                 throw new ArgumentNullException(nameof(rejected));
             }
             ThrowIfDisposed();
-            ApiVideoException.Check(NativeMethods.apivideo_invalidate_token(_handle, rejected.Handle, out ErrorHandle error), error, nameof(rejected));
+            TokenHandle handle = rejected.Handle ?? throw new ArgumentException("No client gave this token.", nameof(rejected));
+            ApiVideoException.Check(NativeMethods.apivideo_invalidate_token(_handle, handle, out ErrorHandle error), error, nameof(rejected));
         }
 
         /// <summary>Takes a snapshot of the client's counters.</summary>
@@ -229,12 +251,25 @@ namespace LibApiVideo
         /// </remarks>
         public void Dispose()
         {
+#if NETCOREAPP
+            Metrics.Remove(this);
+#endif
             _closing.Cancel();
             // The native client is freed when the last call that uses it has returned.
             _handle.Dispose();
         }
 
-        internal static ObjectDisposedException Disposed() => new ObjectDisposedException(nameof(ApiVideoClient));
+        /// <summary>
+        /// Says which server the client is for, and what it has last got from it.
+        /// </summary>
+        public override string ToString()
+        {
+            string state = _closing.IsCancellationRequested ? "disposed" : _latest?.Result.ToString() ?? "no token yet";
+            return $"ApiVideoClient of {BaseUrl.AbsoluteUri.TrimEnd('/')}: {state}";
+        }
+
+        internal static ObjectDisposedException Disposed() =>
+            new ObjectDisposedException(nameof(ApiVideoClient), "The ApiVideoClient is disposed. Keep one for as long as the program needs tokens.");
 
         /// <summary>
         /// Gives the managed token for a native one. All who got the same native token get the same

@@ -7,12 +7,23 @@ namespace LibApiVideo
     /// <see cref="ArgumentException"/> names the one that is not valid. The native library has a
     /// default for each that is null.
     /// </summary>
+    /// <remarks>
+    /// When the client is made, the environment's APIVIDEO_API_KEY, APIVIDEO_BASE_URL or
+    /// APIVIDEO_ENVIRONMENT, and APIVIDEO_CA_FILE fill in for what is null here. A variable that is
+    /// not valid is named by an <see cref="ArgumentException"/> as well.
+    /// </remarks>
     public sealed class ApiVideoClientOptions
     {
         /// <summary>
+        /// The API key, unless the constructor is given one. Keep it out of files that many can
+        /// read.
+        /// </summary>
+        public string? ApiKey { get; set; }
+
+        /// <summary>
         /// Which of api.video's environments the key belongs to. Default: production.
         /// </summary>
-        public ApiVideoEnvironment Environment { get; set; }
+        public ApiVideoEnvironment? Environment { get; set; }
 
         /// <summary>
         /// Another server than api.video's: <c>https://host[:port][/path]</c>. <c>http://</c> is
@@ -108,5 +119,9 @@ namespace LibApiVideo
         /// <see cref="TokenState.Expired"/>, is reported when somebody next asks for a token.
         /// </summary>
         public Action<TokenState>? StateChanged { get; set; }
+
+        /// <summary>Says which server the options name, and nothing secret.</summary>
+        public override string ToString() =>
+            $"ApiVideoClientOptions for {BaseUrl ?? Environment?.ToString() ?? "the default environment"}, {(ApiKey is null ? "no key" : "key redacted")}";
     }
 }

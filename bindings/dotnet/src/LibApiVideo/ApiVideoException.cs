@@ -12,7 +12,7 @@ namespace LibApiVideo
     /// </summary>
     public class ApiVideoException : Exception
     {
-        private protected ApiVideoException(ApiVideoStatus status, ErrorHandle error) : base(Utf8.Decode(NativeMethods.apivideo_error_message(error)))
+        private protected ApiVideoException(ApiVideoStatus status, ErrorHandle error) : base(MessageOf(error))
         {
             Status = status;
             int http = NativeMethods.apivideo_error_http_status(error);
@@ -80,11 +80,11 @@ namespace LibApiVideo
                     case ApiVideoStatus.InvalidArgument:
                     case ApiVideoStatus.NullArgument:
                     case ApiVideoStatus.InvalidUtf8:
-                        return new ArgumentException(Utf8.Decode(NativeMethods.apivideo_error_message(error)), parameter);
+                        return new ArgumentException(MessageOf(error, parameter), parameter);
                     case ApiVideoStatus.Closed:
                         return ApiVideoClient.Disposed();
                     case ApiVideoStatus.Cancelled:
-                        return new OperationCanceledException(Utf8.Decode(NativeMethods.apivideo_error_message(error)), CancellationToken.None);
+                        return new OperationCanceledException(MessageOf(error), CancellationToken.None);
                     case ApiVideoStatus.KeyRejected:
                         return new ApiVideoKeyRejectedException(status, error);
                     case ApiVideoStatus.RefreshRejected:
@@ -107,6 +107,9 @@ namespace LibApiVideo
                 }
             }
         }
+
+        private static string MessageOf(ErrorHandle error, string? parameter = null) =>
+            Words.OfPackage(Utf8.Decode(NativeMethods.apivideo_error_message(error)), parameter);
 
         private static string? TextOrNull(IntPtr text)
         {

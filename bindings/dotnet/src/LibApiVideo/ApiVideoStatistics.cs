@@ -1,4 +1,5 @@
 using System;
+using System.Linq;
 using LibApiVideo.Native;
 
 namespace LibApiVideo
@@ -8,65 +9,68 @@ namespace LibApiVideo
     /// </summary>
     public sealed class ApiVideoStatistics
     {
-        internal ApiVideoStatistics(StatisticsHandle handle)
+        private readonly long[] _values;
+
+        internal ApiVideoStatistics(StatisticsHandle handle) : this(statistic => Get(handle, statistic))
         {
-            AuthenticateRequests = Get(handle, Statistic.AuthenticateRequests);
-            RefreshRequests = Get(handle, Statistic.RefreshRequests);
-            TokensGranted = Get(handle, Statistic.TokensGranted);
-            RefreshRejections = Get(handle, Statistic.RefreshRejections);
-            KeyRejections = Get(handle, Statistic.KeyRejections);
-            Failures = Get(handle, Statistic.Failures);
-            Invalidations = Get(handle, Statistic.Invalidations);
-            Timeouts = Get(handle, Statistic.Timeouts);
-            Waiters = Get(handle, Statistic.Waiters);
-            ConsecutiveFailures = Get(handle, Statistic.ConsecutiveFailures);
-            RetryIn = TimeSpan.FromMilliseconds(Get(handle, Statistic.RetryInMs));
-            ExchangesInFlight = Get(handle, Statistic.ExchangesInFlight);
-            TokensAdopted = Get(handle, Statistic.TokensAdopted);
-            StoreFailures = Get(handle, Statistic.StoreFailures);
         }
 
+        private ApiVideoStatistics(Func<Statistic, long> get) =>
+            _values = Enumerable.Range(0, (int)Statistic.ExchangesInFlight + 1).Select(each => get((Statistic)each)).ToArray();
+
         /// <summary>Requests to <c>POST /auth/api-key</c>.</summary>
-        public long AuthenticateRequests { get; }
+        public long AuthenticateRequests => this[Statistic.AuthenticateRequests];
 
         /// <summary>Requests to <c>POST /auth/refresh</c>.</summary>
-        public long RefreshRequests { get; }
+        public long RefreshRequests => this[Statistic.RefreshRequests];
 
         /// <summary>Tokens received.</summary>
-        public long TokensGranted { get; }
+        public long TokensGranted => this[Statistic.TokensGranted];
 
         /// <summary>Refresh tokens that api.video refused.</summary>
-        public long RefreshRejections { get; }
+        public long RefreshRejections => this[Statistic.RefreshRejections];
 
         /// <summary>Times that api.video refused the API key.</summary>
-        public long KeyRejections { get; }
+        public long KeyRejections => this[Statistic.KeyRejections];
 
         /// <summary>Exchanges that failed for any other reason.</summary>
-        public long Failures { get; }
+        public long Failures => this[Statistic.Failures];
 
         /// <summary>Tokens that the client withdrew because the API rejected them.</summary>
-        public long Invalidations { get; }
+        public long Invalidations => this[Statistic.Invalidations];
 
         /// <summary>Callers that stopped waiting before there was an answer.</summary>
-        public long Timeouts { get; }
+        public long Timeouts => this[Statistic.Timeouts];
 
         /// <summary>Now: callers that wait.</summary>
-        public long Waiters { get; }
+        public long Waiters => this[Statistic.Waiters];
 
         /// <summary>Now: exchanges that have failed since the last token.</summary>
-        public long ConsecutiveFailures { get; }
+        public long ConsecutiveFailures => this[Statistic.ConsecutiveFailures];
 
         /// <summary>Now: the time until the next try, while exchanges fail; else zero.</summary>
-        public TimeSpan RetryIn { get; }
+        public TimeSpan RetryIn => TimeSpan.FromMilliseconds(this[Statistic.RetryInMs]);
 
         /// <summary>Now: 1 while an exchange is under way, else 0.</summary>
-        public long ExchangesInFlight { get; }
+        public long ExchangesInFlight => this[Statistic.ExchangesInFlight];
 
         /// <summary>Tokens taken from the store, which another process got.</summary>
-        public long TokensAdopted { get; }
+        public long TokensAdopted => this[Statistic.TokensAdopted];
 
         /// <summary>Operations of the store that failed.</summary>
-        public long StoreFailures { get; }
+        public long StoreFailures => this[Statistic.StoreFailures];
+
+        /// <summary>The counters in one line.</summary>
+        public override string ToString() =>
+            $"{TokensGranted} tokens by {AuthenticateRequests} authentications and {RefreshRequests} refreshes; {RefreshRejections} refresh tokens and "
+            + $"{KeyRejections} keys refused, {Failures} failures, {Invalidations} invalidations, {Timeouts} timeouts; {Waiters} wait";
+
+        private long this[Statistic statistic] => _values[(int)statistic];
+
+        internal ApiVideoStatistics Plus(ApiVideoStatistics other) => new ApiVideoStatistics(each => this[each] + other[each]);
+
+        /// <summary>What a client that is gone leaves: nothing of the moment.</summary>
+        internal ApiVideoStatistics WithoutNow() => new ApiVideoStatistics(each => each < Statistic.Waiters ? this[each] : 0);
 
         private static long Get(StatisticsHandle handle, Statistic statistic)
         {

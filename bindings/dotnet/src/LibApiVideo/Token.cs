@@ -20,8 +20,25 @@ namespace LibApiVideo
             Lifetime = TimeSpan.FromMilliseconds(NativeMethods.apivideo_token_lifetime_ms(handle));
         }
 
-        /// <summary>The native token. It belongs to this object and is freed with it.</summary>
-        internal TokenHandle Handle { get; }
+        /// <summary>
+        /// Makes a token that no server gave, for tests with an <see cref="IApiVideoClient"/> of
+        /// their own. <see cref="ApiVideoClient.Invalidate"/> does not take it.
+        /// </summary>
+        /// <param name="accessToken">The access token.</param>
+        /// <param name="expiresAt">When it expires.</param>
+        public Token(string accessToken, DateTimeOffset expiresAt)
+        {
+            AccessToken = accessToken ?? throw new ArgumentNullException(nameof(accessToken));
+            TokenType = "Bearer";
+            ExpiresAt = expiresAt;
+            Lifetime = ExpiresIn;
+        }
+
+        /// <summary>
+        /// The native token. It belongs to this object and is freed with it. Null if no server gave
+        /// it.
+        /// </summary>
+        internal TokenHandle? Handle { get; }
 
         internal ulong Id { get; }
 
@@ -41,7 +58,9 @@ namespace LibApiVideo
         /// How long the token stays valid from now; zero once it has expired. This is right even if
         /// the machine slept or its clock was set.
         /// </summary>
-        public TimeSpan ExpiresIn => TimeSpan.FromMilliseconds(NativeMethods.apivideo_token_expires_in_ms(Handle));
+        public TimeSpan ExpiresIn => Handle != null
+            ? TimeSpan.FromMilliseconds(NativeMethods.apivideo_token_expires_in_ms(Handle))
+            : TimeSpan.FromTicks(Math.Max(0, (ExpiresAt - DateTimeOffset.UtcNow).Ticks));
 
         /// <summary>
         /// Gives the value of an <c>Authorization</c> header: "Bearer", a space and the access
@@ -53,7 +72,7 @@ namespace LibApiVideo
         /// Gives the refresh token; empty if api.video sent none. It works once, and the client
         /// uses it itself: a program that sends it takes it away from the client.
         /// </summary>
-        public string GetRefreshToken() => Utf8.Decode(NativeMethods.apivideo_token_refresh_token(Handle));
+        public string GetRefreshToken() => Handle is null ? "" : Utf8.Decode(NativeMethods.apivideo_token_refresh_token(Handle));
 
         /// <summary>Says when the token expires, and nothing secret.</summary>
         public override string ToString() =>

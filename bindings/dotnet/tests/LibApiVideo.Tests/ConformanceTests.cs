@@ -70,10 +70,25 @@ namespace LibApiVideo.Tests
                     .Replace("{sandbox_localhost}", Sandbox.Url.Replace("127.0.0.1", "localhost"));
                 using (JsonDocument table = JsonDocument.Parse(urls))
                 {
-                    string[] failures = table.RootElement.GetProperty("cases").EnumerateArray().Select(each => Failure(each, other, send)).Where(f => f != "").ToArray();
+                    string[] failures = table.RootElement.GetProperty("cases").EnumerateArray().Where(each => !IsLeftOut(each)).Select(each => Failure(each, other, send)).Where(f => f != "").ToArray();
                     Assert.Equal("", string.Join("\n", failures), "what is not as the table says");
                 }
             }
+        }
+
+        /// <summary>
+        /// Under Wine: its HTTP server, of which the other server is made there, reads no body that
+        /// comes in chunks.
+        /// </summary>
+        private static bool IsLeftOut(JsonElement testCase)
+        {
+            bool isLeftOut = Environment.GetEnvironmentVariable("APIVIDEO_TEST_NO_CHUNKS") != null
+                && testCase.GetProperty("request").TryGetProperty("body", out JsonElement body) && body.GetProperty("kind").GetString() == "once";
+            if (isLeftOut)
+            {
+                Console.WriteLine($"skipped: the case \"{testCase.GetProperty("name").GetString()}\": Wine's HTTP server reads no body in chunks");
+            }
+            return isLeftOut;
         }
 
         private static string Failure(JsonElement testCase, OtherServer other, Func<HttpClient, HttpRequestMessage, HttpResponseMessage> send)

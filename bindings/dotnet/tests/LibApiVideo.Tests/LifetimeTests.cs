@@ -189,7 +189,7 @@ namespace LibApiVideo.Tests
             ApiVideoClient client = Sandbox.Client();
             Token token = client.GetToken();
             client.Dispose();
-            Assert.Throws<ObjectDisposedException>(() => client.GetToken());
+            Assert.Contains("The ApiVideoClient is disposed.", Assert.Throws<ObjectDisposedException>(() => client.GetToken()).Message);
             Assert.Throws<ObjectDisposedException>(() => { client.GetTokenAsync(); });
             Assert.Throws<ObjectDisposedException>(() => client.Authenticate());
             Assert.Throws<ObjectDisposedException>(() => client.Refresh());

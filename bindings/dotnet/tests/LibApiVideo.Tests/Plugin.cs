@@ -4,6 +4,7 @@ using System.IO;
 using System.Linq;
 using System.Reflection;
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using System.Runtime.Loader;
 using System.Threading;
 using System.Threading.Tasks;
@@ -48,7 +49,11 @@ namespace LibApiVideo.Tests
             return context.IsAlive;
         }
 
+        /// <summary>Only Linux tells their names.</summary>
+        private static readonly bool s_threadsHaveNames = RuntimeInformation.IsOSPlatform(OSPlatform.Linux);
+
         private static IEnumerable<string> NativeThreads() =>
+            !s_threadsHaveNames ? Enumerable.Empty<string>() :
             Directory.GetDirectories("/proc/self/task").Select(task => File.ReadAllText(task + "/comm")).Where(name => name.StartsWith("apivideo", StringComparison.Ordinal));
 
         [MethodImpl(MethodImplOptions.NoInlining)]
@@ -61,7 +66,7 @@ namespace LibApiVideo.Tests
                 MethodInfo start = client.GetType().GetMethod("GetTokenAsync", new[] { typeof(CancellationToken) })!;
                 _ = (Task)start.Invoke(client, new object[] { CancellationToken.None })!;
                 Assert.Eventually(() => Sandbox.Requests("api_key") == 1, "the exchange is under way");
-                Assert.True(NativeThreads().Any(), "the native library's thread is known by its name");
+                Assert.True(!s_threadsHaveNames || NativeThreads().Any(), "the native library's thread is known by its name");
             }
             context.Unload();
             return new WeakReference(context);

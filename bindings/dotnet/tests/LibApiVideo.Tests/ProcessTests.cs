@@ -2,6 +2,7 @@ using System;
 using System.Diagnostics;
 using System.IO;
 using System.Reflection;
+using System.Runtime.InteropServices;
 
 namespace LibApiVideo.Tests
 {
@@ -10,6 +11,9 @@ namespace LibApiVideo.Tests
     /// </summary>
     public class ProcessTests
     {
+        private static readonly bool s_onWindows = RuntimeInformation.IsOSPlatform(OSPlatform.Windows);
+        private static readonly string s_fileName = s_onWindows ? "apivideo.dll" : "libapivideo.so";
+
         [Test]
         public void ThePathVariableIsFollowed()
         {
@@ -23,7 +27,7 @@ namespace LibApiVideo.Tests
         {
             using (var copy = new ProgramCopy())
             {
-                File.Copy(Library.Path, Path.Combine(copy.Directory, "libapivideo.so"));
+                File.Copy(Library.Path, Path.Combine(copy.Directory, s_fileName));
                 ChildProcess beside = ChildProcess.Run("load", null, copy.Program);
                 Assert.Contains("Bearer", beside.Output);
                 ChildProcess chosen = ChildProcess.Run("load", Environment.GetEnvironmentVariable("APIVIDEO_TEST_WRONG_ABI"), copy.Program);
@@ -37,10 +41,11 @@ namespace LibApiVideo.Tests
             using (var copy = new ProgramCopy())
             {
                 ChildProcess child = ChildProcess.Run("load", null, copy.Program);
-                Assert.Contains("DllNotFoundException: The native library libapivideo.so was not found.", child.Output);
+                Assert.Contains($"DllNotFoundException: The native library {s_fileName} was not found.", child.Output);
                 Assert.Contains("LIBAPIVIDEO_PATH", child.Output);
-                child = ChildProcess.Run("load", "/no/such/libapivideo.so", copy.Program);
-                Assert.Contains("LIBAPIVIDEO_PATH names '/no/such/libapivideo.so', and there is no such file.", child.Output);
+                string nowhere = Path.GetFullPath("/no/such/" + s_fileName);
+                child = ChildProcess.Run("load", nowhere, copy.Program);
+                Assert.Contains($"LIBAPIVIDEO_PATH names '{nowhere}', and there is no such file.", child.Output);
             }
         }
 
@@ -57,12 +62,14 @@ namespace LibApiVideo.Tests
             using (var copy = new ProgramCopy())
             {
                 byte[] library = File.ReadAllBytes(Library.Path);
-                library[18] ^= 0xff; // ELF's number of the processor.
+                // The number of the processor: ELF's; or behind the signature that a DLL's header
+                // leads to.
+                library[s_onWindows ? BitConverter.ToInt32(library, 0x3c) + 4 : 18] ^= 0xff;
                 string other = Path.Combine(copy.Directory, "other.so");
                 File.WriteAllBytes(other, library);
                 string platform = $"It must be a library for this platform ({PackageFolder(null)}).";
                 Assert.Contains($"DllNotFoundException: '{other}' cannot be loaded. {platform}", ChildProcess.Run("load", other, copy.Program).Output);
-                string beside = Path.Combine(copy.Directory, "libapivideo.so");
+                string beside = Path.Combine(copy.Directory, s_fileName);
                 File.Move(other, beside);
                 Assert.Contains($"DllNotFoundException: '{beside}' cannot be loaded. {platform}", ChildProcess.Run("load", null, copy.Program).Output);
             }
@@ -75,7 +82,7 @@ namespace LibApiVideo.Tests
             {
                 string folder = Path.Combine(copy.Directory, "plugin", "runtimes", PackageFolder(null), "native");
                 Directory.CreateDirectory(folder);
-                File.Copy(Library.Path, Path.Combine(folder, "libapivideo.so"));
+                File.Copy(Library.Path, Path.Combine(folder, s_fileName));
                 string plugin = Path.Combine(copy.Directory, "plugin", "LibApiVideo.dll");
                 File.Copy(typeof(ApiVideoClient).Assembly.Location, plugin);
                 Assert.Equal("plugin Bearer", ChildProcess.Run($"plugin \"{plugin}\"", null, copy.Program).Output.Trim());
@@ -85,6 +92,10 @@ namespace LibApiVideo.Tests
         [Test]
         public void APackagesFolderForMuslIsToldApart()
         {
+            if (s_onWindows)
+            {
+                return; // There is no musl.
+            }
             string maps = Path.GetTempFileName();
             try
             {

@@ -38,7 +38,7 @@ namespace LibApiVideo.Tests
         public void ThePackageKeepsToItsNamespace()
         {
             Type[] types = typeof(TokenClient).Assembly.GetExportedTypes();
-            Assert.True(types.All(t => t.Namespace == "LibApiVideo"), "every public type is in LibApiVideo");
+            Assert.True(types.All(t => (t.Namespace + ".").StartsWith("LibApiVideo.", StringComparison.Ordinal)), "every public type is in LibApiVideo");
             Assert.Equal("LibApiVideo", typeof(TokenClient).Assembly.GetName().Name);
         }
     }

@@ -164,6 +164,7 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "apivideo_client_new": (_status, [c_char_p, ConfigPointer, POINTER(ClientPointer), _error_out]),
     "apivideo_client_free": (None, [ClientPointer]),
     "apivideo_get_token": (_status, [ClientPointer, _token_out, _error_out]),
+    "apivideo_client_base_url": (c_char_p, [ClientPointer]),
     "apivideo_client_token_id": (c_uint64, [ClientPointer]),
     "apivideo_get_token_valid_for": (_status, [ClientPointer, c_uint64, _token_out, _error_out]),
     "apivideo_get_token_start": (_status, [ClientPointer, c_uint64, POINTER(OperationPointer), _error_out]),

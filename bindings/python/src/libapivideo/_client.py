@@ -65,9 +65,9 @@ class _Base:
 
     def __init__(
         self,
-        api_key: str,
+        api_key: str | None = None,
         *,
-        environment: Literal["production", "sandbox"] = "production",
+        environment: Literal["production", "sandbox"] | None = None,
         base_url: str | None = None,
         app_name: str | None = None,
         app_version: str | None = None,
@@ -84,8 +84,12 @@ class _Base:
     ) -> None:
         """Makes a client. It sends no request yet: the first call that asks for a token does.
 
+        What is left out here is filled in from the environment: APIVIDEO_API_KEY, APIVIDEO_BASE_URL
+        or APIVIDEO_ENVIRONMENT, APIVIDEO_CA_FILE and APIVIDEO_STORE. The environment is read only here.
+
         api_key: 1 to 4,096 bytes, without control characters and without white space at its ends.
-        environment: which of api.video's two environments the key belongs to.
+        environment: which of api.video's two environments the key belongs to: "production", the
+            default, or "sandbox".
         base_url: a server to use instead of api.video's: `https://host[:port][/path]`; `http://`
             only with a loopback address.
         app_name, app_version: tell api.video which application this is, as AV-Origin-App. A name is
@@ -103,7 +107,7 @@ class _Base:
         proxy: `scheme://[user:password@]host[:port]`, user and password percent-encoded; or "" for
             none. The scheme is http, https, socks4, socks4a, socks5 or socks5h. Default: the first
             of the environment's https_proxy, HTTPS_PROXY, all_proxy and ALL_PROXY, unless no_proxy
-            or NO_PROXY names the server. The environment is read only here.
+            or NO_PROXY names the server.
         ca_file: a PEM file of certificates that are trusted in addition to the system's: those of
             CAs, or a server's own. It is read again when it has changed. SSL_CERT_FILE and
             SSL_CERT_DIR name the system's certificates, if they are set. TLS verification cannot be
@@ -121,7 +125,8 @@ class _Base:
 
         Timeouts are seconds, as a number or a `datetime.timedelta`.
 
-        Raises InvalidArgumentError, which names the argument that is out of its range.
+        Raises InvalidArgumentError, which names the argument or the variable that is out of its
+        range.
         """
         config = _core.configured(
             environment=environment,
@@ -140,7 +145,7 @@ class _Base:
         )
         if store is not None:
             store._use(config)
-        self._core = _core.Core(api_key, config, on_state, base_url or _core.BASE_URLS[environment.upper()])
+        self._core = _core.Core(api_key, config, on_state)
 
     @classmethod
     def sharing(cls: type[_Self], other: Client | AsyncClient) -> _Self:
@@ -181,6 +186,14 @@ class _Base:
         of gevent or eventlet is still made. A call that waits for a token does not count.
         """
         self._core.close()
+
+    @property
+    def base_url(self) -> str:
+        """The server that the tokens come from and are for, such as "https://ws.api.video".
+
+        It has no slash at its end. It stays known when the client is closed.
+        """
+        return self._core.base_url
 
     @property
     def closed(self) -> bool:

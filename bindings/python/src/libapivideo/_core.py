@@ -52,9 +52,6 @@ if TYPE_CHECKING:
 
 _CLOSED_MEANWHILE = "The client was closed while the call waited."
 
-BASE_URLS = {"PRODUCTION": "https://ws.api.video", "SANDBOX": "https://sandbox.api.video"}
-"""Where the library sends requests of each environment."""
-
 LONGEST_EXIT = 0.1
 """How many seconds the end of the interpreter waits for callbacks to end."""
 
@@ -213,26 +210,26 @@ class Core:
     """One client of the library."""
 
     def __init__(
-        self, api_key: str, config: ConfigPointer, on_state: Callable[[TokenState], None] | None, base_url: str
+        self, api_key: str | None, config: ConfigPointer, on_state: Callable[[TokenState], None] | None
     ) -> None:
         if on_state is not None and not callable(on_state):
             raise TypeError(f"`on_state` must be a function, not {type(on_state).__name__}")
         self.token = NO_TOKEN
         """The last one seen; in use as long as `lib.client_token_id` says so."""
-        self.base_url = base_url
         self.on_state = on_state
         self.calls: set[Call] = set()
         adopt_greenlets()
         self.pointer: ClientPointer | None = ClientPointer()
         """None once closed. The last reference to it frees the library's client."""
         error = ErrorPointer()
-        key = encoded("api_key", api_key)
+        key = None if api_key is None else encoded("api_key", api_key)
         number = _new_user_data()
         check(lib.config_set_log(config, LogLevel.DEBUG, _on_log, number, _release, byref(error)), error)
         if on_state is not None:
             number = _new_user_data()
             check(lib.config_set_on_state(config, _on_state, number, _release, byref(error)), error)
         check(lib.client_new(key, config, byref(self.pointer), byref(error)), error)
+        self.base_url = str(lib.client_base_url(self.pointer), "ascii")
         _cores[number] = self
 
     def open(self) -> ClientPointer:
@@ -372,8 +369,15 @@ def path_of(setting: str, value: str | os.PathLike[str]) -> str:
         raise TypeError(f"`{setting}` must be a str or a path, not {type(value).__name__}") from None
 
 
+def number_of(environment: str) -> Environment:
+    try:
+        return Environment[environment.upper()]
+    except (KeyError, AttributeError):
+        raise InvalidArgumentError('`environment` must be "production" or "sandbox".') from None
+
+
 def configured(
-    environment: str,
+    environment: str | None,
     base_url: str | None,
     app: tuple[str | None, str | None],
     sdk: tuple[str, str],
@@ -388,10 +392,8 @@ def configured(
         check(getattr(lib, f"config_set_{setting}")(config, *values, byref(error)), error)
 
     check(lib.config_new(byref(config), byref(error)), error)
-    try:
-        set_("environment", Environment[environment.upper()])
-    except (KeyError, AttributeError):
-        raise InvalidArgumentError('`environment` must be "production" or "sandbox".') from None
+    if environment is not None:
+        set_("environment", number_of(environment))
     if base_url is not None:
         set_("base_url", encoded("base_url", base_url))
     name, version = app

@@ -51,7 +51,7 @@ class InvalidArgumentError(ApiVideoError, ValueError):
 
 
 class NullArgumentError(InvalidArgumentError):
-    """A pointer is NULL: a bug in this package."""
+    """There is no API key: neither the argument nor APIVIDEO_API_KEY is set."""
 
     _status = Status.NULL_ARGUMENT
 

@@ -10,7 +10,7 @@ use crate::client::{Client, Reply, api_key, start, start_with_tls};
 fn assert_problem(reply: &Reply, status: u16, name: Option<&str>) {
     assert_eq!(reply.status, status, "{reply:?}");
     let content_type = reply.header("content-type");
-    assert_eq!(content_type, Some("application/problem+json"));
+    assert_eq!(content_type, Some("application/json"));
     let json = reply.json();
     assert_eq!(json["status"], status);
     assert_eq!(json.get("name").and_then(Value::as_str), name);

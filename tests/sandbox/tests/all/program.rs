@@ -92,6 +92,45 @@ fn it_writes_its_certificate_and_its_address() {
 
 #[cfg(unix)]
 #[test]
+fn it_says_what_to_export() {
+    let directory = directory("exports");
+    let ca = directory.join("ca.pem");
+    let ca = ca.to_str().unwrap();
+    let mut child = command(&["--key", "it's mine", "--tls", "--ca-file", ca])
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut line = || lines.next().unwrap().unwrap();
+    let first = line();
+    let url = first
+        .strip_prefix("apivideo-sandbox listening on ")
+        .unwrap();
+    let exports: Vec<String> = (0..6).map(|_| line()).collect();
+    drop(Running {
+        child,
+        url: String::new(),
+    });
+    assert_eq!(exports[3], r"    export APIVIDEO_API_KEY='it'\''s mine'");
+    assert_eq!(exports[4], format!("    export APIVIDEO_BASE_URL={url}"));
+    assert_eq!(exports[5], format!("    export APIVIDEO_CA_FILE={ca}"));
+}
+
+#[test]
+fn a_port_that_is_taken_is_named() {
+    let running = run(&[]);
+    let address = running.address();
+    let output = output(&["--port", &address.port().to_string()]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stderr).unwrap();
+    let begin = format!("apivideo-sandbox: cannot listen on {address}: ");
+    assert!(
+        said.starts_with(&begin) && said.ends_with("choose another\n"),
+        "{said}"
+    );
+}
+
+#[cfg(unix)]
+#[test]
 fn signals_end_it() {
     for signal in ["TERM", "INT"] {
         let mut running = run(&[]);

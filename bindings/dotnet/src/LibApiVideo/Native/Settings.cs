@@ -29,8 +29,7 @@ namespace LibApiVideo.Native
 
         private static void Apply(ConfigHandle config, ApiVideoClientOptions options, Callbacks callbacks)
         {
-            Set(config, nameof(options.Environment), (int)options.Environment, NativeMethods.apivideo_config_set_environment);
-            Set(config, nameof(options.BaseUrl), options.BaseUrl, NativeMethods.apivideo_config_set_base_url);
+            SetServer(config, options);
             Set(config, nameof(options.AppName), options.AppName, nameof(options.AppVersion), options.AppVersion, NativeMethods.apivideo_config_set_app);
             Set(config, nameof(options.SdkName), options.SdkName, nameof(options.SdkVersion), options.SdkVersion, NativeMethods.apivideo_config_set_sdk);
             Set(config, nameof(options.ConnectTimeout), options.ConnectTimeout, NativeMethods.apivideo_config_set_connect_timeout_ms);
@@ -39,7 +38,8 @@ namespace LibApiVideo.Native
             Set(config, nameof(options.WaitForRecovery), options.WaitForRecovery ? 1 : 0, NativeMethods.apivideo_config_set_wait_for_recovery);
             Set(config, nameof(options.KeepFresh), options.KeepFresh ? 1 : 0, NativeMethods.apivideo_config_set_keep_fresh);
             Set(config, nameof(options.Proxy), options.Proxy, NativeMethods.apivideo_config_set_proxy);
-            Set(config, nameof(options.CaFile), options.CaFile, NativeMethods.apivideo_config_set_ca_file);
+            Set(config, options.CaFile is null ? Variables.CaFile : nameof(options.CaFile), options.CaFile ?? Variables.Value(Variables.CaFile),
+                NativeMethods.apivideo_config_set_ca_file);
             if (options.Log != null)
             {
                 Check(nameof(options.LogLevel), callbacks.SetLog(config, options.LogLevel, out ErrorHandle error), error);
@@ -47,6 +47,24 @@ namespace LibApiVideo.Native
             if (options.StateChanged != null)
             {
                 Check(nameof(options.StateChanged), callbacks.SetStateChanged(config, out ErrorHandle error), error);
+            }
+        }
+
+        private static void SetServer(ConfigHandle config, ApiVideoClientOptions options)
+        {
+            if (options.Environment != null || options.BaseUrl != null)
+            {
+                int environment = (int)(options.Environment ?? ApiVideoEnvironment.Production);
+                Set(config, nameof(options.Environment), environment, NativeMethods.apivideo_config_set_environment);
+                Set(config, nameof(options.BaseUrl), options.BaseUrl, NativeMethods.apivideo_config_set_base_url);
+            }
+            else if (Variables.Value(Variables.BaseUrl) is string url)
+            {
+                Set(config, Variables.BaseUrl, url, NativeMethods.apivideo_config_set_base_url);
+            }
+            else
+            {
+                Set(config, Variables.Environment, (int)Variables.NamedEnvironment(), NativeMethods.apivideo_config_set_environment);
             }
         }
 

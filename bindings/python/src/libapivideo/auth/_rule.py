@@ -20,7 +20,7 @@ class Rule:
 
     def __init__(self, client: Client | AsyncClient, api_origin: str | None) -> None:
         self._client = client
-        self._api = _checked(client._core.base_url if api_origin is None else api_origin)
+        self._api = _checked(client.base_url if api_origin is None else api_origin)
 
     def covers(self, url: object) -> bool:
         """Whether a request to this URL gets a token."""

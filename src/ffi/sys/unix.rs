@@ -1,11 +1,17 @@
-//! The few things asked of the operating system that std does not offer.
+//! Unix: its clocks, `fork()`, signals, pages and sockets.
 
 #![allow(unsafe_code)]
 
+use std::fs::Metadata;
+use std::io;
 use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::thread::Builder;
 use std::time::Duration;
+
+use super::Ready;
 
 fn read_clock(id: libc::clockid_t) -> Option<libc::timespec> {
     let mut time = MaybeUninit::<libc::timespec>::uninit();
@@ -61,7 +67,7 @@ pub(crate) fn mono_ms() -> i64 {
 pub(crate) fn tick() -> i64 {
     static READS: AtomicI64 = AtomicI64::new(0);
     match (read_clock(CHEAP_WALL), read_clock(CHEAP_MONOTONIC)) {
-        // An odd factor: no step of the wall clock undoes a tick of the other.
+        // An odd factor: hardly any step of the wall clock undoes a tick of the other.
         (Some(wall), Some(mono)) => nanos(wall).wrapping_add(nanos(mono).wrapping_mul(0x9E37_79B9)),
         _ => READS.fetch_add(1, Ordering::Relaxed),
     }
@@ -109,25 +115,27 @@ pub(crate) fn at_fork_in_child(hook: extern "C" fn()) {
     unsafe { libc::pthread_atfork(None, None, Some(hook)) };
 }
 
-/// The stack of each of the library's threads. std's default can be changed by the environment
-/// (RUST_MIN_STACK), and programs' callbacks run on it: the header promises them half of it.
-const STACK_BYTES: usize = 2 * 1024 * 1024;
+/// The library is linked so that it stays loaded.
+pub(crate) fn stay_loaded() {}
 
-/// Starts a detached thread that takes no signals, so that the program's handlers run on the
-/// program's threads.
-///
-/// An error when the system refuses a thread; std's own `thread::spawn` would panic.
-pub(crate) fn spawn<F: FnOnce() + Send + 'static>(
-    name: &str,
-    work: F,
-) -> Result<(), std::io::Error> {
-    let restore = block_all_signals();
-    let spawned = Builder::new()
-        .name(name.to_owned())
-        .stack_size(STACK_BYTES)
-        .spawn(work);
-    restore_signals(&restore);
-    spawned.map(drop)
+/// No thread of the library's takes signals, so that the program's handlers run on the program's
+/// threads: all are blocked while one is started, for it inherits that.
+pub(super) struct SignalsBlocked {
+    before: Option<libc::sigset_t>,
+}
+
+impl SignalsBlocked {
+    pub(super) fn begin() -> SignalsBlocked {
+        SignalsBlocked {
+            before: block_all_signals(),
+        }
+    }
+}
+
+impl Drop for SignalsBlocked {
+    fn drop(&mut self) {
+        restore_signals(&self.before);
+    }
 }
 
 fn block_all_signals() -> Option<libc::sigset_t> {
@@ -150,22 +158,69 @@ fn restore_signals(before: &Option<libc::sigset_t>) {
     }
 }
 
-/// Waits until something has happened on one of the sockets, each of which then says what, or for
-/// `limit`, or for a signal's handler.
-pub(crate) fn poll(sockets: &mut [libc::pollfd], limit: Duration) -> std::io::Result<()> {
+/// What the system says when it has no socket left, or no memory for one.
+const NO_RESOURCES: [i32; 4] = [libc::EMFILE, libc::ENFILE, libc::ENOMEM, libc::ENOBUFS];
+
+pub(crate) fn is_lack_of_resources(why: &io::Error) -> bool {
+    why.raw_os_error()
+        .is_some_and(|number| NO_RESOURCES.contains(&number))
+}
+
+/// Whether a name's addresses could not be had for the name's sake: such numbers are getaddrinfo's
+/// own, and no errno.
+pub(crate) fn is_unknown_name(why: &io::Error) -> bool {
+    why.raw_os_error().is_none()
+}
+
+/// Whether a socket that does not block has begun to connect. A signal's handler in the middle of
+/// that changes nothing.
+pub(crate) fn is_under_way(why: &io::Error) -> bool {
+    why.raw_os_error() == Some(libc::EINPROGRESS) || why.kind() == io::ErrorKind::Interrupted
+}
+
+/// An error in words.
+pub(crate) fn words_of(why: &io::Error) -> String {
+    why.to_string()
+}
+
+/// Waits until one of the sockets is ready or has failed, or for `limit`, or for a signal's
+/// handler; and says of each whether it is.
+pub(crate) fn wait_for<S: AsFd>(
+    sockets: &[S],
+    ready: Ready,
+    limit: Duration,
+) -> io::Result<Vec<bool>> {
+    let events = match ready {
+        Ready::ToRead => libc::POLLIN,
+        Ready::ToWrite => libc::POLLOUT,
+    };
+    let polled = |socket: &S| libc::pollfd {
+        fd: socket.as_fd().as_raw_fd(),
+        events,
+        revents: 0,
+    };
+    let mut polled: Vec<_> = sockets.iter().map(polled).collect();
     // Rounded up: a wait of less than a millisecond must not become many of none.
     let ms = limit.as_micros().div_ceil(1000);
     let ms = libc::c_int::try_from(ms).unwrap_or(libc::c_int::MAX);
-    // SAFETY: the pointer and the length are those of one slice that is ours alone.
-    let ready = unsafe { libc::poll(sockets.as_mut_ptr(), sockets.len() as libc::nfds_t, ms) };
-    match ready {
-        -1 => Err(std::io::Error::last_os_error()).or_else(|why| {
-            (why.kind() == std::io::ErrorKind::Interrupted)
-                .then_some(())
-                .ok_or(why)
-        }),
-        _ => Ok(()),
+    // SAFETY: the pointer and the length are those of one vector that is ours alone.
+    let count = unsafe { libc::poll(polled.as_mut_ptr(), polled.len() as libc::nfds_t, ms) };
+    if count == -1 {
+        let why = io::Error::last_os_error();
+        return match why.kind() {
+            io::ErrorKind::Interrupted => Ok(vec![false; sockets.len()]),
+            _ => Err(why),
+        };
     }
+    Ok(polled.iter().map(|socket| socket.revents != 0).collect())
+}
+
+/// The same for every path to one file: its device and number.
+pub(crate) type FileId = (u64, u64);
+
+/// Of the file that `path` leads to, whose metadata these are.
+pub(crate) fn file_id(_path: &Path, metadata: &Metadata) -> Option<FileId> {
+    Some((metadata.dev(), metadata.ino()))
 }
 
 /// Puts `pthread_cancel` of this thread off while it lives: the thread ends at the program's own
@@ -250,6 +305,7 @@ pub(crate) unsafe fn unmap(pages: *mut u8, len: usize) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::spawn;
     use super::*;
     use std::sync::mpsc;
 

@@ -1,0 +1,104 @@
+#if NETCOREAPP
+using System;
+using System.Collections.Generic;
+using System.Diagnostics.Metrics;
+using System.Linq;
+using System.Runtime.CompilerServices;
+using System.Runtime.Loader;
+using LibApiVideo.Native;
+
+namespace LibApiVideo
+{
+    /// <summary>
+    /// The meter "LibApiVideo": the counters of all clients, by server. Names and units are as
+    /// OpenTelemetry's conventions have them. Nothing is counted here: who listens reads what the
+    /// native library counts anyway.
+    /// </summary>
+    internal static class Metrics
+    {
+        private static readonly ConditionalWeakTable<ApiVideoClient, object?> s_clients = new ConditionalWeakTable<ApiVideoClient, object?>();
+
+        /// <summary>What disposed clients have counted. A counter never goes back.</summary>
+        private static readonly Dictionary<string, ApiVideoStatistics> s_ended = new Dictionary<string, ApiVideoStatistics>();
+
+        private static readonly Meter s_meter = NewMeter();
+
+        internal static void Add(ApiVideoClient client)
+        {
+            lock (s_ended)
+            {
+                s_clients.Add(client, null);
+            }
+        }
+
+        /// <summary>To be called before the client is disposed.</summary>
+        internal static void Remove(ApiVideoClient client)
+        {
+            lock (s_ended)
+            {
+                if (s_clients.Remove(client))
+                {
+                    AddUp(s_ended, client.BaseUrl.Host, client.GetStatistics().WithoutNow());
+                }
+            }
+        }
+
+        private static Meter NewMeter()
+        {
+            var meter = new Meter("LibApiVideo", Utf8.Decode(NativeMethods.apivideo_version()));
+            Count(meter, "apivideo.auth.requests", "{request}", "Requests for a token, by what was sent for it.",
+                Part(s => s.AuthenticateRequests, "apivideo.auth.credential", "api_key"),
+                Part(s => s.RefreshRequests, "apivideo.auth.credential", "refresh_token"));
+            Count(meter, "apivideo.auth.failures", "{request}", "Requests for a token that failed.",
+                Part(s => s.KeyRejections, "error.type", "key_rejected"),
+                Part(s => s.RefreshRejections, "error.type", "refresh_rejected"),
+                Part(s => s.Failures, "error.type", "_OTHER"));
+            Count(meter, "apivideo.token.grants", "{token}", "Tokens received.", Part(s => s.TokensGranted));
+            Count(meter, "apivideo.token.invalidations", "{token}", "Tokens withdrawn because the API rejected them.", Part(s => s.Invalidations));
+            Count(meter, "apivideo.wait.timeouts", "{call}", "Calls that stopped waiting for a token before there was one.", Part(s => s.Timeouts));
+            meter.CreateObservableUpDownCounter("apivideo.wait.active", () => Measure(Part(s => s.Waiters)), "{call}", "Calls that wait for a token.");
+            meter.CreateObservableUpDownCounter(
+                "apivideo.auth.active_requests", () => Measure(Part(s => s.ExchangesInFlight)), "{request}", "Requests for a token that are under way.");
+            AssemblyLoadContext? context = AssemblyLoadContext.GetLoadContext(typeof(Metrics).Assembly);
+            if (context != null && context.IsCollectible)
+            {
+                // Listeners and the runtime know the meter: it would keep this assembly loaded.
+                context.Unloading += _ => meter.Dispose();
+            }
+            return meter;
+        }
+
+        private static void Count(Meter meter, string name, string unit, string description, params (Func<ApiVideoStatistics, long>, KeyValuePair<string, object?>[])[] parts) =>
+            meter.CreateObservableCounter(name, () => Measure(parts), unit, description);
+
+        private static (Func<ApiVideoStatistics, long>, KeyValuePair<string, object?>[]) Part(Func<ApiVideoStatistics, long> value) =>
+            (value, Array.Empty<KeyValuePair<string, object?>>());
+
+        private static (Func<ApiVideoStatistics, long>, KeyValuePair<string, object?>[]) Part(Func<ApiVideoStatistics, long> value, string tag, string tagged) =>
+            (value, new[] { new KeyValuePair<string, object?>(tag, tagged) });
+
+        private static IEnumerable<Measurement<long>> Measure(params (Func<ApiVideoStatistics, long> Value, KeyValuePair<string, object?>[] Tags)[] parts)
+        {
+            return from server in Servers()
+                   from part in parts
+                   select new Measurement<long>(part.Value(server.Value), part.Tags.Append(new KeyValuePair<string, object?>("server.address", server.Key)));
+        }
+
+        private static Dictionary<string, ApiVideoStatistics> Servers()
+        {
+            lock (s_ended)
+            {
+                var servers = new Dictionary<string, ApiVideoStatistics>(s_ended);
+                foreach (KeyValuePair<ApiVideoClient, object?> client in s_clients)
+                {
+                    AddUp(servers, client.Key.BaseUrl.Host, client.Key.GetStatistics());
+                }
+                return servers;
+            }
+        }
+
+        private static void AddUp(Dictionary<string, ApiVideoStatistics> servers, string server, ApiVideoStatistics counts) =>
+            servers[server] = servers.TryGetValue(server, out ApiVideoStatistics? sum) ? sum.Plus(counts) : counts;
+    }
+}
+#endif

@@ -1,0 +1,56 @@
+using System;
+using System.Collections.Generic;
+using System.Globalization;
+using System.Text.RegularExpressions;
+
+namespace LibApiVideo.Native
+{
+    /// <summary>
+    /// The native library's messages in the words of this package: its options' names, and seconds.
+    /// </summary>
+    internal static class Words
+    {
+        private static readonly Dictionary<string, string> s_names = new Dictionary<string, string>
+        {
+            ["api_key"] = "apiKey",
+            ["min_validity"] = "minValidity",
+            ["environment"] = nameof(ApiVideoClientOptions.Environment),
+            ["base_url"] = nameof(ApiVideoClientOptions.BaseUrl),
+            ["app_name"] = nameof(ApiVideoClientOptions.AppName),
+            ["app_version"] = nameof(ApiVideoClientOptions.AppVersion),
+            ["sdk_name"] = nameof(ApiVideoClientOptions.SdkName),
+            ["sdk_version"] = nameof(ApiVideoClientOptions.SdkVersion),
+            ["connect_timeout"] = nameof(ApiVideoClientOptions.ConnectTimeout),
+            ["attempt_timeout"] = nameof(ApiVideoClientOptions.AttemptTimeout),
+            ["wait_timeout"] = nameof(ApiVideoClientOptions.WaitTimeout),
+            ["proxy"] = nameof(ApiVideoClientOptions.Proxy),
+            ["ca_file"] = nameof(ApiVideoClientOptions.CaFile),
+            ["level"] = nameof(ApiVideoClientOptions.LogLevel),
+        };
+
+        /// <summary>
+        /// Translates a message. It is about <paramref name="origin"/> if that is a variable of the
+        /// environment, or where the API key came from.
+        /// </summary>
+        internal static string OfPackage(string message, string? origin)
+        {
+            message = Regex.Replace(message, "`(app|sdk)` (name|version)", "`$1_$2`");
+            if (Regex.IsMatch(message, "`[a-z_]+_ms`"))
+            {
+                message = Regex.Replace(message.Replace("_ms`", "`"), @"\b(\d+)( ms)?\b", match => Seconds(match.Groups[1].Value));
+            }
+            string Name(Match match)
+            {
+                if (!s_names.TryGetValue(match.Groups[1].Value, out string? name))
+                {
+                    return match.Value;
+                }
+                return Variables.IsOne(origin) || (name == "apiKey" && origin != null) ? $"`{origin}`" : $"`{name}`";
+            }
+            return Regex.Replace(message, "`([a-z_]+)`", Name);
+        }
+
+        private static string Seconds(string milliseconds) =>
+            (decimal.Parse(milliseconds, CultureInfo.InvariantCulture) / 1000).ToString("#,0.###", CultureInfo.InvariantCulture) + " s";
+    }
+}

@@ -1,0 +1,106 @@
+using System;
+
+namespace LibApiVideo.Tests
+{
+    /// <summary>What the environment fills in for options that are left out.</summary>
+    public class EnvironmentTests
+    {
+        /// <summary>Runs it with these variables only, given as NAME=value.</summary>
+        private static void With(Action act, params string[] variables)
+        {
+            string[] names = { "API_KEY", "BASE_URL", "ENVIRONMENT", "CA_FILE" };
+            try
+            {
+                foreach (string variable in variables)
+                {
+                    string[] parts = variable.Split(new[] { '=' }, 2);
+                    Environment.SetEnvironmentVariable("APIVIDEO_" + parts[0], parts[1]);
+                }
+                act();
+            }
+            finally
+            {
+                foreach (string name in names)
+                {
+                    Environment.SetEnvironmentVariable("APIVIDEO_" + name, null);
+                }
+            }
+        }
+
+        private static string Server(ApiVideoClientOptions? options = null)
+        {
+            using (var client = new ApiVideoClient("key", options))
+            {
+                return client.BaseUrl.AbsoluteUri;
+            }
+        }
+
+        [Test]
+        public void AClientWithoutArguments() => With(() =>
+        {
+            using (var client = new ApiVideoClient())
+            {
+                Assert.Equal(new Uri(Sandbox.Url), client.BaseUrl);
+                Assert.True(client.GetToken() != null, "it has a token");
+            }
+        }, "API_KEY=" + Sandbox.Key, "BASE_URL=" + Sandbox.Url);
+
+        [Test]
+        public void ACaFileOfTheEnvironment() => With(() =>
+        {
+            using (var client = new ApiVideoClient(Sandbox.Key, new ApiVideoClientOptions { BaseUrl = Environment.GetEnvironmentVariable("APIVIDEO_TEST_TLS_URL") }))
+            {
+                Assert.True(client.GetToken() != null, "the server is trusted");
+            }
+        }, "CA_FILE=" + Environment.GetEnvironmentVariable("APIVIDEO_TEST_CA_FILE"));
+
+        [Test]
+        public void TheServerIsTheOptionsOrTheEnvironments()
+        {
+            var sandbox = new ApiVideoClientOptions { Environment = ApiVideoEnvironment.Sandbox };
+            With(() => Assert.Equal("https://ws.api.video/", Server()));
+            With(() => Assert.Equal("https://sandbox.api.video/", Server()), "ENVIRONMENT=Sandbox");
+            With(() => Assert.Equal("https://example.org/", Server()), "ENVIRONMENT=sandbox", "BASE_URL=https://example.org");
+            With(() => Assert.Equal("https://sandbox.api.video/", Server(sandbox)), "ENVIRONMENT=?", "BASE_URL=?");
+            With(() => Assert.Equal("https://example.org/", Server(new ApiVideoClientOptions { BaseUrl = "https://example.org" })), "ENVIRONMENT=?", "BASE_URL=?");
+            With(() => Assert.Equal("https://ws.api.video/", Server(new ApiVideoClientOptions { Environment = ApiVideoEnvironment.Production })), "ENVIRONMENT=sandbox");
+        }
+
+        [Test]
+        public void TheKeyIsTheArgumentTheOptionsOrTheEnvironments()
+        {
+            var options = new ApiVideoClientOptions { ApiKey = Sandbox.Key, BaseUrl = Sandbox.Url };
+            With(() =>
+            {
+                using (var client = new ApiVideoClient(options))
+                {
+                    Assert.True(client.GetToken() != null, "the options' key goes before the environment's");
+                }
+                options.ApiKey = "another";
+                using (var client = new ApiVideoClient(Sandbox.Key, options))
+                {
+                    Assert.True(client.GetToken() != null, "the argument goes before the options' key");
+                }
+            }, "API_KEY=not-the-key");
+            var none = Assert.Throws<ArgumentNullException>(() => new ApiVideoClient());
+            Assert.Equal("apiKey", none.ParamName);
+            Assert.Contains("APIVIDEO_API_KEY", none.Message);
+        }
+
+        [Test]
+        public void AVariableThatIsNotValidIsNamedAndNotShown()
+        {
+            foreach (string name in new[] { "API_KEY", "BASE_URL", "ENVIRONMENT" })
+            {
+                With(() =>
+                {
+                    var error = Assert.Throws<ArgumentException>(() => new ApiVideoClient(name == "API_KEY" ? null : "key"));
+                    Assert.Equal("APIVIDEO_" + name, error.ParamName, "ParamName");
+                    Assert.Contains($"`APIVIDEO_{name}` ", error.Message);
+                    Assert.Lacks("canary", error.ToString(), "the exception");
+                }, $"{name}='canary'");
+            }
+            With(() => Assert.Contains("`APIVIDEO_CA_FILE` ", Assert.Throws<ArgumentException>(() => new ApiVideoClient("key")).Message), "CA_FILE=/no/such/file");
+        }
+    }
+}

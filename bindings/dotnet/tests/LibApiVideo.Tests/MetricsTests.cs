@@ -1,0 +1,83 @@
+#if NETCOREAPP && !NETCOREAPP3_1
+using System;
+using System.Collections.Generic;
+using System.Diagnostics.Metrics;
+using System.Linq;
+
+namespace LibApiVideo.Tests
+{
+    public class MetricsTests
+    {
+        /// <summary>What a listener reads: each instrument with its tags, and the value.</summary>
+        private static Dictionary<string, long> Read()
+        {
+            var read = new Dictionary<string, long>();
+            using (var listener = new MeterListener())
+            {
+                listener.InstrumentPublished = (instrument, self) =>
+                {
+                    if (instrument.Meter.Name == "LibApiVideo")
+                    {
+                        self.EnableMeasurementEvents(instrument);
+                    }
+                };
+                listener.SetMeasurementEventCallback<long>((instrument, value, tags, _) =>
+                {
+                    IEnumerable<string> shown = tags.ToArray().Select(tag => $"{tag.Key}={tag.Value}");
+                    read.Add($"{instrument.Name} {instrument.Unit} {string.Join(" ", shown)}", value);
+                });
+                listener.Start();
+                listener.RecordObservableInstruments();
+            }
+            return read;
+        }
+
+        [Test]
+        public void EveryCounterIsMeasured()
+        {
+            // Other tests have counted too: what matters is what is added here.
+            Sandbox.Client().Dispose();
+            Dictionary<string, long> before = Read();
+            long Added(string name) => Read()[name + " server.address=127.0.0.1"] - before[name + " server.address=127.0.0.1"];
+            void Check()
+            {
+                Assert.Equal(2, Added("apivideo.auth.requests {request} apivideo.auth.credential=api_key"));
+                Assert.Equal(1, Added("apivideo.auth.requests {request} apivideo.auth.credential=refresh_token"));
+                Assert.Equal(1, Added("apivideo.auth.failures {request} error.type=key_rejected"));
+                Assert.Equal(0, Added("apivideo.auth.failures {request} error.type=refresh_rejected"));
+                Assert.Equal(0, Added("apivideo.auth.failures {request} error.type=_OTHER"));
+                Assert.Equal(2, Added("apivideo.token.grants {token}"));
+                Assert.Equal(1, Added("apivideo.token.invalidations {token}"));
+                Assert.Equal(0, Added("apivideo.wait.timeouts {call}"));
+            }
+            using (ApiVideoClient good = Sandbox.Client())
+            using (ApiVideoClient bad = Sandbox.Client(key: "not-the-key"))
+            {
+                good.GetToken();
+                good.Invalidate(good.Refresh());
+                Assert.Throws<ApiVideoKeyRejectedException>(() => bad.GetToken());
+                Check();
+            }
+            // No counter goes back when a client is gone.
+            Check();
+        }
+
+        [Test]
+        public void WhoWaitsIsMeasured()
+        {
+            Sandbox.Client().Dispose();
+            long Now(string name) => Read()[name + " server.address=127.0.0.1"];
+            long calls = Now("apivideo.wait.active {call}"), requests = Now("apivideo.auth.active_requests {request}");
+            Sandbox.Hang();
+            using (ApiVideoClient client = Sandbox.Client())
+            {
+                _ = client.GetTokenAsync();
+                _ = client.GetTokenAsync();
+                Assert.Equal(calls + 2, Now("apivideo.wait.active {call}"));
+                Assert.Equal(requests + 1, Now("apivideo.auth.active_requests {request}"));
+            }
+            Assert.Equal(calls, Now("apivideo.wait.active {call}"));
+        }
+    }
+}
+#endif

@@ -1,0 +1,167 @@
+using System;
+using System.Collections.Generic;
+using System.Linq;
+using System.Net;
+using System.Net.Http;
+using System.Threading;
+using System.Threading.Tasks;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Options;
+
+namespace LibApiVideo.Tests
+{
+    /// <summary>AddApiVideo(): the client as a service.</summary>
+    public class ServicesTests
+    {
+        private static IConfiguration Section(params (string Key, string Value)[] settings) => new ConfigurationBuilder()
+            .AddInMemoryCollection(settings.Select(s => new KeyValuePair<string, string>("ApiVideo:" + s.Key, s.Value))).Build().GetSection("ApiVideo");
+
+        /// <summary>What a host does when it starts.</summary>
+        private static void Start(IServiceProvider services)
+        {
+            foreach (IHostedService service in services.GetServices<IHostedService>())
+            {
+                service.StartAsync(CancellationToken.None).GetAwaiter().GetResult();
+            }
+        }
+
+        [Test]
+        public void OneClientFromTheConfiguration()
+        {
+            var services = new ServiceCollection();
+            services.AddApiVideo(Section(("ApiKey", Sandbox.Key), ("BaseUrl", Sandbox.Url), ("AppName", "my-app"), ("AppVersion", "1.2"), ("KeepFresh", "true")));
+            services.AddHttpClient("videos").AddApiVideoAuthentication();
+            IApiVideoClient client;
+            using (ServiceProvider provider = services.BuildServiceProvider())
+            {
+                Start(provider);
+                client = provider.GetRequiredService<IApiVideoClient>();
+                Assert.True(ReferenceEquals(client, provider.GetRequiredService<ApiVideoClient>()), "it is one client");
+                Assert.Equal(new Uri(Sandbox.Url), client.BaseUrl);
+                HttpClient http = provider.GetRequiredService<IHttpClientFactory>().CreateClient("videos");
+                Assert.Equal(HttpStatusCode.OK, http.GetAsync(Sandbox.Url + "/videos").GetAwaiter().GetResult().StatusCode);
+                Assert.Contains("my-app:1.2", Sandbox.Log());
+            }
+            Assert.Throws<ObjectDisposedException>(() => client.GetToken());
+        }
+
+        [Test]
+        public void EveryOptionButTheCallbacksIsBound()
+        {
+            var settings = new Dictionary<string, (string Text, object Value)>
+            {
+                ["ApiKey"] = ("key", "key"),
+                ["Environment"] = ("sandbox", ApiVideoEnvironment.Sandbox),
+                ["BaseUrl"] = (Sandbox.Url, Sandbox.Url),
+                ["AppName"] = ("app", "app"),
+                ["AppVersion"] = ("1.2", "1.2"),
+                ["SdkName"] = ("sdk", "sdk"),
+                ["SdkVersion"] = ("3", "3"),
+                ["ConnectTimeout"] = ("00:00:05", TimeSpan.FromSeconds(5)),
+                ["AttemptTimeout"] = ("00:00:20", TimeSpan.FromSeconds(20)),
+                ["WaitTimeout"] = ("00:01:00", TimeSpan.FromMinutes(1)),
+                ["WaitForRecovery"] = ("True", true),
+                ["KeepFresh"] = ("true", true),
+                ["Proxy"] = ("http://proxy:1", "http://proxy:1"),
+                ["CaFile"] = (Environment.GetEnvironmentVariable("APIVIDEO_TEST_CA_FILE")!, Environment.GetEnvironmentVariable("APIVIDEO_TEST_CA_FILE")!),
+                ["LogLevel"] = ("Debug", ApiVideoLogLevel.Debug),
+            };
+            var services = new ServiceCollection();
+            services.AddApiVideo(Section(settings.Select(s => (s.Key, s.Value.Text)).ToArray()));
+            using (ServiceProvider provider = services.BuildServiceProvider())
+            {
+                ApiVideoClientOptions options = provider.GetRequiredService<IOptions<ApiVideoClientOptions>>().Value;
+                string[] unbound = { "Log", "StateChanged" };
+                foreach (var property in typeof(ApiVideoClientOptions).GetProperties().Where(p => !unbound.Contains(p.Name)))
+                {
+                    Assert.True(settings.ContainsKey(property.Name), $"{property.Name} is in this test");
+                    Assert.Equal(settings[property.Name].Value, property.GetValue(options)!, property.Name);
+                }
+            }
+        }
+
+        [Test]
+        public void AnEmptyValueCountsAsNone()
+        {
+            var services = new ServiceCollection();
+            services.AddApiVideo(options => options.ApiKey = "key").AddApiVideo(Section(("ApiKey", ""), ("BaseUrl", ""), ("CaFile", ""), ("Environment", "")));
+            using (ServiceProvider provider = services.BuildServiceProvider())
+            {
+                ApiVideoClientOptions options = provider.GetRequiredService<IOptions<ApiVideoClientOptions>>().Value;
+                Assert.Equal("key", options.ApiKey);
+                Assert.True(options.BaseUrl is null && options.CaFile is null && options.Environment is null, "nothing else is set");
+            }
+        }
+
+        [Test]
+        public void AHostDoesNotStartWithABadOption()
+        {
+            foreach ((string key, string value, string says) in new[]
+            {
+                ("WaitTimeout", "05:00:00", "`WaitTimeout` is 18,000 s; it must be from 0 s to 3,600 s."),
+                ("WaitTimeout", "soon", "ApiVideo:WaitTimeout of the configuration must be a time such as 00:00:30."),
+                ("KeepFresh", "perhaps", "ApiVideo:KeepFresh of the configuration must be true or false."),
+                ("Environment", "staging", "ApiVideo:Environment of the configuration must be Production or Sandbox."),
+                ("Environment", "1", "ApiVideo:Environment of the configuration must be Production or Sandbox."),
+                ("Environment", "Production,Sandbox", "ApiVideo:Environment of the configuration must be Production or Sandbox."),
+                ("BaseUrl", "ftp://x", "`BaseUrl` must begin with https://."),
+                ("ApiKey", "'key'", "`ApiKey` begins or ends with a quote"),
+            })
+            {
+                var services = new ServiceCollection();
+                services.AddApiVideo(options => options.ApiKey = "key").AddApiVideo(Section((key, value)));
+                using (ServiceProvider provider = services.BuildServiceProvider())
+                {
+                    Assert.Contains(says, Assert.Throws<OptionsValidationException>(() => Start(provider)).Message);
+                }
+            }
+        }
+
+        [Test]
+        public void WithoutOptionsTheEnvironmentCounts()
+        {
+            var services = new ServiceCollection();
+            services.AddApiVideo();
+            using (ServiceProvider provider = services.BuildServiceProvider())
+            {
+                Assert.Contains("APIVIDEO_API_KEY", Assert.Throws<OptionsValidationException>(() => Start(provider)).Message);
+            }
+        }
+
+        [Test]
+        public void ATestPutsItsOwnClientInTheOnesPlace()
+        {
+            var services = new ServiceCollection();
+            services.AddApiVideo();
+            services.AddSingleton<IApiVideoClient>(new FakeClient());
+            services.AddHttpClient("videos").ConfigurePrimaryHttpMessageHandler(() => new Echo()).AddApiVideoAuthentication();
+            using (ServiceProvider provider = services.BuildServiceProvider())
+            {
+                Start(provider);
+                HttpClient http = provider.GetRequiredService<IHttpClientFactory>().CreateClient("videos");
+                Assert.Equal("Bearer fake", http.GetStringAsync("https://fake.example/videos").GetAwaiter().GetResult());
+            }
+        }
+
+        private sealed class FakeClient : IApiVideoClient
+        {
+            public Uri BaseUrl => new Uri("https://fake.example");
+
+            public Token GetToken(TimeSpan? minValidity = null) => new Token("fake", DateTimeOffset.UtcNow.AddHours(1));
+
+            public Task<Token> GetTokenAsync(TimeSpan? minValidity = null, CancellationToken cancellationToken = default) => Task.FromResult(GetToken());
+
+            public void Invalidate(Token rejected)
+            {
+            }
+        }
+
+        private sealed class Echo : HttpMessageHandler
+        {
+            protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
+                Task.FromResult(new HttpResponseMessage { Content = new StringContent(request.Headers.Authorization!.ToString()), RequestMessage = request });
+        }
+    }
+}
