@@ -18,7 +18,7 @@ use super::{Backend, Change, Connection, LARGEST, Stored};
 use crate::cache::record::StoreNow;
 use crate::clock::{Clock, Now, SystemClock};
 use crate::error::{Error, Status};
-use crate::ffi::file_lock::{self, LockFile, OwnDirectory, Unfit};
+use crate::ffi::files::{self, LockFile, OwnDirectory, Unfit};
 use crate::ffi::sys;
 
 /// At the beginning of each file: what it is, whether a lock tells that its lease is alive, and its
@@ -42,7 +42,7 @@ impl FileStore {
             Some(directory) => std::path::absolute(directory).map_err(|why| {
                 Error::invalid(format!("`{setting}` is no path: {}.", sys::words_of(&why)))
             })?,
-            None => default_directory(),
+            None => files::default_directory(),
         };
         Ok(FileStore {
             directory: directory.into(),
@@ -57,15 +57,6 @@ impl FileStore {
             ..explain(&self.directory, &unfit)
         })
     }
-}
-
-/// Below the home directory that the system has for the user: the same from cron as after a login.
-fn default_directory() -> PathBuf {
-    let below = match cfg!(target_vendor = "apple") {
-        true => "Library/Caches/libapivideo",
-        false => ".cache/libapivideo",
-    };
-    file_lock::home().map_or_else(file_lock::homeless, |home| home.join(below))
 }
 
 impl Backend for FileStore {
@@ -261,9 +252,7 @@ fn explain(path: &Path, unfit: &Unfit) -> Error {
         Unfit::Network(kind) => format!(
             "is on {kind}, where locks may not hold; use a local one, or Redis for many machines"
         ),
-        Unfit::System(why) if why.raw_os_error() == Some(libc::ELOOP) => {
-            "is a symbolic link, or has one in it, which is not followed".to_owned()
-        }
+        Unfit::Link => "is a symbolic link, which is not followed".to_owned(),
         Unfit::System(why) if why.kind() == io::ErrorKind::TimedOut => {
             "has been locked by another process for too long".to_owned()
         }
