@@ -142,7 +142,8 @@ test-fresh: ## Every test in a bare Debian, as a user and as root (needs root an
 simulate: ## Client-years of chance in simulated time: YEARS=100
 	APIVIDEO_SIMULATE_YEARS=$(or $(YEARS),100) $(CARGO) test --release $(CARGOFLAGS) --lib randomized -- --nocapture
 
-model: ## Interleavings of the cache's threads
+model: ## Interleavings of the cache's threads, and of processes that share a token
+	APIVIDEO_MODEL=full $(CARGO) test --release $(CARGOFLAGS) --lib sharing::model -- --nocapture
 	RUSTFLAGS='--cfg shuttle' CARGO_TARGET_DIR=$(CARGO_TARGET_DIR)/shuttle $(CARGO) test --release $(CARGOFLAGS) --lib interleavings
 
 python-test: ## The Python package
@@ -161,7 +162,7 @@ cargo-mutants: ## Every change that cargo-mutants can make to a token's life, ea
 	sh tests/cargo-mutants.sh
 
 prove: ## All that looks for failures: the tests, and the long runs
-	APIVIDEO_TEST_FORKS=1000 APIVIDEO_TEST_CONAN=yes sh tests/run.sh
+	APIVIDEO_TEST_FORKS=1000 APIVIDEO_TEST_PROCESSES=1000 APIVIDEO_TEST_CONAN=yes sh tests/run.sh
 	sh tests/run.sh race leaks arm64
 	sh tests/mutants.sh
 	CI=true sh tests/cargo-mutants.sh

@@ -146,6 +146,8 @@ enum class statistic : std::int32_t {
     consecutive_failures = APIVIDEO_STATISTIC_CONSECUTIVE_FAILURES,
     retry_in_ms = APIVIDEO_STATISTIC_RETRY_IN_MS,
     exchanges_in_flight = APIVIDEO_STATISTIC_EXCHANGES_IN_FLIGHT,
+    tokens_adopted = APIVIDEO_STATISTIC_TOKENS_ADOPTED,
+    store_failures = APIVIDEO_STATISTIC_STORE_FAILURES,
 };
 
 /// Gives a short English name, such as "timeout".
@@ -592,6 +594,73 @@ private:
     detail::owner<apivideo_statistics, apivideo_statistics_free> handle_;
 };
 
+// --- Stores ---
+
+/// A place where the processes that use one API key share its token. Any number of settings and
+/// clients may use one, and any thread; they go on with it when this object is gone.
+class store {
+public:
+    using native_handle_type = apivideo_store*;
+
+    /// Makes a store of files in the user's usual place, for the processes that one user has on one
+    /// machine. Error: invalid_argument if that place cannot be used.
+    [[nodiscard]] static store file() { return try_file().value(); }
+    /// In a directory that is this user's alone, or that is made so.
+    [[nodiscard]] static store file(const text& directory) { return try_file(directory).value(); }
+    /// As above, without throwing.
+    [[nodiscard]] static result<store> try_file() { return make_file(nullptr); }
+    [[nodiscard]] static result<store> try_file(const text& directory) {
+        if (directory.is_cut()) {
+            return detail::cut_text("directory");
+        }
+        return make_file(directory.c_str());
+    }
+
+    /// Makes a store in Redis or Valkey, for the processes of many machines. Sends nothing yet. The
+    /// forms of `url` are those of apivideo_store_new_redis(). Error: invalid_argument.
+    [[nodiscard]] static store redis(const text& url) { return try_redis(url).value(); }
+    /// With a PEM file of certificates that are trusted besides the system's.
+    [[nodiscard]] static store redis(const text& url, const text& ca_file) {
+        return try_redis(url, ca_file).value();
+    }
+    /// As above, without throwing.
+    [[nodiscard]] static result<store> try_redis(const text& url) {
+        if (url.is_cut()) {
+            return detail::cut_text("url");
+        }
+        return make_redis(url.c_str(), nullptr);
+    }
+    [[nodiscard]] static result<store> try_redis(const text& url, const text& ca_file) {
+        if (url.is_cut() || ca_file.is_cut()) {
+            return detail::cut_text(url.is_cut() ? "url" : "ca_file");
+        }
+        return make_redis(url.c_str(), ca_file.c_str());
+    }
+
+    /// Takes ownership of a C handle, such as one of apivideo_store_new(). Null is fine.
+    explicit store(native_handle_type handle) noexcept : handle_(handle) {}
+
+    /// Whether this holds a store. False after it was moved from.
+    explicit operator bool() const noexcept { return handle_ != nullptr; }
+
+    [[nodiscard]] native_handle_type native_handle() const noexcept { return handle_.get(); }
+
+private:
+    [[nodiscard]] static result<store> make_file(const char* directory) {
+        return detail::make<store>([&](apivideo_store** out, apivideo_error** why) {
+            return apivideo_store_new_file(directory, out, why);
+        });
+    }
+
+    [[nodiscard]] static result<store> make_redis(const char* url, const char* ca_file) {
+        return detail::make<store>([&](apivideo_store** out, apivideo_error** why) {
+            return apivideo_store_new_redis(url, ca_file, out, why);
+        });
+    }
+
+    detail::owner<apivideo_store, apivideo_store_free> handle_;
+};
+
 // --- Settings ---
 
 /// Settings for a client. Each has a default. Clients keep a copy. Only one thread at a time may
@@ -706,6 +775,23 @@ public:
     config& set_ca_file(const text& path) { return checked(try_set_ca_file(path)); }
     result<void> try_set_ca_file(const text& path) {
         return set_text(apivideo_config_set_ca_file, "path", path);
+    }
+
+    /// Sets where the processes that use this key share its token, so that all of them together
+    /// make one exchange for each token. A store that is empty means nowhere. Default: what
+    /// APIVIDEO_STORE of the environment says when the client is made, as
+    /// apivideo_config_set_store() tells.
+    config& set_store(const store& shared) { return checked(try_set_store(shared)); }
+    result<void> try_set_store(const store& shared) {
+        return set(apivideo_config_set_store, shared.native_handle());
+    }
+
+    /// Sets the time limit for an operation of the store: 1 ms to 10 s. Default: 1 s.
+    config& set_store_timeout(milliseconds timeout) {
+        return checked(try_set_store_timeout(timeout));
+    }
+    result<void> try_set_store_timeout(milliseconds timeout) {
+        return set_duration(apivideo_config_set_store_timeout_ms, timeout);
     }
 
     /// Receives the lines of the log. The text is valid during the call. No line contains a key or

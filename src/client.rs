@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 use crate::api_key::checked_api_key;
 use crate::auth::Auth;
 use crate::cache::completion::Completion;
+use crate::cache::record::Store;
 use crate::cache::statistics::Statistics;
 use crate::cache::waiters::{Purpose, TokenRequest, WaiterId};
 use crate::cache::{Dependencies, TokenCache};
@@ -65,6 +66,7 @@ impl Client {
         let config = config.filled_in(environment::variable)?;
         fork::watch();
         sys::stay_loaded();
+        let store = config.store(api_key);
         let dependencies = Dependencies {
             clock: Arc::new(SystemClock),
             random: Box::new(random),
@@ -79,6 +81,7 @@ impl Client {
                 })
             },
             alarm: timer::alarm,
+            store: store.map(|(store, timeout)| (Arc::new(store) as Arc<dyn Store>, timeout)),
         };
         Ok(Client {
             // It was checked: there is no NUL in it.

@@ -23,6 +23,7 @@
 //!   those left out. `api_key`: what is refused as a key.
 //! - `cache`: the life of a token, pure at heart: when it is refreshed, by whom, and who waits.
 //! - `auth`: the two endpoints' wire format. `http`: deadlines, limits, TLS and proxies.
+//! - `store`: where processes share a token.
 //! - `token`, `error`, `clock`, `text`: what the names say.
 //! - `process`: what a forked child gets anew, the one timer thread, the locks.
 
@@ -40,6 +41,7 @@ mod ffi;
 pub mod fuzz;
 mod http;
 mod process;
+mod store;
 mod text;
 mod token;
 
@@ -51,4 +53,5 @@ pub use cache::statistics::Statistics;
 pub use client::{Client, ClientInner, Operation, PendingCall};
 pub use config::{Config, Environment};
 pub use error::{Error, Problem, Status};
+pub use store::Store;
 pub use token::Token;

@@ -42,6 +42,7 @@ needs() {
 wants() {
     case $1 in
         lint) echo shellcheck actionlint ;;
+        rust) echo redis-server ;;
         cpp) echo clang++ ;;
         abi) echo abidiff ;;
         examples | install) echo libcurl ;;

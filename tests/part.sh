@@ -113,12 +113,12 @@ part_c() {
             test_program $name $standard shared $shared || result=1
         done
     done
-    for name in process_test memory_test coredump_test; do
+    for name in process_test memory_test coredump_test store_test; do
         for standard in c99 c++11; do
             test_program $name $standard shared $shared || result=1
         done
     done
-    for name in abi_test token_test process_test memory_test coredump_test; do
+    for name in abi_test token_test process_test memory_test coredump_test store_test; do
         test_program $name c11 static $static || result=1
     done
     test_program dlopen_test c99 loaded -ldl -lpthread || result=1

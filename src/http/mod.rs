@@ -41,14 +41,16 @@ use ureq::unversioned::transport::{
 use crate::error::{Error, Status};
 use crate::text::one_line;
 use network::{Network, host_port, io_failed};
-use stream::{Stream, is_overdue};
+use stream::is_overdue;
 use tls::Tls;
 
+pub(crate) use network::Line;
 pub(crate) use proxy::{Environment, Proxy, Route, host_and_port, is_loopback};
 pub(crate) use retry_after::Waits;
 #[cfg(fuzzing)]
 pub(crate) use retry_after::parse_retry_after;
 pub(crate) use roots::{CaFile, Sources};
+pub(crate) use stream::Stream;
 
 /// No reply of the auth endpoints is larger.
 const LARGEST_BODY: u64 = 64 * 1024;

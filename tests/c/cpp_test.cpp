@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <functional>
 #include <future>
 #include <memory>
@@ -763,6 +764,32 @@ void test_callbacks_that_throw() {
     CHECK(eventually([&] { return calls >= 2; }));
 }
 
+void test_store() {
+    char directory[] = "/tmp/apivideo-cpp-store-XXXXXX";
+    CHECK(mkdtemp(directory) != nullptr);
+    const auto shared = [&] {
+        const apivideo::store files = apivideo::store::file(directory);
+        config settings;
+        settings.set_base_url(base_url);
+        settings.set_store(files).set_store_timeout(500ms);
+        return client("sandbox-key", settings);
+    };
+    const client one = shared(), other = shared();
+    const token first = one.get_token();
+    CHECK(other.get_token().access_token() == first.access_token());
+    CHECK(other.get_statistics().get(statistic::tokens_adopted) == 1);
+    CHECK(other.get_statistics().get(statistic::store_failures) == 0);
+    CHECK(!apivideo::store::try_file("/proc/none"));
+    CHECK(static_cast<bool>(apivideo::store::redis("redis://localhost")));
+    CHECK(!apivideo::store::try_redis("http://localhost"));
+    CHECK(!apivideo::store::try_redis("rediss://localhost", "/none"));
+    config alone;
+    alone.set_store(apivideo::store(nullptr));
+    CHECK(!alone.try_set_store_timeout(0ms));
+    std::error_code ignored;
+    std::filesystem::remove_all(directory, ignored);
+}
+
 }  // namespace
 
 int main() {
@@ -807,6 +834,7 @@ int main() {
         TEST(callbacks_are_released),
         TEST(state),
         TEST(callbacks_that_throw),
+        TEST(store),
 #undef TEST
     };
     for (const auto& test : tests) {

@@ -121,6 +121,7 @@ fn scene(refuses_refresh: bool, fails: bool) -> Scene {
             Ok(())
         },
         alarm: |_, _| {},
+        store: None,
     };
     Scene {
         cache: TokenCache::new(dependencies, false),

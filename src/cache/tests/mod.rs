@@ -4,7 +4,9 @@
 mod pictures;
 mod randomized;
 mod scenarios;
+mod shared;
 mod simulator;
+mod store;
 
 #[cfg(shuttle)]
 mod interleavings;

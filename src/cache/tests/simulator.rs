@@ -7,17 +7,22 @@ use std::sync::Arc;
 
 use crate::cache::events::Event;
 use crate::cache::exchange::{Outcome, Request};
-use crate::cache::state::{Answer, State};
+use crate::cache::record::{Loaded, Swap};
+use crate::cache::sharing::{Sharing, StoreTask};
+use crate::cache::state::{Answer, State, Task};
 use crate::cache::waiters::{Purpose, TokenRequest};
 use crate::clock::{Context, Now};
 use crate::error::{Error, Status};
 use crate::ffi::secret::Secret;
 use crate::token::TokenSet;
 
+use super::store::SimulatedStore;
+
 pub(super) const SECOND: i64 = 1_000;
 pub(super) const MINUTE: i64 = 60 * SECOND;
 pub(super) const HOUR: i64 = 60 * MINUTE;
 const ATTEMPT_TIMEOUT: i64 = 10 * SECOND;
+pub(super) const STORE_TIMEOUT: i64 = SECOND;
 /// So much happens in no time of a test's.
 const HOT_LOOP: usize = 100_000;
 
@@ -168,13 +173,58 @@ pub(super) struct Client {
     pub(super) events: Vec<Event>,
     completions: u64,
     pub(super) flight: Option<Flight>,
+    /// Its wall clock, compared with the others'.
+    pub(super) skew_ms: i64,
+    /// Stopped: until then nothing happens in it.
+    pub(super) stopped_until: i64,
+    /// Its name among those that share the token.
+    pub(super) holder: u64,
+}
+
+impl Client {
+    fn new(
+        keep_fresh: bool,
+        inherited: Option<Arc<TokenSet>>,
+        holder: u64,
+        shares: bool,
+    ) -> Client {
+        let sharing = shares.then(|| Sharing::new(holder, STORE_TIMEOUT));
+        Client {
+            state: State::new(keep_fresh, inherited.clone(), sharing),
+            published: inherited,
+            answers: HashMap::new(),
+            events: Vec::new(),
+            completions: 0,
+            flight: None,
+            skew_ms: 0,
+            stopped_until: i64::MIN,
+            holder,
+        }
+    }
+
+    /// When something next happens in it.
+    fn next_event(&self, now: Now) -> Option<i64> {
+        let back = self.flight.as_ref().map(|flight| flight.back_at);
+        let next = [back, self.state.next_wake(now)]
+            .into_iter()
+            .flatten()
+            .min();
+        next.map(|at| at.max(self.stopped_until))
+    }
 }
 
 pub(super) struct Flight {
-    request: Request,
+    pub(super) under_way: UnderWay,
     sent: Now,
     back_at: i64,
-    outcome: Outcome,
+}
+
+/// What a flight does, and what will come of it.
+pub(super) enum UnderWay {
+    Exchange(Request, Outcome),
+    Load(Result<Loaded, Error>),
+    Swap(Swap, Result<bool, Error>),
+    Pause,
 }
 
 /// What a caller got.
@@ -213,19 +263,32 @@ pub(super) struct Simulator {
     pub(super) server: Server,
     pub(super) clients: Vec<Client>,
     pub(super) dice: Dice,
+    /// Where the clients share their token, if they do.
+    pub(super) store: Option<SimulatedStore>,
+    holders: u64,
 }
 
 impl Simulator {
     pub(super) fn new(seed: u64, clients: usize, keep_fresh: bool) -> Simulator {
-        let client = |_| Client {
-            state: State::new(keep_fresh, None),
-            published: None,
-            answers: HashMap::new(),
-            events: Vec::new(),
-            completions: 0,
-            flight: None,
-        };
+        Simulator::start(seed, clients, keep_fresh, None)
+    }
+
+    /// Clients that share their token.
+    pub(super) fn with_store(seed: u64, clients: usize, keep_fresh: bool) -> Simulator {
+        Simulator::start(seed, clients, keep_fresh, Some(SimulatedStore::new(seed)))
+    }
+
+    fn start(
+        seed: u64,
+        clients: usize,
+        keep_fresh: bool,
+        store: Option<SimulatedStore>,
+    ) -> Simulator {
+        let shares = store.is_some();
+        let client = |c: usize| Client::new(keep_fresh, None, c as u64, shares);
         Simulator {
+            store,
+            holders: clients as u64,
             now: Now {
                 wall_ms: 1_700_000_000_000,
                 mono_ms: 1_000_000,
@@ -251,11 +314,11 @@ impl Simulator {
     /// A reader's fast path.
     pub(super) fn read(&mut self, c: usize) -> Option<Arc<TokenSet>> {
         let set = self.clients[c].published.clone()?;
-        if !set.is_usable(self.now) {
+        let now = self.now_of(c);
+        if !set.is_usable(now) {
             return None;
         }
-        if set.is_due(self.now) {
-            let now = self.now;
+        if set.is_due(now) {
             self.clients[c].state.renew_if_due(now);
             self.carry_out(c);
         }
@@ -281,7 +344,7 @@ impl Simulator {
     }
 
     pub(super) fn ask(&mut self, c: usize, request: TokenRequest) -> Got {
-        let now = self.now;
+        let now = self.now_of(c);
         let client = &mut self.clients[c];
         let got = match client.state.answer_now(&request, now) {
             Some(answer) => Got::Now(answer),
@@ -297,7 +360,7 @@ impl Simulator {
     }
 
     pub(super) fn invalidate(&mut self, c: usize, rejected: &Arc<TokenSet>) -> Result<(), Error> {
-        let now = self.now;
+        let now = self.now_of(c);
         let result = self.clients[c].state.invalidate(rejected, now);
         self.carry_out(c);
         result
@@ -306,15 +369,35 @@ impl Simulator {
     /// The process forks: the child is a new client.
     pub(super) fn fork(&mut self, c: usize, keep_fresh: bool) -> usize {
         let inherited = self.clients[c].published.clone();
-        self.clients.push(Client {
-            state: State::new(keep_fresh, inherited.clone()),
-            published: inherited,
-            answers: HashMap::new(),
-            events: Vec::new(),
-            completions: 0,
-            flight: None,
-        });
+        let child = self.process(keep_fresh, inherited);
+        self.clients.push(child);
         self.clients.len() - 1
+    }
+
+    fn process(&mut self, keep_fresh: bool, inherited: Option<Arc<TokenSet>>) -> Client {
+        self.holders += 1;
+        Client::new(keep_fresh, inherited, self.holders, self.store.is_some())
+    }
+
+    /// The process is killed, and another takes its place.
+    pub(super) fn crash(&mut self, c: usize, keep_fresh: bool) {
+        let next = self.process(keep_fresh, None);
+        let killed = std::mem::replace(&mut self.clients[c], next);
+        if let Some(store) = &mut self.store {
+            store.died(killed.holder);
+        }
+    }
+
+    /// The process is stopped for a while.
+    pub(super) fn stop(&mut self, c: usize, ms: i64) {
+        self.clients[c].stopped_until = self.now.mono_ms + ms;
+    }
+
+    pub(super) fn now_of(&self, c: usize) -> Now {
+        Now {
+            wall_ms: self.now.wall_ms + self.clients[c].skew_ms,
+            ..self.now
+        }
     }
 
     // --- Time ---
@@ -347,19 +430,14 @@ impl Simulator {
     }
 
     fn next_event(&self) -> Option<(i64, usize)> {
-        let next = |client: &Client| {
-            let back = client.flight.as_ref().map(|f| f.back_at);
-            let wake = client.state.next_wake(self.now);
-            [back, wake].into_iter().flatten().min()
-        };
         let events = self.clients.iter().enumerate();
         events
-            .filter_map(|(c, client)| Some((next(client)?, c)))
+            .filter_map(|(c, client)| Some((client.next_event(self.now_of(c))?, c)))
             .min()
     }
 
     fn happen(&mut self, c: usize) {
-        let now = self.now;
+        let now = self.now_of(c);
         let client = &mut self.clients[c];
         if client
             .flight
@@ -374,33 +452,57 @@ impl Simulator {
     }
 
     fn land(&mut self, c: usize) {
-        let now = self.now;
+        let at = self.context(c);
         let client = &mut self.clients[c];
         let flight = client.flight.take().unwrap();
-        let at = Context {
-            now,
-            random: self.dice.unit(),
+        let next = match flight.under_way {
+            UnderWay::Exchange(request, outcome) => {
+                client.state.on_response(&request, outcome, flight.sent, at)
+            }
+            UnderWay::Load(result) => client.state.on_loaded(result, flight.sent, at),
+            UnderWay::Swap(swap, result) => client.state.on_swapped(swap, result, flight.sent, at),
+            UnderWay::Pause => client.state.on_paused(at),
         };
-        let next = client
-            .state
-            .on_response(&flight.request, flight.outcome, flight.sent, at);
         self.send(c, next);
     }
 
-    fn send(&mut self, c: usize, request: Option<Request>) {
-        let Some(request) = request else { return };
-        let (latency, outcome) = self.server.handle(&request, self.now);
-        assert!(self.clients[c].flight.is_none(), "two exchanges at once");
+    fn context(&mut self, c: usize) -> Context {
+        Context {
+            now: self.now_of(c),
+            random: self.dice.unit(),
+        }
+    }
+
+    fn send(&mut self, c: usize, task: Option<Task>) {
+        let Some(task) = task else { return };
+        let sent = self.now_of(c);
+        let (took, under_way) = match task {
+            Task::Exchange(request) => {
+                let (took, outcome) = self.server.handle(&request, self.now);
+                (took, UnderWay::Exchange(request, outcome))
+            }
+            Task::Store(StoreTask::Pause { ms }) => (ms, UnderWay::Pause),
+            Task::Store(StoreTask::Load { limit_ms }) => {
+                let store = self.store.as_mut().unwrap();
+                let (took, result) = store.load(self.now, limit_ms);
+                (took, UnderWay::Load(result))
+            }
+            Task::Store(StoreTask::Swap { swap, limit_ms }) => {
+                let store = self.store.as_mut().unwrap();
+                let (took, result) = store.swap(&swap, self.now, limit_ms);
+                (took, UnderWay::Swap(*swap, result))
+            }
+        };
+        assert!(self.clients[c].flight.is_none(), "two tasks at once");
         self.clients[c].flight = Some(Flight {
-            request,
-            sent: self.now,
-            back_at: self.now.mono_ms + latency,
-            outcome,
+            under_way,
+            sent,
+            back_at: self.now.mono_ms + took,
         });
     }
 
     fn carry_out(&mut self, c: usize) {
-        let now = self.now;
+        let now = self.now_of(c);
         let effects = self.clients[c].state.take_effects(now);
         let client = &mut self.clients[c];
         if let Some(published) = effects.publish {
@@ -414,8 +516,13 @@ impl Simulator {
         }
         client.events.extend(effects.events);
         if effects.launch {
-            let request = client.state.next_request(now);
-            self.send(c, request);
+            // Without a store, nothing is drawn for this.
+            let at = match self.store {
+                Some(_) => self.context(c),
+                None => Context { now, random: 0.5 },
+            };
+            let task = self.clients[c].state.next_task(at);
+            self.send(c, task);
             self.carry_out(c);
         }
     }
@@ -432,6 +539,9 @@ impl Simulator {
             Got::Now(answer) => answer.unwrap(),
             Got::Later(completion) => {
                 self.pass(self.server.latency_ms * 2);
+                while self.store.is_some() && !self.clients[c].answers.contains_key(&completion) {
+                    self.pass(1);
+                }
                 self.answer(c, completion).unwrap().unwrap()
             }
         }

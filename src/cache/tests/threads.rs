@@ -110,6 +110,7 @@ fn dependencies(clock: &Arc<ManualClock>) -> Dependencies {
             Ok(())
         },
         alarm: |_, _| ALARMS.set(ALARMS.get() + 1),
+        store: None,
     }
 }
 

@@ -15,7 +15,7 @@ use unix as system;
 use windows as system;
 
 pub(crate) use system::{
-    CancelPutOff, FileId, at_fork_in_child, file_id, is_lack_of_resources, is_under_way,
+    CancelPutOff, FileId, at_fork_in_child, boot_id, file_id, is_lack_of_resources, is_under_way,
     is_unknown_name, map_undumped, mono_ms, stay_loaded, tick, unmap, wait_for, wall_ms,
     wiped_in_child, words_of,
 };

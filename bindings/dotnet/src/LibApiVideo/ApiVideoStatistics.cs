@@ -54,6 +54,12 @@ namespace LibApiVideo
         /// <summary>Now: 1 while an exchange is under way, else 0.</summary>
         public long ExchangesInFlight => this[Statistic.ExchangesInFlight];
 
+        /// <summary>Tokens taken from the store, which another process got.</summary>
+        public long TokensAdopted => this[Statistic.TokensAdopted];
+
+        /// <summary>Operations of the store that failed.</summary>
+        public long StoreFailures => this[Statistic.StoreFailures];
+
         /// <summary>The counters in one line.</summary>
         public override string ToString() =>
             $"{TokensGranted} tokens by {AuthenticateRequests} authentications and {RefreshRequests} refreshes; {RefreshRejections} refresh tokens and "
@@ -88,5 +94,7 @@ namespace LibApiVideo
         ConsecutiveFailures = 9,
         RetryInMs = 10,
         ExchangesInFlight = 11,
+        TokensAdopted = 12,
+        StoreFailures = 13,
     }
 }

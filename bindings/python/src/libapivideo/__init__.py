@@ -40,6 +40,7 @@ from ._errors import (
     TokenRejectedError,
     WaitTimeoutError,
 )
+from ._store import FileStore, RedisStore, Store
 from ._token import Token
 from ._version import __version__
 
@@ -49,6 +50,7 @@ __all__ = [
     "CancelledError",
     "Client",
     "ClosedError",
+    "FileStore",
     "InternalError",
     "InvalidArgumentError",
     "InvalidUTF8Error",
@@ -59,11 +61,13 @@ __all__ = [
     "PendingError",
     "ProtocolError",
     "RateLimitedError",
+    "RedisStore",
     "RefreshRejectedError",
     "ResourceError",
     "ServerError",
     "Stats",
     "Status",
+    "Store",
     "TLSError",
     "Token",
     "TokenRejectedError",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Any, Literal, NoReturn, TypeVar
 
     from ._core import Seconds
+    from ._store import Store
 
     _Self = TypeVar("_Self", bound="_Base")
 
@@ -47,8 +48,10 @@ class Stats(NamedTuple):
     consecutive_failures: tries that have failed since the last token.
     retry_in: seconds to the next try while tries fail, otherwise 0.
     exchanges_in_flight: 1 while an exchange is under way, otherwise 0.
+    tokens_adopted: tokens taken from the store, which another process got.
+    store_failures: operations of the store that failed.
 
-    The last four describe the moment; the others count since the client was made.
+    waiters to exchanges_in_flight describe the moment; the others count since the client was made.
     """
 
     authenticate_requests: int
@@ -63,6 +66,8 @@ class Stats(NamedTuple):
     consecutive_failures: int
     retry_in: float
     exchanges_in_flight: int
+    tokens_adopted: int
+    store_failures: int
 
 
 class _Base:
@@ -83,12 +88,15 @@ class _Base:
         keep_fresh: bool = False,
         proxy: str | None = None,
         ca_file: str | os.PathLike[str] | None = None,
+        store: Store | None = None,
+        store_timeout: Seconds | None = None,
         on_state: Callable[[TokenState], None] | None = None,
     ) -> None:
         """Makes a client. It sends no request yet: the first call that asks for a token does.
 
         What is left out here is filled in from the environment: APIVIDEO_API_KEY, APIVIDEO_BASE_URL
-        or APIVIDEO_ENVIRONMENT, and APIVIDEO_CA_FILE. The environment is read only here.
+        or APIVIDEO_ENVIRONMENT, APIVIDEO_CA_FILE and APIVIDEO_STORE. The environment is read only
+        here.
 
         api_key: 1 to 4,096 bytes, without control characters and without white space at its ends.
             It may be left out, but not None.
@@ -116,6 +124,12 @@ class _Base:
             CAs, or a server's own. It is read again when it has changed. SSL_CERT_FILE and
             SSL_CERT_DIR name the system's certificates, if they are set. TLS verification cannot be
             turned off.
+        store: where the processes that use this key share its token, so that all of them together
+            make one exchange for each: a FileStore or a RedisStore. Whatever happens to it, the client is never
+            worse off than without one. With a store, tokens have no refresh token. Default: what
+            the environment's APIVIDEO_STORE says: `file`, `file:` and a directory, or a URL as for
+            RedisStore; nowhere if it is not set.
+        store_timeout: the limit for an operation of the store; 0.001 to 10. Default: 1.
         on_state: a function that is called with the new TokenState when it has changed, from any
             thread. It must be quick, and should not raise. If gevent has patched Python's locks,
             on_state and the log are called in a greenlet. If eventlet has, they are called at the
@@ -137,9 +151,12 @@ class _Base:
                 "connect_timeout": connect_timeout,
                 "attempt_timeout": attempt_timeout,
                 "wait_timeout": wait_timeout,
+                "store_timeout": store_timeout,
             },
             switches={"wait_for_recovery": wait_for_recovery, "keep_fresh": keep_fresh},
         )
+        if store is not None:
+            store._use(config)
         self._core = _core.Core(_key(api_key), config, on_state)
 
     @classmethod

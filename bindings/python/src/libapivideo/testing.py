@@ -150,6 +150,6 @@ else:
         sandbox.reset()
         monkeypatch.setenv("APIVIDEO_API_KEY", sandbox.api_key)
         monkeypatch.setenv("APIVIDEO_BASE_URL", sandbox.base_url)
-        for name in ("APIVIDEO_CA_FILE", "APIVIDEO_ENVIRONMENT"):
+        for name in ("APIVIDEO_CA_FILE", "APIVIDEO_ENVIRONMENT", "APIVIDEO_STORE"):
             monkeypatch.delenv(name, raising=False)
         return sandbox

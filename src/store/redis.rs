@@ -1,0 +1,369 @@
+//! Records in Redis or Valkey: alone, behind Sentinel, or in a cluster.
+//!
+//! Written by hand: what is needed is six commands over a connection that we dial ourselves, within
+//! one deadline that counts the name's lookup too.
+//!
+//! A value is its version as 16 hexadecimal digits, and then the sealed record. One script compares
+//! and swaps. The clock is the server's.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use percent_encoding::percent_decode_str;
+use zeroize::Zeroizing;
+
+use super::resp::{Reply, Wire};
+use super::{Backend, Change, Connection, Stored};
+use crate::cache::record::StoreNow;
+use crate::clock::Now;
+use crate::error::{Error, Status};
+use crate::http::{CaFile, Line, Sources, host_and_port};
+
+const DIGITS: usize = 16;
+const SWAP: &str = "local v = redis.call('GET', KEYS[1]) \
+    local h = v and string.match(v, '^' .. string.rep('%x', 16)) or '0000000000000000' \
+    if h ~= ARGV[1] then return 0 end \
+    redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) return 1";
+/// A cluster sends whoever asks the wrong node to another, which may do so too while it changes.
+const MOST_HOPS: usize = 4;
+const PORT: u16 = 6379;
+const SENTINEL_PORT: u16 = 26_379;
+
+type Address = (String, u16);
+
+/// The store that a URL names.
+pub(crate) struct RedisStore(Arc<Server>);
+
+struct Server {
+    /// The server, or the Sentinels to ask.
+    addresses: Vec<Address>,
+    /// The name by which Sentinels know the server.
+    sentinel_name: Option<String>,
+    user: Zeroizing<String>,
+    password: Zeroizing<String>,
+    database: u32,
+    line: Line,
+}
+
+impl RedisStore {
+    pub(crate) fn new(
+        setting: &str,
+        url: &str,
+        ca_file: Option<CaFile>,
+    ) -> Result<RedisStore, Error> {
+        let server = parse(url, ca_file).ok_or_else(|| {
+            // It may hold a password, so no message repeats it.
+            Error::invalid(format!(
+                "`{setting}` must be redis://[user:password@]host[:port][/database], or with rediss:// \
+                 for TLS, or redis+sentinel://[user:password@]host[:port],…/name[/database], \
+                 percent-encoded."
+            ))
+        })?;
+        Ok(RedisStore(Arc::new(server)))
+    }
+}
+
+fn parse(url: &str, ca_file: Option<CaFile>) -> Option<Server> {
+    let (scheme, rest) = url.split_once("://")?;
+    let (is_tls, is_sentinel) = match scheme {
+        "redis" => (false, false),
+        "rediss" => (true, false),
+        "redis+sentinel" => (false, true),
+        "rediss+sentinel" => (true, true),
+        _ => return None,
+    };
+    let (login, place) = rest.rsplit_once('@').unwrap_or(("", rest));
+    let (user, password) = login.split_once(':').unwrap_or((login, ""));
+    let mut parts = place.split('/');
+    let hosts = parts.next()?.split(',');
+    let port = if is_sentinel { SENTINEL_PORT } else { PORT };
+    let addresses: Option<Vec<Address>> = hosts.map(|host| address(host, port)).collect();
+    let addresses = addresses.filter(|all| is_sentinel || all.len() == 1)?;
+    let sentinel_name = match is_sentinel {
+        true => Some(decoded(parts.next()?).filter(|name| !name.is_empty())?),
+        false => None,
+    };
+    let database = match parts.next() {
+        None | Some("") => 0,
+        Some(number) => number.parse().ok()?,
+    };
+    parts.next().is_none().then_some(())?;
+    Some(Server {
+        addresses,
+        sentinel_name,
+        user: decoded(user)?.into(),
+        password: decoded(password)?.into(),
+        database,
+        line: Line::new(is_tls.then(Sources::of_environment), ca_file),
+    })
+}
+
+fn address(authority: &str, port: u16) -> Option<Address> {
+    let (host, own_port) = host_and_port(authority)?;
+    Some((host.to_owned(), own_port.unwrap_or(port)))
+}
+
+fn decoded(text: &str) -> Option<String> {
+    Some(percent_decode_str(text).decode_utf8().ok()?.into_owned())
+}
+
+impl Backend for RedisStore {
+    fn open(&self) -> Box<dyn Connection> {
+        Box::new(Talk {
+            server: Arc::clone(&self.0),
+            wire: None,
+        })
+    }
+
+    fn is_quick(&self) -> bool {
+        false
+    }
+}
+
+/// One connection, for one flight.
+struct Talk {
+    server: Arc<Server>,
+    wire: Option<Wire>,
+}
+
+impl Connection for Talk {
+    fn load(&mut self, name: &str, limit: Duration) -> Result<Stored, Error> {
+        let commands: [&[&[u8]]; 2] = [&[b"TIME"], &[b"GET", name.as_bytes()]];
+        let [time, value] = self.ask(commands, Instant::now() + limit)?;
+        let (version, sealed) = match value {
+            Reply::Bulk(value) => split(&value),
+            Reply::Nil => (0, Vec::new()),
+            other => return Err(other.unexpected()),
+        };
+        Ok(Stored {
+            version,
+            sealed,
+            now: clock(&time).ok_or_else(|| time.unexpected())?,
+            holder_is_gone: false,
+        })
+    }
+
+    fn swap(&mut self, change: &Change, limit: Duration) -> Result<bool, Error> {
+        let expected = format!("{:016x}", change.expected);
+        let value = [
+            format!("{:016x}", change.version).as_bytes(),
+            &change.sealed,
+        ]
+        .concat();
+        let keep = change.keep.as_millis().to_string();
+        let command: &[&[u8]] = &[
+            b"EVAL",
+            SWAP.as_bytes(),
+            b"1",
+            change.name.as_bytes(),
+            expected.as_bytes(),
+            &value,
+            keep.as_bytes(),
+        ];
+        let [swapped] = self.ask([command], Instant::now() + limit)?;
+        match swapped {
+            Reply::Number(0) => Ok(false),
+            Reply::Number(1) => Ok(true),
+            other => Err(other.unexpected()),
+        }
+    }
+}
+
+/// A value that is none of ours is as good as none.
+fn split(value: &[u8]) -> (u64, Vec<u8>) {
+    let version = value.get(..DIGITS).and_then(|digits| {
+        let all = digits.iter().all(u8::is_ascii_hexdigit);
+        let digits = std::str::from_utf8(digits).ok().filter(|_| all)?;
+        u64::from_str_radix(digits, 16).ok()
+    });
+    match version {
+        Some(version) => (version, value[DIGITS..].to_vec()),
+        None => (0, Vec::new()),
+    }
+}
+
+fn clock(time: &Reply) -> Option<StoreNow> {
+    let Reply::Array(parts) = time else {
+        return None;
+    };
+    let number = |part: &Reply| match part {
+        Reply::Bulk(text) => std::str::from_utf8(text).ok()?.parse::<i64>().ok(),
+        _ => None,
+    };
+    let (seconds, micros) = (number(parts.first()?)?, number(parts.get(1)?)?);
+    let ms = seconds.checked_mul(1_000)?.checked_add(micros / 1_000)?;
+    let now = Now {
+        wall_ms: ms,
+        mono_ms: ms,
+    };
+    Some(StoreNow { now, boot: 0 })
+}
+
+impl Talk {
+    /// Sends commands, and follows a cluster to the node that has the key.
+    fn ask<const N: usize>(
+        &mut self,
+        commands: [&[&[u8]]; N],
+        until: Instant,
+    ) -> Result<[Reply; N], Error> {
+        let result = self.ask_node(&commands, until);
+        if result.is_err() {
+            // Whatever is still on its way must not be taken for a later answer.
+            self.wire = None;
+        }
+        let replies = result?;
+        replies.try_into().map_err(|_| Reply::Nil.unexpected())
+    }
+
+    fn ask_node(&mut self, commands: &[&[&[u8]]], until: Instant) -> Result<Vec<Reply>, Error> {
+        let mut wire = match self.wire.take() {
+            Some(wire) => wire,
+            None => self.server.connect(until)?,
+        };
+        for _ in 0..MOST_HOPS {
+            let replies = wire.ask(commands, until)?;
+            match replies.iter().find_map(Reply::redirection) {
+                None => {
+                    self.wire = Some(wire);
+                    return Ok(replies);
+                }
+                Some((node, is_once)) => {
+                    let node = address(node, PORT).ok_or_else(|| Reply::Nil.unexpected())?;
+                    let node = match node.0.is_empty() {
+                        true => (self.server.addresses[0].0.clone(), node.1),
+                        false => node,
+                    };
+                    wire = self.server.connect_to(&node, until)?;
+                    if is_once {
+                        wire.ask(&[&[b"ASKING"]], until)?;
+                    }
+                }
+            }
+        }
+        Err(Error::new(
+            Status::NetworkError,
+            "The store's cluster sends from node to node.",
+        ))
+    }
+}
+
+impl Server {
+    fn connect(&self, until: Instant) -> Result<Wire, Error> {
+        match &self.sentinel_name {
+            None => self.connect_to(&self.addresses[0], until),
+            Some(name) => self.connect_to(&self.ask_sentinels(name, until)?, until),
+        }
+    }
+
+    /// Says who we are, and which database is meant.
+    fn connect_to(&self, address: &Address, until: Instant) -> Result<Wire, Error> {
+        let mut wire = Wire::new(self.line.connect(&address.0, address.1, until)?);
+        let database = self.database.to_string();
+        let (user, password) = (self.user.as_bytes(), self.password.as_bytes());
+        let mut commands: Vec<&[&[u8]]> = Vec::new();
+        let (with_user, without): (&[&[u8]], &[&[u8]]) =
+            (&[b"AUTH", user, password], &[b"AUTH", password]);
+        if !password.is_empty() {
+            commands.push(if user.is_empty() { without } else { with_user });
+        }
+        let select: &[&[u8]] = &[b"SELECT", database.as_bytes()];
+        if self.database != 0 {
+            commands.push(select);
+        }
+        if !commands.is_empty() {
+            let replies = wire.ask(&commands, until)?;
+            if let Some(refusal) = replies.into_iter().find(Reply::is_error) {
+                return Err(refusal.unexpected());
+            }
+        }
+        Ok(wire)
+    }
+
+    /// The server that Sentinels name: the first of them that knows it is believed.
+    fn ask_sentinels(&self, name: &str, until: Instant) -> Result<Address, Error> {
+        let mut last = Reply::Nil.unexpected();
+        for (host, port) in &self.addresses {
+            let found = self.line.connect(host, *port, until).and_then(|stream| {
+                let ask: &[&[u8]] = &[b"SENTINEL", b"get-master-addr-by-name", name.as_bytes()];
+                Wire::new(stream).ask(&[ask], until)
+            });
+            match found.map(|replies| replies.first().and_then(named_address)) {
+                Ok(Some(address)) => return Ok(address),
+                Ok(None) => {
+                    last = Error::new(
+                        Status::NetworkError,
+                        "Sentinel knows no server of the store's name.",
+                    );
+                }
+                Err(why) => last = why,
+            }
+        }
+        Err(last)
+    }
+}
+
+fn named_address(reply: &Reply) -> Option<Address> {
+    let Reply::Array(parts) = reply else {
+        return None;
+    };
+    let text = |part: &Reply| match part {
+        Reply::Bulk(text) => String::from_utf8(text.clone()).ok(),
+        _ => None,
+    };
+    Some((text(parts.first()?)?, text(parts.get(1)?)?.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_names_server_login_and_database() {
+        let server = parse("redis://u%40x:p%3Aw@host:7000/3", None).unwrap();
+        assert_eq!(server.addresses, [("host".to_owned(), 7000)]);
+        assert_eq!(
+            (server.user.as_str(), server.password.as_str()),
+            ("u@x", "p:w")
+        );
+        assert_eq!((server.database, server.sentinel_name), (3, None));
+        let server = parse("redis://:pw@[::1]", None).unwrap();
+        assert_eq!(server.addresses, [("::1".to_owned(), 6379)]);
+        assert_eq!((server.user.as_str(), server.password.as_str()), ("", "pw"));
+        let server = parse("redis+sentinel://a,b:1/main/2", None).unwrap();
+        assert_eq!(
+            server.addresses,
+            [("a".to_owned(), 26_379), ("b".to_owned(), 1)]
+        );
+        assert_eq!(
+            (server.sentinel_name.as_deref(), server.database),
+            (Some("main"), 2)
+        );
+        for bad in [
+            "",
+            "redis://",
+            "http://x",
+            "redis://a,b",
+            "redis://a/x",
+            "redis://a:0",
+            "redis://a/1/2",
+            "redis+sentinel://a",
+            "redis+sentinel://a/",
+            "redis://a:b:c",
+        ] {
+            assert!(parse(bad, None).is_none(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_value_that_is_none_of_ours_is_none() {
+        assert_eq!(split(b"00000000000000ffsealed"), (255, b"sealed".to_vec()));
+        for other in [
+            b"".as_slice(),
+            b"short",
+            b"+000000000000001",
+            b"something quite different",
+        ] {
+            assert_eq!(split(other), (0, Vec::new()));
+        }
+    }
+}
