@@ -422,25 +422,32 @@ impl Sharing {
             // Somebody else was quicker.
             Ok(false) => {
                 self.works(true, events);
-                if is_offer && !self.is_worth_another_offer() {
-                    return Step::Over;
+                match is_offer {
+                    true => self.look_at_offer(),
+                    false => self.load(view, at.now),
                 }
-                self.load(view, at.now)
             }
             // It may be there all the same, if there is time to look.
             Err(error) => {
                 self.swap_fails = true;
                 self.fails(error, started, at, events);
-                if !is_offer {
-                    self.flight.phase = Phase::Unsure;
+                if is_offer {
+                    return self.look_at_offer();
                 }
-                match self.limit(view, at.now) {
-                    Some(_) if is_offer && !self.is_worth_another_offer() => Step::Over,
-                    Some(limit_ms) => Step::Do(StoreTask::Load { limit_ms }),
-                    None if is_offer => Step::Over,
-                    None => self.without_store(view, at.now),
-                }
+                self.flight.phase = Phase::Unsure;
+                self.load(view, at.now)
             }
+        }
+    }
+
+    /// An offer may not be there. The exchange was made, so there is no other, whatever the
+    /// store does now.
+    fn look_at_offer(&self) -> Step {
+        match self.offer_limit() {
+            Some(limit_ms) if self.is_worth_another_offer() => {
+                Step::Do(StoreTask::Load { limit_ms })
+            }
+            _ => Step::Over,
         }
     }
 
@@ -536,10 +543,7 @@ impl Sharing {
     }
 
     fn offer(&mut self, offer: Offer, now: Now) -> Step {
-        let (Some(limit_ms), Some(seen)) = (
-            policy::store_limit(self.timeout_ms, self.flight.lost_ms, None),
-            &self.flight.seen,
-        ) else {
+        let (Some(limit_ms), Some(seen)) = (self.offer_limit(), &self.flight.seen) else {
             return Step::Over;
         };
         let mut record = seen.record.clone();
@@ -608,6 +612,11 @@ impl Sharing {
         let usable = view.set.as_ref().filter(|_| view.is_usable);
         let usable = usable.map(|set| set.usable_for_ms(now));
         policy::store_limit(self.timeout_ms, self.flight.lost_ms, usable)
+    }
+
+    /// For the others, who do not know when the token here ends.
+    fn offer_limit(&self) -> Option<i64> {
+        policy::store_limit(self.timeout_ms, self.flight.lost_ms, None)
     }
 
     /// An operation succeeded. Who can only load from a store still cannot use it.

@@ -541,6 +541,26 @@ fn an_answer_that_is_lost_costs_a_look_and_no_exchange() {
 }
 
 #[test]
+fn a_token_that_cannot_be_offered_is_not_got_again_however_short_it_is() {
+    let mut sim = fleet(1);
+    sim.server.lifetime_ms = SECOND;
+    let store = sim.store.as_mut().unwrap();
+    (store.mode, store.latency_ms) = (StoreMode::LostAnswer, 900);
+    let completion = sim
+        .ask(0, sim.token_request(Purpose::Authenticate))
+        .completion();
+    while sim.requests() == 0 {
+        sim.pass(1);
+    }
+    let store = sim.store.as_mut().unwrap();
+    (store.mode, store.latency_ms) = (StoreMode::Conflict, 1);
+    sim.pass(500);
+    let answer = sim.answer(0, completion).unwrap();
+    assert_eq!(answer.unwrap().access_token(), "access-1");
+    assert_eq!(sim.requests(), 1);
+}
+
+#[test]
 fn an_outage_of_the_store_fails_no_read_and_is_waited_for_while_the_token_is_good() {
     let mut sim = fleet_with_token(10);
     sim.pass(40 * MINUTE);

@@ -18,6 +18,8 @@ pub(super) enum Mode {
     Hang,
     /// Done, but the answer is lost.
     LostAnswer,
+    /// Says of each swap that somebody else was quicker.
+    Conflict,
 }
 
 #[derive(Clone)]
@@ -137,7 +139,7 @@ impl SimulatedStore {
             return (failed.0, Err(failed.1));
         }
         let version = self.held.as_ref().map_or(0, |held| held.version);
-        if version != swap.expected {
+        if version != swap.expected || self.mode == Mode::Conflict {
             return (self.took(), Ok(false));
         }
         self.check(swap, self.now(now).now);
