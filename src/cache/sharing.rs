@@ -17,6 +17,8 @@ use crate::error::{Error, Status};
 use crate::ffi::secret::Secret;
 use crate::token::{TokenSet, Validity};
 
+/// How often a flight finds another record than it has just seen, before it goes on without a lease.
+const MOST_CONFLICTS: u8 = 3;
 /// How often a token is offered to a store that changes meanwhile.
 const MOST_OFFERS: u8 = 4;
 
@@ -98,6 +100,8 @@ pub(crate) struct Sharing {
 struct Flight {
     began: i64,
     looks: u32,
+    /// How often somebody else was quicker.
+    conflicts: u8,
     /// How long operations took that failed.
     lost_ms: i64,
     /// Of the token that is being got; 0: it is for this process alone.
@@ -283,14 +287,10 @@ impl Sharing {
             }
             let leased_for = record.leased_for_ms(self.holder, store);
             if leased_for > 0 && view.is_enough {
-                let lifetime = view
-                    .set
-                    .as_ref()
-                    .map_or(0, |set| set.validity().lifetime_ms);
-                return self.keep(policy::calm_look_again(lifetime, at.random), at.now);
+                return self.keep(calm_look_again(view, at), at.now);
             }
             if leased_for > 0 && patient {
-                return self.pause(leased_for, at, events);
+                return self.pause(leased_for + 1, at, events);
             }
         }
         if patient {
@@ -313,12 +313,12 @@ impl Sharing {
     }
 
     /// Somebody else is getting a token.
-    fn pause(&mut self, leased_for: i64, at: Context, events: &mut Vec<Event>) -> Step {
+    fn pause(&mut self, most_ms: i64, at: Context, events: &mut Vec<Event>) -> Step {
         if self.flight.looks == 0 {
             events.push(Event::OthersAtIt);
         }
         self.flight.looks += 1;
-        let ms = policy::look_again(self.flight.looks, at.random).min(leased_for + 1);
+        let ms = policy::look_again(self.flight.looks, at.random).min(most_ms);
         Step::Do(StoreTask::Pause { ms })
     }
 
@@ -424,7 +424,7 @@ impl Sharing {
                 self.works(true, events);
                 match is_offer {
                     true => self.look_at_offer(),
-                    false => self.load(view, at.now),
+                    false => self.outrun(view, at, events),
                 }
             }
             // It may be there all the same, if there is time to look.
@@ -449,6 +449,19 @@ impl Sharing {
             }
             _ => Step::Over,
         }
+    }
+
+    /// Somebody else was quicker, and is getting a token, most likely. A store that says so each
+    /// time, since it loads from another place than it swaps in, is as good as none.
+    fn outrun(&mut self, view: &View, at: Context, events: &mut Vec<Event>) -> Step {
+        if let Some(patience) = self.patience(view, at.now) {
+            return self.keep(calm_look_again(view, at).min(patience), at.now);
+        }
+        self.flight.conflicts += 1;
+        if self.flight.conflicts >= MOST_CONFLICTS {
+            return self.go_alone(at.now);
+        }
+        self.pause(i64::MAX, at, events)
     }
 
     fn leased(&mut self) -> Step {
@@ -650,6 +663,7 @@ impl Flight {
         Flight {
             began,
             looks: 0,
+            conflicts: 0,
             lost_ms: 0,
             fence: 0,
             seen: None,
@@ -679,6 +693,12 @@ fn adopted(record: &Record, view: &View, store: Now, started: Now, at: Context) 
         set: Arc::new(set),
         replaced_at,
     })
+}
+
+/// While the token at hand is good: the delay to the next look at the store.
+fn calm_look_again(view: &View, at: Context) -> i64 {
+    let lifetime = |set: &Arc<TokenSet>| set.validity().lifetime_ms;
+    policy::calm_look_again(view.set.as_ref().map_or(0, lifetime), at.random)
 }
 
 fn told_by_others(status: Status) -> Error {

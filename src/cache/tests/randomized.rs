@@ -131,11 +131,12 @@ impl Life {
             6 => self.sim.stop(c, ms),
             7 => store.damage(),
             _ => {
-                store.mode = match self.dice.below(7) {
+                store.mode = match self.dice.below(8) {
                     0 => StoreMode::Down,
                     1 => StoreMode::Hang,
                     2 => StoreMode::LostAnswer,
                     3 => StoreMode::ReadOnly,
+                    4 => StoreMode::Conflict,
                     _ => StoreMode::Up,
                 }
             }

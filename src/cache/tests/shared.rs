@@ -561,6 +561,20 @@ fn a_token_that_cannot_be_offered_is_not_got_again_however_short_it_is() {
 }
 
 #[test]
+fn a_store_that_says_each_time_that_somebody_was_quicker_holds_nobody_up() {
+    let mut sim = fleet(3);
+    sim.store.as_mut().unwrap().mode = StoreMode::Conflict;
+    let (answers, last) = ask_all(&mut sim);
+    assert!(answers.iter().all(Result::is_ok));
+    assert!(last <= 250, "the last waited {last} ms");
+    let store = sim.store.as_ref().unwrap();
+    let (loads, swaps) = (store.loads, store.swaps);
+    assert!(loads <= 3 * 7 && swaps <= 3 * 7, "{loads}, {swaps}");
+    read_all(&mut sim, 5 * HOUR, SECOND);
+    assert!(sim.requests() <= 3 * 7, "{}", sim.requests());
+}
+
+#[test]
 fn an_outage_of_the_store_fails_no_read_and_is_waited_for_while_the_token_is_good() {
     let mut sim = fleet_with_token(10);
     sim.pass(40 * MINUTE);
