@@ -139,7 +139,7 @@ struct Offer {
 struct Seen {
     version: u64,
     record: Record,
-    /// The store's clock, as it was not before `here` on ours.
+    /// The store's clock. It was read at `here` on ours, or a little earlier.
     store: StoreNow,
     here: Now,
 }
@@ -149,15 +149,6 @@ impl Seen {
     fn store_at(&self, here: Now) -> Now {
         let passed = here.mono_ms.saturating_sub(self.here.mono_ms).max(0);
         self.store.now.plus(passed)
-    }
-
-    /// A version that no other record has, not even one of a past that was restored: it grows with
-    /// the clock, and its end is chance.
-    fn next_version(&self, chance: u64, here: Now) -> u64 {
-        let micros = self.store_at(here).wall_ms.saturating_mul(1_000).max(0);
-        let next = self.version.max(micros.unsigned_abs());
-        let next = next.saturating_add(1 + (chance.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 48));
-        next.min(i64::MAX.unsigned_abs())
     }
 }
 
@@ -340,7 +331,7 @@ impl Sharing {
             holder: self.holder,
             until: seen.store_at(now).plus(policy::LEASE),
         });
-        let swap = self.swap_in(record, seen, true, now);
+        let swap = self.replacement(record, seen, true, now);
         self.swaps += 1;
         self.flight.fence = swap.record.fence;
         self.flight.phase = Phase::Taking;
@@ -578,7 +569,7 @@ impl Sharing {
                 count: count.saturating_add(1),
             });
         }
-        let swap = self.swap_in(record, seen, false, now);
+        let swap = self.replacement(record, seen, false, now);
         self.swaps += 1;
         self.flight.phase = Phase::Offering(Offer {
             times: offer.times + 1,
@@ -587,14 +578,21 @@ impl Sharing {
         Step::Do(StoreTask::Swap { swap, limit_ms })
     }
 
-    fn swap_in(&self, record: Record, seen: &Seen, is_lease: bool, now: Now) -> Box<Swap> {
+    fn replacement(&self, record: Record, seen: &Seen, is_lease: bool, now: Now) -> Box<Swap> {
         Box::new(Swap {
             expected: seen.version,
-            version: seen.next_version(self.holder ^ self.swaps, now),
+            version: self.next_version(),
             keep_ms: record.useful_for_ms(seen.store_at(now)),
             record,
             is_lease,
         })
+    }
+
+    /// A version that no other record has, not even one of a past that was restored: 63 bits of
+    /// chance, from the name of this process, which is chance, and a count. What is in the store may
+    /// be anything: nothing is built on it.
+    fn next_version(&self) -> u64 {
+        (chance(self.holder, self.swaps) >> 1).max(1)
     }
 
     /// A lease that somebody else has taken over need not be given back.
@@ -693,6 +691,15 @@ fn adopted(record: &Record, view: &View, store: Now, started: Now, at: Context) 
         set: Arc::new(set),
         replaced_at,
     })
+}
+
+/// The `count`th of the random numbers that come of a seed (SplitMix64).
+fn chance(seed: u64, count: u64) -> u64 {
+    let step = count.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let mixed = seed.wrapping_add(step);
+    let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    mixed ^ (mixed >> 31)
 }
 
 /// While the token at hand is good: the delay to the next look at the store.

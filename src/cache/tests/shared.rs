@@ -631,6 +631,7 @@ fn a_hanging_store_leaves_a_short_token_the_time_for_an_exchange() {
 #[test]
 fn a_record_that_does_not_open_counts_as_absent() {
     let mut sim = fleet_with_token(2);
+    // Its version is now the highest that there is.
     sim.store.as_mut().unwrap().damage();
     sim.crash(1, false);
     sim.token(1);
@@ -641,6 +642,8 @@ fn a_record_that_does_not_open_counts_as_absent() {
         "access-2",
         "it was written anew"
     );
+    let version = sim.store.as_ref().unwrap().version();
+    assert!(version < i64::MAX.unsigned_abs(), "others would not notice");
 }
 
 #[test]

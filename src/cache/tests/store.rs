@@ -1,6 +1,8 @@
 //! A store, simulated: with everything that may be wrong with one, and a watch over what is put
 //! into it.
 
+use std::collections::HashSet;
+
 use super::simulator::{Dice, SECOND};
 use crate::cache::record::{Loaded, Record, StoreNow, Swap};
 use crate::clock::Now;
@@ -45,6 +47,7 @@ pub(super) struct SimulatedStore {
     held: Option<Held>,
     backup: Option<Held>,
     dead: Vec<u64>,
+    versions: HashSet<u64>,
     pub(super) loads: usize,
     pub(super) swaps: usize,
     /// The fences of the tokens that were published, in that order.
@@ -64,6 +67,7 @@ impl SimulatedStore {
             held: None,
             backup: None,
             dead: Vec::new(),
+            versions: HashSet::new(),
             loads: 0,
             swaps: 0,
             published: Vec::new(),
@@ -74,6 +78,10 @@ impl SimulatedStore {
     pub(super) fn record(&self) -> Option<&Record> {
         let held = self.held.as_ref().filter(|held| held.opens);
         held.map(|held| &held.record)
+    }
+
+    pub(super) fn version(&self) -> u64 {
+        self.held.as_ref().map_or(0, |held| held.version)
     }
 
     pub(super) fn died(&mut self, holder: u64) {
@@ -89,7 +97,7 @@ impl SimulatedStore {
     pub(super) fn damage(&mut self) {
         if let Some(held) = &mut self.held {
             held.opens = false;
-            held.version += 1;
+            held.version = i64::MAX.unsigned_abs();
             self.was_tampered_with = true;
         }
     }
@@ -117,7 +125,7 @@ impl SimulatedStore {
         let lease = record.and_then(|record| record.lease);
         let gone = lease.is_some_and(|lease| self.dead.contains(&lease.holder));
         let loaded = Loaded {
-            version: self.held.as_ref().map_or(0, |held| held.version),
+            version: self.version(),
             record: record.cloned(),
             now: self.now(now),
             holder_is_gone: gone && self.tells_of_deaths,
@@ -138,8 +146,7 @@ impl SimulatedStore {
         if let Some(failed) = self.failed(limit_ms) {
             return (failed.0, Err(failed.1));
         }
-        let version = self.held.as_ref().map_or(0, |held| held.version);
-        if version != swap.expected || self.mode == Mode::Conflict {
+        if self.version() != swap.expected || self.mode == Mode::Conflict {
             return (self.took(), Ok(false));
         }
         self.check(swap, self.now(now).now);
@@ -157,9 +164,12 @@ impl SimulatedStore {
 
     /// What must be true of every record that takes the place of another.
     fn check(&mut self, swap: &Swap, now: Now) {
+        let is_new = self.versions.insert(swap.version);
+        assert!(is_new && swap.version != 0, "a version comes twice");
+        let fits = swap.version <= i64::MAX.unsigned_abs();
+        assert!(fits, "a version that not every store can keep");
         let (new, none) = (&swap.record, Record::default());
         let old = self.record().unwrap_or(&none);
-        assert!(swap.version > swap.expected, "a version comes twice");
         assert!(new.fence >= old.fence, "a fence goes back");
         let leased = new.lease.map_or(0, |lease| now.until(lease.until));
         assert!(
