@@ -38,6 +38,8 @@ pub(crate) const RETRY_AFTER_MAX: i64 = 600 * SECOND;
 
 /// Of those that share a token, one gets it for all: the others let it for this long.
 pub(crate) const LEASE: i64 = 5 * SECOND;
+/// A store's clock may go back by this without anything that is read by it being impossible.
+pub(crate) const CLOCK_TOLERANCE: i64 = SECOND;
 /// Without a token, nobody waits longer for somebody else's exchange.
 pub(crate) const LONGEST_WAIT_FOR_OTHERS: i64 = 12 * SECOND;
 /// Meanwhile the store is looked at again within this time, at first.

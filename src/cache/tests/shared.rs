@@ -701,6 +701,27 @@ fn a_stores_clock_that_is_set_costs_exchanges_and_no_read() {
 }
 
 #[test]
+fn a_token_from_the_future_of_a_clock_that_went_back_is_none() {
+    let mut sim = fleet_with_token(2);
+    sim.pass(50 * MINUTE);
+    sim.store.as_mut().unwrap().set_clock(-2 * HOUR);
+    sim.crash(1, false);
+    assert_eq!(sim.token(1).access_token(), "access-2");
+    assert_eq!(sim.requests(), 2);
+}
+
+#[test]
+fn an_order_to_wait_from_the_future_of_a_clock_that_went_back_is_none() {
+    let mut sim = fleet(2);
+    sim.server.mode = Mode::Limited(Some(20_000));
+    sim.get(0).completion();
+    sim.pass(SECOND);
+    sim.server.mode = Mode::Up;
+    sim.store.as_mut().unwrap().set_clock(-2 * HOUR);
+    assert_eq!(sim.token(1).access_token(), "access-1");
+}
+
+#[test]
 fn processes_whose_clocks_differ_share_all_the_same() {
     let mut sim = fleet(3);
     sim.clients[1].skew_ms = 7 * HOUR;

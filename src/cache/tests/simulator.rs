@@ -77,6 +77,9 @@ pub(super) struct Server {
     pub(super) refresh_rejections: u64,
     refresh_in_force: Option<u64>,
     granted: u64,
+    /// When each access token ends, on the monotonic clock: it is no good after that, whatever a
+    /// client thinks.
+    ends: HashMap<String, i64>,
     /// Refresh tokens that the server has seen, in a way that may have spent them.
     seen: HashSet<String>,
 }
@@ -103,14 +106,14 @@ impl Server {
             }
         }
         match mode {
-            Mode::Up => (self.latency_ms, self.reply(request)),
+            Mode::Up => (self.latency_ms, self.reply(request, now)),
             Mode::Refused => (0, failed(Status::NetworkError, false)),
             Mode::Hang => {
-                self.reply(request);
+                self.reply(request, now);
                 (ATTEMPT_TIMEOUT, failed(Status::Timeout, true))
             }
             Mode::LostReply => {
-                self.reply(request);
+                self.reply(request, now);
                 (self.latency_ms, failed(Status::NetworkError, true))
             }
             Mode::Broken => (self.latency_ms, failed(Status::ServerError, true)),
@@ -133,7 +136,7 @@ impl Server {
         }
     }
 
-    fn reply(&mut self, request: &Request) -> Outcome {
+    fn reply(&mut self, request: &Request, now: Now) -> Outcome {
         let refused = match request {
             Request::ApiKey { .. } if !self.key_works => Some(Status::KeyRejected),
             Request::ApiKey { .. } => None,
@@ -149,8 +152,11 @@ impl Server {
         }
         self.granted += 1;
         self.refresh_in_force = Some(self.granted);
+        let access_token = format!("access-{}", self.granted);
+        self.ends
+            .insert(access_token.clone(), now.mono_ms + self.lifetime_ms);
         Outcome::Granted {
-            access_token: Secret::new(&format!("access-{}", self.granted)),
+            access_token: Secret::new(&access_token),
             refresh_token: Some(Secret::new(&format!("refresh-{}", self.granted))),
             lifetime_ms: self.lifetime_ms,
         }
@@ -302,6 +308,7 @@ impl Simulator {
                 refresh_rejections: 0,
                 refresh_in_force: None,
                 granted: 0,
+                ends: HashMap::new(),
                 seen: HashSet::new(),
             },
             clients: (0..clients).map(client).collect(),
@@ -318,11 +325,20 @@ impl Simulator {
         if !set.is_usable(now) {
             return None;
         }
+        self.judge(&set);
         if set.is_due(now) {
             self.clients[c].state.renew_if_due(now);
             self.carry_out(c);
         }
         Some(set)
+    }
+
+    /// The server's word on a token that is handed out: it has not ended. Only a store whose clock
+    /// went back may hide that from those who believe it.
+    fn judge(&self, set: &TokenSet) {
+        let hidden = self.store.as_ref().map_or(0, |store| store.set_back_ms);
+        let ended = self.now.mono_ms - self.server.ends[set.access_token()];
+        assert!(ended < hidden.max(1), "it ended {ended} ms ago");
     }
 
     /// A whole `get_token`.
@@ -355,6 +371,9 @@ impl Simulator {
                 Got::Later(completion)
             }
         };
+        if let Got::Now(Ok(set)) = &got {
+            self.judge(set);
+        }
         self.carry_out(c);
         got
     }
@@ -504,6 +523,9 @@ impl Simulator {
     fn carry_out(&mut self, c: usize) {
         let now = self.now_of(c);
         let effects = self.clients[c].state.take_effects(now);
+        let answers = effects.answers.iter();
+        let given = answers.filter_map(|(_, answer)| answer.as_ref().ok());
+        given.for_each(|set| self.judge(set));
         let client = &mut self.clients[c];
         if let Some(published) = effects.publish {
             client.published = published;

@@ -44,6 +44,8 @@ pub(super) struct SimulatedStore {
     /// any more.
     was_tampered_with: bool,
     clock_was_set: bool,
+    /// By how much its clock went back, in all.
+    pub(super) set_back_ms: i64,
     held: Option<Held>,
     backup: Option<Held>,
     dead: Vec<u64>,
@@ -64,6 +66,7 @@ impl SimulatedStore {
             tells_of_deaths: false,
             was_tampered_with: false,
             clock_was_set: false,
+            set_back_ms: 0,
             held: None,
             backup: None,
             dead: Vec::new(),
@@ -104,6 +107,7 @@ impl SimulatedStore {
 
     pub(super) fn set_clock(&mut self, by_ms: i64) {
         self.clock_ms += by_ms;
+        self.set_back_ms += (-by_ms).max(0);
         self.clock_was_set = true;
     }
 
