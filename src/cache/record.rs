@@ -144,8 +144,7 @@ impl Record {
     pub(crate) fn leased_for_ms(&self, holder: u64, now: Now) -> i64 {
         match &self.lease {
             Some(lease) if lease.holder != holder => {
-                let left = now.until(lease.until);
-                if left <= policy::LEASE { left } else { 0 }
+                possible(now.until(lease.until), policy::LEASE)
             }
             _ => 0,
         }
@@ -320,7 +319,9 @@ mod tests {
         assert_eq!(leased(policy::LEASE).leased_for_ms(2, NOW), policy::LEASE);
         assert_eq!(leased(policy::LEASE).leased_for_ms(1, NOW), 0);
         assert!(leased(0).leased_for_ms(2, NOW) <= 0);
-        assert_eq!(leased(policy::LEASE + 1).leased_for_ms(2, NOW), 0);
+        let slewed = policy::LEASE + policy::CLOCK_TOLERANCE;
+        assert_eq!(leased(slewed).leased_for_ms(2, NOW), slewed);
+        assert_eq!(leased(slewed + 1).leased_for_ms(2, NOW), 0);
     }
 
     #[test]

@@ -689,6 +689,20 @@ fn a_lease_that_is_too_long_to_be_true_is_none() {
 }
 
 #[test]
+fn a_stores_clock_that_is_kept_right_makes_no_lease_void() {
+    let mut sim = fleet(2);
+    sim.store.as_mut().unwrap().latency_ms = 1;
+    sim.server.latency_ms = SECOND;
+    sim.get(0).completion();
+    while sim.requests() == 0 {
+        sim.pass(1);
+    }
+    sim.store.as_mut().unwrap().set_clock(-20);
+    sim.token(1);
+    assert_eq!(sim.requests(), 1);
+}
+
+#[test]
 fn a_stores_clock_that_is_set_costs_exchanges_and_no_read() {
     for by in [-2 * HOUR, 2 * HOUR] {
         let mut sim = fleet_with_token(5);
