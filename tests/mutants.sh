@@ -77,7 +77,7 @@ mutant 'an expired lease is waited for by nobody' $sharing 's/if leased_for > 0 
 mutant 'a store that fails is asked again and again' $sharing 's/if now.mono_ms < self.closed_until {/if false {/'
 mutant 'without its store a process gives its token up' $sharing 's/(patience > 0).then_some(patience)/None/'
 mutant 'a record from the past is believed' $sharing 's/if record.fence >= self.newest => /if true => /'
-mutant 'a rejection is not told' $sharing 's/record.withdrawn = record.withdrawn.max/record.withdrawn = 0.max/'
+mutant 'a rejection is not told' $sharing '/fn withdraw_in_seen(/,/^    }/s/seen.record.withdrawn.max(self.rejected)/seen.record.withdrawn/'
 mutant 'a lease is not given back' $sharing 's/record.lease = record.lease.filter(|_| others);//'
 mutant 'a lost answer counts as a lease that was not got' $sharing 's/Phase::Unsure if self.has_lease() => self.leased()/Phase::Unsure if false => self.leased()/'
 

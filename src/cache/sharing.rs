@@ -57,8 +57,6 @@ pub(crate) struct View {
     pub(crate) is_usable: bool,
     /// It is usable, and nobody waits for another.
     pub(crate) is_enough: bool,
-    /// The API rejected it.
-    pub(crate) is_rejected: bool,
 }
 
 /// What came of an exchange, for the others.
@@ -82,6 +80,8 @@ pub(crate) struct Sharing {
     timeout_ms: i64,
     /// The newest fence that was seen: a record with an older one was restored from the past.
     newest: u64,
+    /// The API rejected tokens up to this fence, as this process was told. A store may not know it.
+    rejected: u64,
     /// On the monotonic clock: while the token at hand is good, the store is not looked at before.
     look_at: i64,
     /// On the monotonic clock: a store that has failed is left alone until then.
@@ -159,6 +159,7 @@ impl Sharing {
             holder,
             timeout_ms,
             newest: 0,
+            rejected: 0,
             look_at: i64::MIN,
             closed_until: i64::MIN,
             failures: 0,
@@ -176,6 +177,19 @@ impl Sharing {
     /// On the monotonic clock: a good token is not renewed before.
     pub(crate) fn look_at(&self) -> i64 {
         self.look_at
+    }
+
+    /// The API rejected the token that has this fence: it does not come back, whatever a store
+    /// says, and the others are told with the next record that is swapped in.
+    pub(crate) fn withdraw(&mut self, fence: u64) {
+        self.rejected = self.rejected.max(fence);
+        self.withdraw_in_seen();
+    }
+
+    fn withdraw_in_seen(&mut self) {
+        if let Some(seen) = &mut self.flight.seen {
+            seen.record.withdrawn = seen.record.withdrawn.max(self.rejected);
+        }
     }
 
     // --- Before an exchange ---
@@ -249,6 +263,7 @@ impl Sharing {
             store: loaded.now,
             here,
         });
+        self.withdraw_in_seen();
     }
 
     /// Whether the lease that was to be swapped in is there, though the answer was lost.
@@ -318,15 +333,13 @@ impl Sharing {
         self.load(view, now)
     }
 
-    /// Takes the lease, and tells that the token at hand was rejected, if it was.
+    /// Takes the lease.
     fn take(&mut self, view: &View, now: Now) -> Step {
         let (Some(limit_ms), Some(seen)) = (self.limit(view, now), &self.flight.seen) else {
             return self.without_store(view, now);
         };
-        let rejected = view.set.as_ref().filter(|_| view.is_rejected);
         let mut record = seen.record.clone();
         record.fence = self.next_fence(seen, now);
-        record.withdrawn = record.withdrawn.max(rejected.map_or(0, |set| set.fence()));
         record.lease = Some(Lease {
             holder: self.holder,
             until: seen.store_at(now).plus(policy::LEASE),
@@ -403,11 +416,7 @@ impl Sharing {
         match result {
             Ok(true) => {
                 self.works(true, events);
-                self.newest = self.newest.max(swap.record.fence);
-                if let Some(seen) = &mut self.flight.seen {
-                    seen.version = swap.version;
-                    seen.record = swap.record;
-                }
+                self.is_there(swap);
                 if is_offer { Step::Over } else { self.leased() }
             }
             // Somebody else was quicker.
@@ -460,13 +469,20 @@ impl Sharing {
         Step::Exchange
     }
 
-    /// A record was swapped in for a client that was freed meanwhile.
-    pub(crate) fn swapped_for_nothing(&mut self, result: &Result<bool, Error>, swap: Swap) {
-        if let (Ok(true), Phase::Taking, Some(seen)) =
-            (result, &self.flight.phase, &mut self.flight.seen)
-        {
+    /// A record of ours is in the store.
+    fn is_there(&mut self, swap: Swap) {
+        self.newest = self.newest.max(swap.record.fence);
+        if let Some(seen) = &mut self.flight.seen {
             seen.version = swap.version;
             seen.record = swap.record;
+        }
+        self.withdraw_in_seen();
+    }
+
+    /// A record was swapped in for a client that was freed meanwhile.
+    pub(crate) fn swapped_for_nothing(&mut self, result: &Result<bool, Error>, swap: Swap) {
+        if let (Ok(true), Phase::Taking) = (result, &self.flight.phase) {
+            self.is_there(swap);
             self.leased();
         }
     }

@@ -191,7 +191,10 @@ impl<T> State<T> {
     pub(crate) fn invalidate(&mut self, rejected: &Arc<TokenSet>, now: Now) -> Result<(), Error> {
         match &self.known.held {
             Held::Current { set, .. } if Arc::ptr_eq(set, rejected) => {}
-            _ => return Ok(()),
+            _ => {
+                self.withdraw(rejected);
+                return Ok(());
+            }
         }
         if let Some(left) = self.known.trial_left(now) {
             self.effects.events.push(Event::RejectedAgain);
@@ -200,10 +203,18 @@ impl<T> State<T> {
         self.known.held = Held::Withdrawn {
             set: Arc::clone(rejected),
         };
+        self.withdraw(rejected);
         self.statistics.invalidations += 1;
         self.effects.publish = Some(None);
         self.effects.events.push(Event::Invalidated);
         Ok(())
+    }
+
+    /// A store may still have it.
+    fn withdraw(&mut self, rejected: &TokenSet) {
+        if let Some(sharing) = &mut self.sharing {
+            sharing.withdraw(rejected.fence());
+        }
     }
 
     /// A reader saw that the token is due: renew it unless that is being done, or was tried just
@@ -552,6 +563,8 @@ impl<T> State<T> {
         let known = &self.known;
         let answers = self.waiters.answer(|request| match &result {
             _ if request.purpose != purpose && request.purpose != Purpose::Token => None,
+            // It was rejected while others were told of it.
+            Ok(set) if request.purpose == Purpose::Token && !known.held.is_current(set) => None,
             Ok(set) => Some(fresh_enough(set, request, now)),
             Err(_) if request.purpose != purpose => None,
             Err(_) if known.waits_on(request, now) => None,
@@ -763,7 +776,6 @@ impl Known {
             set: self.held.set().cloned(),
             is_usable,
             is_enough: is_usable && purpose == Purpose::Token && !has_waiters,
-            is_rejected: matches!(self.held, Held::Withdrawn { .. }),
         }
     }
 
@@ -859,6 +871,11 @@ impl Held {
             Held::Current { set, .. } | Held::Withdrawn { set } => Some(set),
             Held::Nothing | Held::Closed => None,
         }
+    }
+
+    /// Whether this is the newest set, and the API did not reject it.
+    fn is_current(&self, of: &Arc<TokenSet>) -> bool {
+        matches!(self, Held::Current { set, .. } if Arc::ptr_eq(set, of))
     }
 
     /// The newest set, if its access token may be handed out.

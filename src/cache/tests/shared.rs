@@ -375,6 +375,66 @@ fn a_rejected_token_does_not_come_back_from_who_was_stopped_while_it_got_it() {
 }
 
 #[test]
+fn a_rejected_token_does_not_come_back_with_the_store_that_was_not_told() {
+    let mut sim = fleet_with_token(1);
+    let first = sim.get(0).token();
+    sim.store.as_mut().unwrap().mode = StoreMode::Down;
+    sim.invalidate(0, &first).unwrap();
+    let alone = sim.token(0);
+    assert_eq!(alone.fence(), 0);
+    sim.pass(2 * MINUTE);
+    sim.store.as_mut().unwrap().mode = StoreMode::Up;
+    sim.invalidate(0, &alone).unwrap();
+    assert_eq!(sim.token(0).access_token(), "access-3");
+    let record = sim.store.as_ref().unwrap().record().unwrap();
+    assert_eq!(record.withdrawn, first.fence());
+}
+
+#[test]
+fn a_token_that_was_replaced_does_not_come_back_after_a_late_401() {
+    let mut sim = fleet_with_token(1);
+    let first = sim.get(0).token();
+    sim.pass(50 * MINUTE);
+    sim.store.as_mut().unwrap().mode = StoreMode::Down;
+    sim.server.lifetime_ms = 2 * MINUTE;
+    keep_reading(&mut sim, 0, 4 * MINUTE);
+    sim.invalidate(0, &first).unwrap();
+    sim.store.as_mut().unwrap().mode = StoreMode::Up;
+    keep_reading(&mut sim, 0, 2 * MINUTE);
+    assert_ne!(sim.get(0).token().access_token(), first.access_token());
+}
+
+#[test]
+fn a_token_that_is_rejected_while_others_are_told_of_it_is_given_to_nobody() {
+    let mut sim = fleet(1);
+    let completion = sim.get(0).completion();
+    while sim.clients[0].published.is_none() {
+        sim.pass(1);
+    }
+    let rejected = sim.get(0).token();
+    sim.invalidate(0, &rejected).unwrap();
+    sim.pass(SECOND);
+    let answer = sim.answer(0, completion).unwrap();
+    assert_eq!(answer.unwrap().access_token(), "access-2");
+}
+
+#[test]
+fn a_401_while_the_token_is_renewed_is_told_to_all() {
+    let mut sim = fleet_with_token(2);
+    sim.pass(49 * MINUTE);
+    sim.server.latency_ms = SECOND;
+    let rejected = sim.get(0).token();
+    while sim.requests() == 1 {
+        sim.pass(1);
+    }
+    sim.invalidate(0, &rejected).unwrap();
+    sim.pass(2 * SECOND);
+    let record = sim.store.as_ref().unwrap().record().unwrap();
+    assert_eq!(record.withdrawn, rejected.fence());
+    assert!(record.replaced_at.is_some(), "the trial is the fleet's");
+}
+
+#[test]
 fn an_explicit_authentication_is_made_at_once_and_shared() {
     let mut sim = fleet_with_token(2);
     let completion = sim

@@ -185,6 +185,10 @@ pub(super) struct Client {
     pub(super) stopped_until: i64,
     /// Its name among those that share the token.
     pub(super) holder: u64,
+    /// The access tokens that it was told of that the API rejects them.
+    rejected: HashSet<String>,
+    /// The completions of those who asked for an exchange, and get what it gave.
+    explicit: HashSet<u64>,
 }
 
 impl Client {
@@ -205,6 +209,8 @@ impl Client {
             skew_ms: 0,
             stopped_until: i64::MIN,
             holder,
+            rejected: HashSet::new(),
+            explicit: HashSet::new(),
         }
     }
 
@@ -325,7 +331,7 @@ impl Simulator {
         if !set.is_usable(now) {
             return None;
         }
-        self.judge(&set);
+        self.judge(c, &set);
         if set.is_due(now) {
             self.clients[c].state.renew_if_due(now);
             self.carry_out(c);
@@ -333,9 +339,12 @@ impl Simulator {
         Some(set)
     }
 
-    /// The server's word on a token that is handed out: it has not ended. Only a store whose clock
-    /// went back may hide that from those who believe it.
-    fn judge(&self, set: &TokenSet) {
+    /// The server's word on a token that is handed out: it has not ended, and was not rejected
+    /// before. Only a store whose clock went back may hide its end from those who believe it.
+    fn judge(&self, c: usize, set: &TokenSet) {
+        let rejected = &self.clients[c].rejected;
+        let comes_back = rejected.contains(set.access_token());
+        assert!(!comes_back, "a rejected token comes back");
         let hidden = self.store.as_ref().map_or(0, |store| store.set_back_ms);
         let ended = self.now.mono_ms - self.server.ends[set.access_token()];
         assert!(ended < hidden.max(1), "it ended {ended} ms ago");
@@ -367,12 +376,15 @@ impl Simulator {
             None => {
                 client.completions += 1;
                 let completion = client.completions;
+                if request.purpose != Purpose::Token {
+                    client.explicit.insert(completion);
+                }
                 client.state.wait(request, completion, now);
                 Got::Later(completion)
             }
         };
         if let Got::Now(Ok(set)) = &got {
-            self.judge(set);
+            self.judge(c, set);
         }
         self.carry_out(c);
         got
@@ -380,7 +392,12 @@ impl Simulator {
 
     pub(super) fn invalidate(&mut self, c: usize, rejected: &Arc<TokenSet>) -> Result<(), Error> {
         let now = self.now_of(c);
-        let result = self.clients[c].state.invalidate(rejected, now);
+        let client = &mut self.clients[c];
+        let result = client.state.invalidate(rejected, now);
+        if result.is_ok() {
+            let text = rejected.access_token().to_owned();
+            client.rejected.insert(text);
+        }
         self.carry_out(c);
         result
     }
@@ -524,8 +541,9 @@ impl Simulator {
         let now = self.now_of(c);
         let effects = self.clients[c].state.take_effects(now);
         let answers = effects.answers.iter();
+        let answers = answers.filter(|(to, _)| !self.clients[c].explicit.contains(to));
         let given = answers.filter_map(|(_, answer)| answer.as_ref().ok());
-        given.for_each(|set| self.judge(set));
+        given.for_each(|set| self.judge(c, set));
         let client = &mut self.clients[c];
         if let Some(published) = effects.publish {
             client.published = published;
