@@ -41,7 +41,9 @@ pub(crate) const LEASE: i64 = 5 * SECOND;
 /// A store's clock may go back by this without anything that is read by it being impossible.
 pub(crate) const CLOCK_TOLERANCE: i64 = SECOND;
 /// Without a token, nobody waits longer for somebody else's exchange.
-pub(crate) const LONGEST_WAIT_FOR_OTHERS: i64 = 12 * SECOND;
+const LONGEST_WAIT_FOR_OTHERS: i64 = 12 * SECOND;
+/// Nor gives up sooner: an exchange may take that long, and all would make their own.
+const SHORTEST_WAIT_FOR_OTHERS: i64 = 400;
 /// Meanwhile the store is looked at again within this time, at first.
 const LOOK_FIRST: i64 = 20;
 /// And later on.
@@ -113,6 +115,18 @@ pub(crate) fn look_again(looks: u32, random: f64) -> i64 {
 /// While a token of this life is good and another process gets the next: the delay to the next look.
 pub(crate) fn calm_look_again(lifetime: i64, random: f64) -> i64 {
     jitter((lifetime / 20).clamp(LOOK_FIRST, CALM_LOOK_CAP), random)
+}
+
+/// How long somebody else's exchange is waited for, from the beginning of a flight whose first caller
+/// waits until `deadline` after it: an exchange of its own must still come in time. The more of
+/// `share`, which lies in [0, 1] and is another in each process, the longer: not all give up at
+/// once.
+pub(crate) fn wait_for_others(deadline: Option<i64>, share: f64) -> i64 {
+    let most = deadline.map_or(LONGEST_WAIT_FOR_OTHERS, |deadline| {
+        let reserved = deadline.saturating_sub(EXCHANGE_RESERVE);
+        reserved.max(deadline / 2).min(LONGEST_WAIT_FOR_OTHERS)
+    });
+    scale(most, 0.75 + 0.25 * share).max(SHORTEST_WAIT_FOR_OTHERS)
 }
 
 /// How long after a shared token is due a process looks for the next: usually one is there.
@@ -240,6 +254,19 @@ mod tests {
             assert!((0..=36_000).contains(&look_delay(HOUR, draw)));
             assert!((400..=800).contains(&store_retry(1, draw)));
             assert!((15_000..=30_000).contains(&store_retry(u32::MAX, draw)));
+        }
+    }
+
+    #[test]
+    fn others_are_waited_for_as_long_as_leaves_time_for_an_exchange() {
+        assert_eq!(wait_for_others(None, 1.0), 12_000);
+        assert_eq!(wait_for_others(None, 0.0), 9_000, "not all at once");
+        assert_eq!(wait_for_others(Some(60_000), 1.0), 12_000);
+        assert_eq!(wait_for_others(Some(21_000), 1.0), 11_000);
+        assert_eq!(wait_for_others(Some(3_000), 1.0), 1_500);
+        assert_eq!(wait_for_others(Some(3_000), 0.0), 1_125);
+        for soon in [0, 10, -5_000] {
+            assert_eq!(wait_for_others(Some(soon), 0.5), 400);
         }
     }
 

@@ -57,6 +57,8 @@ pub(crate) struct View {
     pub(crate) is_usable: bool,
     /// It is usable, and nobody waits for another.
     pub(crate) is_enough: bool,
+    /// On the monotonic clock: when the first of those who wait for a token gives up.
+    pub(crate) deadline: Option<i64>,
 }
 
 /// What came of an exchange, for the others.
@@ -282,7 +284,7 @@ impl Sharing {
             return self.without_store(view, at.now);
         };
         let (record, store) = (&seen.record, seen.store.now);
-        let patient = at.now.mono_ms - self.flight.began < policy::LONGEST_WAIT_FOR_OTHERS;
+        let patience = self.patience_with_others(view, at.now);
         if view.purpose == Purpose::Token {
             if let Some(step) = adopted(record, view, store, started, at) {
                 return step;
@@ -295,15 +297,28 @@ impl Sharing {
             if leased_for > 0 && view.is_enough {
                 return self.keep(calm_look_again(view, at), at.now);
             }
-            if leased_for > 0 && patient {
-                return self.pause(leased_for + 1, at, events);
+            if leased_for > 0 && patience > 0 {
+                return self.pause(patience.min(leased_for + 1), at, events);
             }
         }
-        if patient {
+        if patience > 0 {
             self.take(view, at.now)
         } else {
             self.go_alone(at.now)
         }
+    }
+
+    /// For how long somebody else's exchange is still waited for. Not positive: no longer.
+    fn patience_with_others(&self, view: &View, now: Now) -> i64 {
+        let began = self.flight.began;
+        let deadline = view.deadline.map(|at| at.saturating_sub(began));
+        let passed = now.mono_ms.saturating_sub(began);
+        policy::wait_for_others(deadline, self.share()) - passed
+    }
+
+    /// Another number in [0, 1] in each process.
+    fn share(&self) -> f64 {
+        self.holder as f64 / u64::MAX as f64
     }
 
     fn keep(&mut self, for_ms: i64, now: Now) -> Step {
@@ -391,9 +406,8 @@ impl Sharing {
     fn patience(&self, view: &View, now: Now) -> Option<i64> {
         let set = view.set.as_ref().filter(|_| view.is_enough)?;
         let (left, usable) = (now.until(set.validity().expires), set.usable_for_ms(now));
-        let share = self.holder as f64 / u64::MAX as f64;
         let lifetime = set.validity().lifetime_ms;
-        let patience = policy::patience(left, usable, lifetime, self.timeout_ms, share);
+        let patience = policy::patience(left, usable, lifetime, self.timeout_ms, self.share());
         (patience > 0).then_some(patience)
     }
 

@@ -458,9 +458,8 @@ impl<T> State<T> {
         step: impl FnOnce(&mut Sharing, &View, &mut Vec<Event>) -> Step,
     ) -> Option<Task> {
         let purpose = self.known.flight?.purpose;
-        let view = self
-            .known
-            .view(purpose, self.waiters.any(Purpose::Token), at.now);
+        let deadline = self.waiters.first_to_give_up(Purpose::Token);
+        let view = self.known.view(purpose, deadline, at.now);
         let sharing = self.sharing.as_mut()?;
         match step(sharing, &view, &mut self.effects.events) {
             Step::Do(task) => return Some(Task::Store(task)),
@@ -769,13 +768,14 @@ impl Known {
     }
 
     /// What a flight that shares the token should know of it.
-    fn view(&self, purpose: Purpose, has_waiters: bool, now: Now) -> View {
+    fn view(&self, purpose: Purpose, deadline: Option<i64>, now: Now) -> View {
         let is_usable = self.held.usable(now).is_some();
         View {
             purpose,
             set: self.held.set().cloned(),
             is_usable,
-            is_enough: is_usable && purpose == Purpose::Token && !has_waiters,
+            is_enough: is_usable && purpose == Purpose::Token && deadline.is_none(),
+            deadline,
         }
     }
 

@@ -128,6 +128,7 @@ impl Process {
             set: self.token.map(set_of),
             is_usable: self.token.is_some() && !self.is_rejected,
             is_enough: false,
+            deadline: None,
         }
     }
 

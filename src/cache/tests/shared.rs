@@ -197,6 +197,42 @@ fn nobody_waits_more_than_12_seconds_for_others() {
 }
 
 #[test]
+fn whoever_has_little_time_does_not_spend_it_on_the_lease_of_a_dead_process() {
+    let mut sim = fleet(2);
+    sim.server.latency_ms = 200;
+    sim.get(0).completion();
+    sim.pass(100);
+    let request = TokenRequest {
+        deadline_ms: sim.now.mono_ms + 3 * SECOND,
+        ..sim.token_request(Purpose::Token)
+    };
+    let completion = sim.ask(1, request).completion();
+    sim.crash(0, false);
+    sim.pass(2_200);
+    assert!(sim.answer(1, completion).unwrap().is_ok());
+}
+
+#[test]
+fn processes_that_began_together_do_not_give_up_together() {
+    let mut sim = fleet(100);
+    sim.server.latency_ms = 200;
+    sim.get(0).completion();
+    sim.pass(100);
+    let request = TokenRequest {
+        deadline_ms: sim.now.mono_ms + 5 * SECOND,
+        ..sim.token_request(Purpose::Token)
+    };
+    let completions: Vec<_> = (1..100)
+        .map(|c| (c, sim.ask(c, request).completion()))
+        .collect();
+    sim.crash(0, false);
+    sim.pass(5 * SECOND);
+    let answers = completions.into_iter().map(|(c, to)| sim.answer(c, to));
+    assert!(answers.flatten().filter(Result::is_ok).count() == 99);
+    assert!(sim.requests() < 60, "{}", sim.requests());
+}
+
+#[test]
 fn a_long_request_gets_a_token_that_is_long_enough() {
     let mut sim = fleet_with_token(2);
     sim.pass(20 * MINUTE);

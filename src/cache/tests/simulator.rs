@@ -163,6 +163,11 @@ impl Server {
     }
 }
 
+/// The name of a process: the numbers that they have in their order, spread over all there are.
+fn holder(number: u64) -> u64 {
+    number.wrapping_mul(0xD6E8_FEB8_6659_FD93)
+}
+
 fn failed(status: Status, spent: bool) -> Outcome {
     Outcome::Failed {
         error: Error::new(status, "fault"),
@@ -297,7 +302,7 @@ impl Simulator {
         store: Option<SimulatedStore>,
     ) -> Simulator {
         let shares = store.is_some();
-        let client = |c: usize| Client::new(keep_fresh, None, c as u64, shares);
+        let client = |c: usize| Client::new(keep_fresh, None, holder(c as u64), shares);
         Simulator {
             store,
             holders: clients as u64,
@@ -412,7 +417,8 @@ impl Simulator {
 
     fn process(&mut self, keep_fresh: bool, inherited: Option<Arc<TokenSet>>) -> Client {
         self.holders += 1;
-        Client::new(keep_fresh, inherited, self.holders, self.store.is_some())
+        let holder = holder(self.holders);
+        Client::new(keep_fresh, inherited, holder, self.store.is_some())
     }
 
     /// The process is killed, and another takes its place.
