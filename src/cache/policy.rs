@@ -147,12 +147,12 @@ pub(crate) fn patience(left: i64, usable: i64, lifetime: i64, timeout: i64, rand
 }
 
 /// The time for an operation of a store: less for a token that ends soon, `None` if that is too
-/// little. `lost`: what operations that failed have taken already.
-pub(crate) fn store_limit(timeout: i64, lost: i64, usable: Option<i64>) -> Option<i64> {
+/// little. `spent`: what others of the flight have taken already.
+pub(crate) fn store_limit(timeout: i64, spent: i64, usable: Option<i64>) -> Option<i64> {
     let most = usable.map_or(timeout, |usable| {
         timeout.min((usable / 3).max(LEAST_STORE_TIME))
     });
-    let limit = most - lost;
+    let limit = most - spent;
     (limit >= LEAST_STORE_TIME.min(timeout)).then_some(limit)
 }
 
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stores_operations_have_less_time_when_the_token_ends_and_when_others_have_failed() {
+    fn a_stores_operations_have_less_time_when_the_token_ends_and_when_others_took_it() {
         assert_eq!(store_limit(1_000, 0, None), Some(1_000));
         assert_eq!(store_limit(1_000, 0, Some(HOUR)), Some(1_000));
         assert_eq!(store_limit(1_000, 0, Some(900)), Some(300));

@@ -104,8 +104,8 @@ struct Flight {
     looks: u32,
     /// How often somebody else was quicker.
     conflicts: u8,
-    /// How long operations took that failed.
-    lost_ms: i64,
+    /// How long the store took, but for looks while somebody else's exchange is waited for.
+    spent_ms: i64,
     /// Of the token that is being got; 0: it is for this process alone.
     fence: u64,
     seen: Option<Seen>,
@@ -225,6 +225,9 @@ impl Sharing {
     ) -> Step {
         match result {
             Ok(loaded) => {
+                if self.flight.looks == 0 || self.flight.phase != Phase::Looking {
+                    self.spend(started, at.now);
+                }
                 self.works(false, events);
                 self.see(loaded, at.now);
                 match self.flight.phase {
@@ -301,11 +304,14 @@ impl Sharing {
                 return self.pause(patience.min(leased_for + 1), at, events);
             }
         }
-        if patience > 0 {
-            self.take(view, at.now)
-        } else {
-            self.go_alone(at.now)
+        if patience <= 0 {
+            return self.go_alone(at.now);
         }
+        if self.is_too_slow() {
+            self.fails(self.too_slow(), at.now, at, events);
+            return self.without_store(view, at.now);
+        }
+        self.take(view, at.now)
     }
 
     /// For how long somebody else's exchange is still waited for. Not positive: no longer.
@@ -429,12 +435,14 @@ impl Sharing {
         let is_offer = matches!(self.flight.phase, Phase::Offering(_));
         match result {
             Ok(true) => {
+                self.spend(started, at.now);
                 self.works(true, events);
                 self.is_there(swap);
                 if is_offer { Step::Over } else { self.leased() }
             }
             // Somebody else was quicker.
             Ok(false) => {
+                self.spend(started, at.now);
                 self.works(true, events);
                 match is_offer {
                     true => self.look_at_offer(),
@@ -523,6 +531,8 @@ impl Sharing {
         let Some(seen) = &self.flight.seen else {
             return Step::Over;
         };
+        // Whatever it took to get the lease, there is half the time to tell the others.
+        self.flight.spent_ms = self.flight.spent_ms.min(self.timeout_ms / 2);
         let mut offer = Offer {
             token: None,
             replaces: false,
@@ -652,17 +662,36 @@ impl Sharing {
     fn limit(&self, view: &View, now: Now) -> Option<i64> {
         let usable = view.set.as_ref().filter(|_| view.is_usable);
         let usable = usable.map(|set| set.usable_for_ms(now));
-        policy::store_limit(self.timeout_ms, self.flight.lost_ms, usable)
+        policy::store_limit(self.timeout_ms, self.flight.spent_ms, usable)
     }
 
     /// For the others, who do not know when the token here ends.
     fn offer_limit(&self) -> Option<i64> {
-        policy::store_limit(self.timeout_ms, self.flight.lost_ms, None)
+        policy::store_limit(self.timeout_ms, self.flight.spent_ms, None)
     }
 
-    /// An operation succeeded. Who can only load from a store still cannot use it.
+    fn spend(&mut self, started: Now, now: Now) {
+        let took = now.mono_ms.saturating_sub(started.mono_ms).max(0);
+        self.flight.spent_ms = self.flight.spent_ms.saturating_add(took);
+    }
+
+    /// Most of the time for all its operations is spent: a lease could hardly be swapped in.
+    fn is_too_slow(&self) -> bool {
+        self.flight.spent_ms > self.timeout_ms / 4 * 3
+    }
+
+    fn too_slow(&self) -> Error {
+        let (spent, limit) = (self.flight.spent_ms, self.timeout_ms);
+        Error::new(
+            Status::Timeout,
+            format!("Its answers took {spent} ms, of the {limit} ms that there are for all of it."),
+        )
+    }
+
+    /// An operation succeeded. Who can only load from a store still cannot use it, nor can who has
+    /// no time for more.
     fn works(&mut self, is_swap: bool, events: &mut Vec<Event>) {
-        if self.swap_fails && !is_swap {
+        if (self.swap_fails || self.is_too_slow()) && !is_swap {
             return;
         }
         if self.failures > 0 {
@@ -679,8 +708,7 @@ impl Sharing {
         }
         self.failures = self.failures.saturating_add(1);
         self.failures_ever += 1;
-        let took = at.now.mono_ms.saturating_sub(started.mono_ms).max(0);
-        self.flight.lost_ms = self.flight.lost_ms.saturating_add(took.max(1));
+        self.spend(started, at.now);
         let retry = policy::store_retry(self.failures, at.random);
         self.closed_until = at.now.mono_ms.saturating_add(retry);
     }
@@ -692,7 +720,7 @@ impl Flight {
             began,
             looks: 0,
             conflicts: 0,
-            lost_ms: 0,
+            spent_ms: 0,
             fence: 0,
             seen: None,
             phase: Phase::Looking,

@@ -131,12 +131,13 @@ impl Life {
             6 => self.sim.stop(c, ms),
             7 => store.damage(),
             _ => {
-                store.mode = match self.dice.below(8) {
+                store.mode = match self.dice.below(9) {
                     0 => StoreMode::Down,
                     1 => StoreMode::Hang,
                     2 => StoreMode::LostAnswer,
                     3 => StoreMode::ReadOnly,
                     4 => StoreMode::Conflict,
+                    5 => StoreMode::Slow(self.dice.below(1_200)),
                     _ => StoreMode::Up,
                 }
             }

@@ -672,6 +672,44 @@ fn a_store_that_says_each_time_that_somebody_was_quicker_holds_nobody_up() {
 }
 
 #[test]
+fn a_slow_store_is_used_if_there_is_time_for_all_of_it_and_else_left_alone() {
+    for (ms, most, shares) in [(300, 1_000, true), (500, 1_560, true), (900, 960, false)] {
+        let mut sim = fleet(1);
+        sim.store.as_mut().unwrap().mode = StoreMode::Slow(ms);
+        let (answers, took) = ask_all(&mut sim);
+        assert!(answers[0].is_ok());
+        assert!(took <= most, "{ms}: {took}");
+        let published = sim.store.as_ref().unwrap().published.len();
+        assert_eq!(published, usize::from(shares), "{ms}");
+        let failures = statistics(&sim, 0).store_failures;
+        assert_eq!(failures, u64::from(!shares), "{ms}");
+    }
+}
+
+#[test]
+fn a_store_that_stays_slow_is_asked_less_and_less_often_and_told_of_once() {
+    let mut sim = fleet(1);
+    sim.server.lifetime_ms = 10 * SECOND;
+    sim.store.as_mut().unwrap().mode = StoreMode::Slow(900);
+    sim.token(0);
+    read_all(&mut sim, 5 * MINUTE, 50);
+    let loads = sim.store.as_ref().unwrap().loads;
+    assert!(loads <= 25, "{loads} times");
+    let told = |e: &&Event| matches!(e, Event::StoreFailed(_) | Event::StoreWorks);
+    assert_eq!(sim.clients[0].events.iter().filter(told).count(), 1);
+}
+
+#[test]
+fn whoever_waits_for_others_may_look_often_into_a_store_that_takes_its_time() {
+    let mut sim = fleet(2);
+    sim.store.as_mut().unwrap().mode = StoreMode::Slow(200);
+    sim.server.latency_ms = 4 * SECOND;
+    let (answers, _) = ask_all(&mut sim);
+    assert!(answers.iter().all(Result::is_ok));
+    assert_eq!(sim.requests(), 1);
+}
+
+#[test]
 fn an_outage_of_the_store_fails_no_read_and_is_waited_for_while_the_token_is_good() {
     let mut sim = fleet_with_token(10);
     sim.pass(40 * MINUTE);

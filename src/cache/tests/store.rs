@@ -18,6 +18,8 @@ pub(super) enum Mode {
     ReadOnly,
     /// No answer, and nothing is done.
     Hang,
+    /// Each operation takes that many milliseconds.
+    Slow(i64),
     /// Done, but the answer is lost.
     LostAnswer,
     /// Says of each swap that somebody else was quicker.
@@ -202,11 +204,15 @@ impl SimulatedStore {
         match self.mode {
             Mode::Down => Some((1, error())),
             Mode::Hang => Some((limit_ms, error())),
+            Mode::Slow(ms) if ms > limit_ms => Some((limit_ms, error())),
             _ => None,
         }
     }
 
     fn took(&mut self) -> i64 {
+        if let Mode::Slow(ms) = self.mode {
+            return ms;
+        }
         1 + self.dice.below(self.latency_ms)
     }
 
