@@ -166,6 +166,15 @@ pub(crate) fn clamp_retry_after(asked: i64) -> i64 {
     asked.clamp(RETRY_AFTER_MIN, RETRY_AFTER_MAX)
 }
 
+/// For how long one process's order to wait stops all that share its token.
+pub(crate) fn longest_shared_wait(own_words: bool) -> i64 {
+    if own_words {
+        RETRY_AFTER_MAX
+    } else {
+        URGENT_CAP
+    }
+}
+
 /// Spreads `ms` over [ms/2, ms): in the mean three quarters of it.
 fn jitter(ms: i64, random: f64) -> i64 {
     scale(ms, 0.5 + 0.5 * random)

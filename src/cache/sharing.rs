@@ -67,11 +67,16 @@ pub(crate) enum Report<'a> {
         set: &'a TokenSet,
         sent: Now,
     },
-    Refused {
-        error: &'a Error,
-    },
+    Refused(&'a Refused),
     /// What is wrong here need not be so elsewhere.
     Failed,
+}
+
+/// Nobody should ask api.video for a while.
+pub(crate) struct Refused {
+    pub(crate) error: Error,
+    /// As api.video says itself.
+    pub(crate) own_words: bool,
 }
 
 /// What a process knows of its store.
@@ -548,11 +553,12 @@ impl Sharing {
                 let old = record.token.as_ref();
                 offer.replaces = old.is_some_and(|old| old.fence <= record.withdrawn);
             }
-            Report::Refused { error } if leased => {
-                offer.refusal = Some((error.status, self.refusal_ms(error, seen, at)));
+            Report::Refused(refused) if leased => {
+                let for_ms = self.refusal_ms(refused, seen, at);
+                offer.refusal = Some((refused.error.status, for_ms));
             }
             Report::Failed if leased => {}
-            Report::Refused { .. } | Report::Failed => return Step::Over,
+            Report::Refused(_) | Report::Failed => return Step::Over,
         }
         self.offer(offer, at.now)
     }
@@ -577,12 +583,17 @@ impl Sharing {
         }
     }
 
-    /// How long nobody should ask api.video.
-    fn refusal_ms(&self, error: &Error, seen: &Seen, at: Context) -> i64 {
+    /// How long nobody should ask api.video. A proxy or a sign-in page on the way of one process may
+    /// ask to wait too: that must not stop the others for long.
+    fn refusal_ms(&self, refused: &Refused, seen: &Seen, at: Context) -> i64 {
+        let error = &refused.error;
         let count = seen.record.refusal.map_or(0, |refusal| refusal.count);
         match error.status {
             Status::KeyRejected => policy::key_probe(count.saturating_add(1), at.random),
-            _ => asked_delay(error).unwrap_or(policy::clamp_retry_after(0)),
+            _ => {
+                let asked = asked_delay(error).unwrap_or(policy::clamp_retry_after(0));
+                asked.min(policy::longest_shared_wait(refused.own_words))
+            }
         }
     }
 

@@ -12,7 +12,7 @@ use super::events::{Event, TokenState};
 use super::exchange::{Outcome, Request};
 use super::policy;
 use super::record::{Loaded, Swap};
-use super::sharing::{Report, Sharing, Step, StoreTask, View};
+use super::sharing::{Refused, Report, Sharing, Step, StoreTask, View};
 use super::statistics::Statistics;
 use super::waiters::{Purpose, TokenRequest, WaiterId, Waiters};
 use crate::clock::{Context, Now};
@@ -379,7 +379,7 @@ impl<T> State<T> {
                 self.granted(Arc::new(set), request, flight, at)
             }
             Outcome::Rejected(error) => self.rejected(error, request, flight.purpose, at),
-            Outcome::Failed { error, spent } => {
+            Outcome::Failed { error, spent, .. } => {
                 self.failed(error, spent, request, flight.purpose, at)
             }
         };
@@ -507,7 +507,7 @@ impl<T> State<T> {
     fn tell_others(
         &mut self,
         result: Answer,
-        refusal: Option<Error>,
+        refusal: Option<Refused>,
         sent: Now,
         at: Context,
     ) -> Option<Task> {
@@ -516,7 +516,7 @@ impl<T> State<T> {
         self.share(at, |sharing, _, _| {
             let report = match (&set, &refusal) {
                 (Some(set), _) => Report::Granted { set, sent },
-                (None, Some(error)) => Report::Refused { error },
+                (None, Some(refused)) => Report::Refused(refused),
                 (None, None) => Report::Failed,
             };
             sharing.exchanged(&report, at)
@@ -524,13 +524,19 @@ impl<T> State<T> {
     }
 
     /// What api.video says to whoever asks next, whichever process that is.
-    fn refusal_for_all(&self, outcome: &Outcome) -> Option<Error> {
+    fn refusal_for_all(&self, outcome: &Outcome) -> Option<Refused> {
+        let refused = |error: &Error, own_words| Refused {
+            error: error.clone(),
+            own_words,
+        };
         match outcome {
             _ if self.sharing.is_none() => None,
-            Outcome::Rejected(error) => Some(error.clone()),
-            Outcome::Failed { error, .. } => {
+            Outcome::Rejected(error) => Some(refused(error, true)),
+            Outcome::Failed {
+                error, own_words, ..
+            } => {
                 let asks = error.status == Status::RateLimited || error.retry_after_ms.is_some();
-                asks.then(|| error.clone())
+                asks.then(|| refused(error, *own_words))
             }
             Outcome::Granted { .. } => None,
         }

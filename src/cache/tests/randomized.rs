@@ -196,6 +196,7 @@ impl Life {
 
     fn change_mode(&mut self) {
         let retry_after = 1_000 * self.dice.below(700).unsigned_abs();
+        self.sim.server.own_words = self.dice.below(2) == 0;
         self.sim.server.mode = match self.dice.below(12) {
             0 => Mode::Refused,
             1 => Mode::Hang,

@@ -519,6 +519,24 @@ fn what_api_video_asks_one_it_asks_all() {
 }
 
 #[test]
+fn what_a_middlebox_asks_one_stops_the_others_for_seconds_only() {
+    for mode in [Mode::Limited(Some(600_000)), Mode::Busy(600_000)] {
+        let mut sim = fleet(2);
+        (sim.server.mode, sim.server.own_words) = (mode, false);
+        let completion = sim.get(0).completion();
+        sim.pass(SECOND);
+        let error = sim.answer(0, completion).unwrap().unwrap_err();
+        assert!(error.retry_after_ms.unwrap() > 500_000, "it waits itself");
+        sim.server.mode = Mode::Up;
+        let completion = sim.get(1).completion();
+        sim.pass(SECOND);
+        assert!(sim.answer(1, completion).unwrap().is_err());
+        sim.pass(5 * SECOND);
+        sim.token(1);
+    }
+}
+
+#[test]
 fn a_rejected_key_is_probed_by_one_for_all_more_and_more_slowly() {
     let mut sim = fleet(5);
     sim.server.key_works = false;

@@ -70,6 +70,8 @@ pub(super) enum Mode {
 pub(super) struct Server {
     pub(super) mode: Mode,
     pub(super) key_works: bool,
+    /// It asks to wait itself. Else somebody in between does.
+    pub(super) own_words: bool,
     pub(super) lifetime_ms: i64,
     pub(super) latency_ms: i64,
     /// When each request came, and whether it was a refresh.
@@ -120,19 +122,21 @@ impl Server {
             Mode::Busy(retry_after_ms) => {
                 let mut error = Error::new(Status::ServerError, "busy");
                 error.retry_after_ms = Some(retry_after_ms);
-                (self.latency_ms, Outcome::Failed { error, spent: true })
+                (self.latency_ms, self.asks(error, true))
             }
             Mode::Limited(retry_after_ms) => {
                 let mut error = Error::new(Status::RateLimited, "slow down");
                 error.retry_after_ms = retry_after_ms;
-                (
-                    self.latency_ms,
-                    Outcome::Failed {
-                        error,
-                        spent: false,
-                    },
-                )
+                (self.latency_ms, self.asks(error, false))
             }
+        }
+    }
+
+    fn asks(&self, error: Error, spent: bool) -> Outcome {
+        Outcome::Failed {
+            error,
+            spent,
+            own_words: self.own_words,
         }
     }
 
@@ -172,6 +176,7 @@ fn failed(status: Status, spent: bool) -> Outcome {
     Outcome::Failed {
         error: Error::new(status, "fault"),
         spent,
+        own_words: false,
     }
 }
 
@@ -313,6 +318,7 @@ impl Simulator {
             server: Server {
                 mode: Mode::Up,
                 key_works: true,
+                own_words: true,
                 lifetime_ms: HOUR,
                 latency_ms: 50,
                 requests: Vec::new(),
