@@ -587,7 +587,7 @@ impl Sharing {
     /// ask to wait too: that must not stop the others for long.
     fn refusal_ms(&self, refused: &Refused, seen: &Seen, at: Context) -> i64 {
         let error = &refused.error;
-        let count = seen.record.refusal.map_or(0, |refusal| refusal.count);
+        let count = in_a_row(&seen.record, error.status);
         match error.status {
             Status::KeyRejected => policy::key_probe(count.saturating_add(1), at.random),
             _ => {
@@ -613,7 +613,7 @@ impl Sharing {
             }
         }
         if let Some((status, for_ms)) = offer.refusal {
-            let count = record.refusal.map_or(0, |refusal| refusal.count);
+            let count = in_a_row(&record, status);
             record.refusal = Some(Refusal {
                 status,
                 until: seen.store_at(offer.at).plus(for_ms),
@@ -775,6 +775,12 @@ fn chance(seed: u64, count: u64) -> u64 {
 fn calm_look_again(view: &View, at: Context) -> i64 {
     let lifetime = |set: &Arc<TokenSet>| set.validity().lifetime_ms;
     policy::calm_look_again(view.set.as_ref().map_or(0, lifetime), at.random)
+}
+
+/// How often api.video refused for this reason in a row.
+fn in_a_row(record: &Record, status: Status) -> u32 {
+    let same = record.refusal.filter(|refusal| refusal.status == status);
+    same.map_or(0, |refusal| refusal.count)
 }
 
 fn told_by_others(status: Status) -> Error {

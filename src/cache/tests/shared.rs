@@ -555,6 +555,23 @@ fn a_rejected_key_is_probed_by_one_for_all_more_and_more_slowly() {
 }
 
 #[test]
+fn a_rejected_key_is_probed_soon_however_often_others_were_to_wait_before() {
+    let mut sim = fleet(1);
+    sim.server.mode = Mode::Limited(Some(1_000));
+    for _ in 0..5 {
+        sim.get(0).completion();
+        sim.pass(10 * SECOND);
+    }
+    (sim.server.mode, sim.server.key_works) = (Mode::Up, false);
+    let completion = sim.get(0).completion();
+    sim.pass(SECOND);
+    let error = sim.answer(0, completion).unwrap().unwrap_err();
+    assert_eq!(error.status, Status::KeyRejected);
+    let refusal = sim.store.as_ref().unwrap().record().unwrap().refusal;
+    assert_eq!(refusal.unwrap().count, 1);
+}
+
+#[test]
 fn what_is_wrong_with_one_processs_network_stays_there() {
     let mut sim = fleet(2);
     sim.server.mode = Mode::Refused;
