@@ -232,8 +232,8 @@ impl TokenCache {
         if let Some(answer) = self.wait_for(completion, left, caller) {
             return answer;
         }
-        let put_up = |state: &mut State<_>, now| state.give_up(id, now);
-        self.change(Caller::MustNotWait, put_up);
+        let give_up = |state: &mut State<_>, now| state.give_up(id, now);
+        self.change(Caller::MustNotWait, give_up);
         // Unless it was answered just now.
         completion.answer(Err(state::deadline_passed(request.purpose)));
         completion
@@ -426,6 +426,11 @@ impl TokenCache {
     /// would take longer to start.
     fn begin_flight(&self) -> Begun {
         let caller = Caller::RunsFlight { until_ms: None };
+        self.guard_flight(caller, || self.look_first(caller))
+            .unwrap_or(Begun::AndOver)
+    }
+
+    fn look_first(&self, caller: Caller) -> Begun {
         let mut session = None;
         let mut next = self.change(caller, |state, now| state.next_task(self.context(now)));
         if let Some(Task::Store(load @ StoreTask::Load { .. })) = next {
@@ -440,14 +445,21 @@ impl TokenCache {
     /// Carries out the tasks of one flight, until `until_ms` at most.
     fn run_flight(&self, begun: Begun, until_ms: Option<i64>) {
         let caller = Caller::RunsFlight { until_ms };
-        if catch_unwind(AssertUnwindSafe(|| self.carry_on(begun, until_ms))).is_err() {
+        self.guard_flight(caller, || self.carry_on(begun, until_ms));
+        self.report(self.process_state());
+    }
+
+    /// A bug that is caught ends the flight: whoever waits would else wait in vain, for ever.
+    fn guard_flight<R>(&self, caller: Caller, work: impl FnOnce() -> R) -> Option<R> {
+        let result = catch_unwind(AssertUnwindSafe(work));
+        if result.is_err() {
             let error = Error::new(
                 Status::Internal,
                 "A bug in libapivideo was caught while it renewed the token. Please report it.",
             );
             self.fail_flight(error, caller);
         }
-        self.report(self.process_state());
+        result.ok()
     }
 
     fn carry_on(&self, begun: Begun, until_ms: Option<i64>) {

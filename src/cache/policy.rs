@@ -38,8 +38,12 @@ pub(crate) const RETRY_AFTER_MAX: i64 = 600 * SECOND;
 
 /// Of those that share a token, one gets it for all: the others let it for this long.
 pub(crate) const LEASE: i64 = 5 * SECOND;
+/// A store's clock may go back by this without anything that is read by it being impossible.
+pub(crate) const CLOCK_TOLERANCE: i64 = SECOND;
 /// Without a token, nobody waits longer for somebody else's exchange.
-pub(crate) const LONGEST_WAIT_FOR_OTHERS: i64 = 12 * SECOND;
+const LONGEST_WAIT_FOR_OTHERS: i64 = 12 * SECOND;
+/// Nor gives up sooner: an exchange may take that long, and all would make their own.
+const SHORTEST_WAIT_FOR_OTHERS: i64 = 400;
 /// Meanwhile the store is looked at again within this time, at first.
 const LOOK_FIRST: i64 = 20;
 /// And later on.
@@ -113,6 +117,18 @@ pub(crate) fn calm_look_again(lifetime: i64, random: f64) -> i64 {
     jitter((lifetime / 20).clamp(LOOK_FIRST, CALM_LOOK_CAP), random)
 }
 
+/// How long somebody else's exchange is waited for, from the beginning of a flight whose first caller
+/// waits until `deadline` after it: an exchange of its own must still come in time. The more of
+/// `share`, which lies in [0, 1] and is another in each process, the longer: not all give up at
+/// once.
+pub(crate) fn wait_for_others(deadline: Option<i64>, share: f64) -> i64 {
+    let most = deadline.map_or(LONGEST_WAIT_FOR_OTHERS, |deadline| {
+        let reserved = deadline.saturating_sub(EXCHANGE_RESERVE);
+        reserved.max(deadline / 2).min(LONGEST_WAIT_FOR_OTHERS)
+    });
+    scale(most, 0.75 + 0.25 * share).max(SHORTEST_WAIT_FOR_OTHERS)
+}
+
 /// How long after a shared token is due a process looks for the next: usually one is there.
 pub(crate) fn look_delay(lifetime: i64, random: f64) -> i64 {
     scale(lifetime, 0.01 * random)
@@ -131,12 +147,12 @@ pub(crate) fn patience(left: i64, usable: i64, lifetime: i64, timeout: i64, rand
 }
 
 /// The time for an operation of a store: less for a token that ends soon, `None` if that is too
-/// little. `lost`: what operations that failed have taken already.
-pub(crate) fn store_limit(timeout: i64, lost: i64, usable: Option<i64>) -> Option<i64> {
+/// little. `spent`: what others of the flight have taken already.
+pub(crate) fn store_limit(timeout: i64, spent: i64, usable: Option<i64>) -> Option<i64> {
     let most = usable.map_or(timeout, |usable| {
         timeout.min((usable / 3).max(LEAST_STORE_TIME))
     });
-    let limit = most - lost;
+    let limit = most - spent;
     (limit >= LEAST_STORE_TIME.min(timeout)).then_some(limit)
 }
 
@@ -148,6 +164,15 @@ pub(crate) fn second_draw(random: f64) -> f64 {
 /// What a server's Retry-After, in milliseconds, is taken for.
 pub(crate) fn clamp_retry_after(asked: i64) -> i64 {
     asked.clamp(RETRY_AFTER_MIN, RETRY_AFTER_MAX)
+}
+
+/// For how long one process's order to wait stops all that share its token.
+pub(crate) fn longest_shared_wait(own_words: bool) -> i64 {
+    if own_words {
+        RETRY_AFTER_MAX
+    } else {
+        URGENT_CAP
+    }
 }
 
 /// Spreads `ms` over [ms/2, ms): in the mean three quarters of it.
@@ -242,6 +267,19 @@ mod tests {
     }
 
     #[test]
+    fn others_are_waited_for_as_long_as_leaves_time_for_an_exchange() {
+        assert_eq!(wait_for_others(None, 1.0), 12_000);
+        assert_eq!(wait_for_others(None, 0.0), 9_000, "not all at once");
+        assert_eq!(wait_for_others(Some(60_000), 1.0), 12_000);
+        assert_eq!(wait_for_others(Some(21_000), 1.0), 11_000);
+        assert_eq!(wait_for_others(Some(3_000), 1.0), 1_500);
+        assert_eq!(wait_for_others(Some(3_000), 0.0), 1_125);
+        for soon in [0, 10, -5_000] {
+            assert_eq!(wait_for_others(Some(soon), 0.5), 400);
+        }
+    }
+
+    #[test]
     fn a_token_is_kept_without_its_store_until_85_to_89_percent_of_an_hour() {
         let patience_after =
             |age, draw| patience(HOUR - age, HOUR - 30_000 - age, HOUR, 1_000, draw);
@@ -253,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stores_operations_have_less_time_when_the_token_ends_and_when_others_have_failed() {
+    fn a_stores_operations_have_less_time_when_the_token_ends_and_when_others_took_it() {
         assert_eq!(store_limit(1_000, 0, None), Some(1_000));
         assert_eq!(store_limit(1_000, 0, Some(HOUR)), Some(1_000));
         assert_eq!(store_limit(1_000, 0, Some(900)), Some(300));

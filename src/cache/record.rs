@@ -75,9 +75,11 @@ impl SharedToken {
         )
     }
 
-    /// What is left of its life: no more than it had, whatever the record says.
+    /// What is left of its life. Nothing, if that were more than all of it: the clock went back
+    /// since, and nobody knows by how much.
     fn left_ms(&self, now: Now) -> i64 {
-        now.until(self.expires).min(self.lifetime_ms())
+        let lifetime = self.lifetime_ms();
+        possible(now.until(self.expires), lifetime).min(lifetime)
     }
 
     fn lifetime_ms(&self) -> i64 {
@@ -116,32 +118,18 @@ impl Hash for SharedToken {
 }
 
 impl Record {
-    /// With moments of this start of the machine. Of another start only the wall clock counts.
-    pub(crate) fn seen_at(mut self, at: StoreNow) -> Record {
+    /// What still counts after the machine has started anew. Of moments before that only the wall
+    /// clock tells, and it may be wrong until a network is there: they are forgotten.
+    pub(crate) fn seen_at(self, at: StoreNow) -> Record {
         if self.boot == at.boot {
             return self;
         }
-        let here = |moment: Now| at.now.plus(moment.wall_ms.saturating_sub(at.now.wall_ms));
-        self.boot = at.boot;
-        self.replaced_at = self.replaced_at.map(here);
-        self.token = self.token.map(|token| {
-            Arc::new(SharedToken {
-                fence: token.fence,
-                access_token: Secret::new(token.access_token.as_str()),
-                lifetime_ms: token.lifetime_ms,
-                renew_at: here(token.renew_at),
-                expires: here(token.expires),
-            })
-        });
-        self.lease = self.lease.map(|lease| Lease {
-            until: here(lease.until),
-            ..lease
-        });
-        self.refusal = self.refusal.map(|refusal| Refusal {
-            until: here(refusal.until),
-            ..refusal
-        });
-        self
+        Record {
+            boot: at.boot,
+            fence: self.fence,
+            withdrawn: self.withdrawn,
+            ..Record::default()
+        }
     }
 
     /// The token, unless the API rejected it or it is past its life.
@@ -156,8 +144,7 @@ impl Record {
     pub(crate) fn leased_for_ms(&self, holder: u64, now: Now) -> i64 {
         match &self.lease {
             Some(lease) if lease.holder != holder => {
-                let left = now.until(lease.until);
-                if left <= policy::LEASE { left } else { 0 }
+                possible(now.until(lease.until), policy::LEASE)
             }
             _ => 0,
         }
@@ -166,7 +153,7 @@ impl Record {
     /// For how long api.video is not to be asked. Not positive if it may be.
     pub(crate) fn refused_for_ms(&self, now: Now) -> i64 {
         self.refusal.map_or(0, |refusal| {
-            now.until(refusal.until).min(policy::RETRY_AFTER_MAX)
+            possible(now.until(refusal.until), policy::RETRY_AFTER_MAX)
         })
     }
 
@@ -182,6 +169,12 @@ impl Record {
             .unwrap_or(0)
             .max(0)
     }
+}
+
+/// What is left of a time; 0 if it is more than there ever was of it.
+fn possible(left_ms: i64, whole_ms: i64) -> i64 {
+    let most = whole_ms.saturating_add(policy::CLOCK_TOLERANCE);
+    if left_ms <= most { left_ms } else { 0 }
 }
 
 /// What a store holds.
@@ -261,18 +254,34 @@ mod tests {
     }
 
     #[test]
-    fn a_life_that_is_too_long_to_be_true_is_cut() {
-        let set = token(i64::MAX / 2, 3_600_000).token_set(NOW, HERE, 0.0);
-        assert_eq!(set.usable_for_ms(HERE), 3_570_000);
-        assert!(set.due_in_ms(HERE) <= 3_570_000);
-        let set = token(i64::MAX / 2, i64::MAX).token_set(NOW, HERE, 0.0);
+    fn a_token_with_more_left_than_it_ever_had_is_none() {
+        let with = |left_ms| Record {
+            token: Some(Arc::new(token(left_ms, 3_600_000))),
+            ..Record::default()
+        };
+        let left = |left_ms| {
+            let record = with(left_ms);
+            let token = record.good_token(NOW)?;
+            Some(token.token_set(NOW, HERE, 0.0).usable_for_ms(HERE))
+        };
+        assert_eq!(left(3_600_000), Some(3_570_000));
+        assert_eq!(left(3_601_000), Some(3_570_000), "clocks are never exact");
+        assert_eq!(left(3_601_001), None);
+        assert_eq!(left(i64::MAX / 2), None);
+    }
+
+    #[test]
+    fn no_life_is_longer_than_any() {
+        let set = token(3_600_000, i64::MAX).token_set(NOW, HERE, 0.0);
         assert_eq!(set.validity().lifetime_ms, policy::MAX_LIFETIME);
     }
 
     #[test]
-    fn after_a_restart_of_the_machine_the_wall_clock_alone_counts() {
+    fn after_a_restart_of_the_machine_only_fences_count() {
         let record = Record {
             boot: 1,
+            fence: 9,
+            withdrawn: 6,
             token: Some(Arc::new(token(1_000_000, 3_600_000))),
             lease: Some(Lease {
                 holder: 1,
@@ -284,22 +293,18 @@ mod tests {
                 count: 1,
             }),
             replaced_at: Some(NOW.plus(-1_000)),
+        };
+        let restarted = StoreNow { now: NOW, boot: 2 };
+        let fences = Record {
+            boot: 2,
+            fence: 9,
+            withdrawn: 6,
             ..Record::default()
         };
-        let restarted = StoreNow {
-            now: Now {
-                wall_ms: NOW.wall_ms + 2_000,
-                mono_ms: 12,
-            },
-            boot: 2,
-        };
-        let seen = record.clone().seen_at(restarted);
-        assert_eq!(seen.leased_for_ms(2, restarted.now), 3_000);
-        assert_eq!(seen.refused_for_ms(restarted.now), 7_000);
-        assert_eq!(restarted.now.until(seen.replaced_at.unwrap()), -3_000);
-        assert_eq!(seen.useful_for_ms(restarted.now), 998_000);
+        assert_eq!(record.clone().seen_at(restarted), fences);
         let same = StoreNow { now: NOW, boot: 1 };
         assert_eq!(record.clone().seen_at(same), record);
+        assert_eq!(record.useful_for_ms(NOW), 1_000_000);
     }
 
     #[test]
@@ -314,7 +319,9 @@ mod tests {
         assert_eq!(leased(policy::LEASE).leased_for_ms(2, NOW), policy::LEASE);
         assert_eq!(leased(policy::LEASE).leased_for_ms(1, NOW), 0);
         assert!(leased(0).leased_for_ms(2, NOW) <= 0);
-        assert_eq!(leased(policy::LEASE + 1).leased_for_ms(2, NOW), 0);
+        let slewed = policy::LEASE + policy::CLOCK_TOLERANCE;
+        assert_eq!(leased(slewed).leased_for_ms(2, NOW), slewed);
+        assert_eq!(leased(slewed + 1).leased_for_ms(2, NOW), 0);
     }
 
     #[test]
@@ -330,15 +337,18 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_kept_waiting_for_ever_by_a_record() {
-        let record = Record {
+    fn nobody_is_kept_waiting_longer_than_is_ever_asked() {
+        let refused = |for_ms| Record {
             refusal: Some(Refusal {
                 status: Status::RateLimited,
-                until: NOW.plus(i64::MAX / 2),
+                until: NOW.plus(for_ms),
                 count: 1,
             }),
             ..Record::default()
         };
-        assert_eq!(record.refused_for_ms(NOW), policy::RETRY_AFTER_MAX);
+        let most = policy::RETRY_AFTER_MAX;
+        assert_eq!(refused(most).refused_for_ms(NOW), most);
+        assert_eq!(refused(most + 1_001).refused_for_ms(NOW), 0);
+        assert_eq!(refused(i64::MAX / 2).refused_for_ms(NOW), 0);
     }
 }

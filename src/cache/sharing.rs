@@ -17,6 +17,8 @@ use crate::error::{Error, Status};
 use crate::ffi::secret::Secret;
 use crate::token::{TokenSet, Validity};
 
+/// How often a flight finds another record than it has just seen, before it goes on without a lease.
+const MOST_CONFLICTS: u8 = 3;
 /// How often a token is offered to a store that changes meanwhile.
 const MOST_OFFERS: u8 = 4;
 
@@ -55,8 +57,8 @@ pub(crate) struct View {
     pub(crate) is_usable: bool,
     /// It is usable, and nobody waits for another.
     pub(crate) is_enough: bool,
-    /// The API rejected it.
-    pub(crate) is_rejected: bool,
+    /// On the monotonic clock: when the first of those who wait for a token gives up.
+    pub(crate) deadline: Option<i64>,
 }
 
 /// What came of an exchange, for the others.
@@ -65,11 +67,16 @@ pub(crate) enum Report<'a> {
         set: &'a TokenSet,
         sent: Now,
     },
-    Refused {
-        error: &'a Error,
-    },
+    Refused(&'a Refused),
     /// What is wrong here need not be so elsewhere.
     Failed,
+}
+
+/// Nobody should ask api.video for a while.
+pub(crate) struct Refused {
+    pub(crate) error: Error,
+    /// As api.video says itself.
+    pub(crate) own_words: bool,
 }
 
 /// What a process knows of its store.
@@ -80,6 +87,8 @@ pub(crate) struct Sharing {
     timeout_ms: i64,
     /// The newest fence that was seen: a record with an older one was restored from the past.
     newest: u64,
+    /// The API rejected tokens up to this fence, as this process was told. A store may not know it.
+    rejected: u64,
     /// On the monotonic clock: while the token at hand is good, the store is not looked at before.
     look_at: i64,
     /// On the monotonic clock: a store that has failed is left alone until then.
@@ -98,8 +107,10 @@ pub(crate) struct Sharing {
 struct Flight {
     began: i64,
     looks: u32,
-    /// How long operations took that failed.
-    lost_ms: i64,
+    /// How often somebody else was quicker.
+    conflicts: u8,
+    /// How long the store took, but for looks while somebody else's exchange is waited for.
+    spent_ms: i64,
     /// Of the token that is being got; 0: it is for this process alone.
     fence: u64,
     seen: Option<Seen>,
@@ -135,7 +146,7 @@ struct Offer {
 struct Seen {
     version: u64,
     record: Record,
-    /// The store's clock, as it was not before `here` on ours.
+    /// The store's clock. It was read at `here` on ours, or a little earlier.
     store: StoreNow,
     here: Now,
 }
@@ -146,15 +157,6 @@ impl Seen {
         let passed = here.mono_ms.saturating_sub(self.here.mono_ms).max(0);
         self.store.now.plus(passed)
     }
-
-    /// A version that no other record has, not even one of a past that was restored: it grows with
-    /// the clock, and its end is chance.
-    fn next_version(&self, chance: u64, here: Now) -> u64 {
-        let micros = self.store_at(here).wall_ms.saturating_mul(1_000).max(0);
-        let next = self.version.max(micros.unsigned_abs());
-        let next = next.saturating_add(1 + (chance.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 48));
-        next.min(i64::MAX.unsigned_abs())
-    }
 }
 
 impl Sharing {
@@ -164,6 +166,7 @@ impl Sharing {
             holder,
             timeout_ms,
             newest: 0,
+            rejected: 0,
             look_at: i64::MIN,
             closed_until: i64::MIN,
             failures: 0,
@@ -181,6 +184,19 @@ impl Sharing {
     /// On the monotonic clock: a good token is not renewed before.
     pub(crate) fn look_at(&self) -> i64 {
         self.look_at
+    }
+
+    /// The API rejected the token that has this fence: it does not come back, whatever a store
+    /// says, and the others are told with the next record that is swapped in.
+    pub(crate) fn withdraw(&mut self, fence: u64) {
+        self.rejected = self.rejected.max(fence);
+        self.withdraw_in_seen();
+    }
+
+    fn withdraw_in_seen(&mut self) {
+        if let Some(seen) = &mut self.flight.seen {
+            seen.record.withdrawn = seen.record.withdrawn.max(self.rejected);
+        }
     }
 
     // --- Before an exchange ---
@@ -214,6 +230,9 @@ impl Sharing {
     ) -> Step {
         match result {
             Ok(loaded) => {
+                if self.flight.looks == 0 || self.flight.phase != Phase::Looking {
+                    self.spend(started, at.now);
+                }
                 self.works(false, events);
                 self.see(loaded, at.now);
                 match self.flight.phase {
@@ -254,6 +273,7 @@ impl Sharing {
             store: loaded.now,
             here,
         });
+        self.withdraw_in_seen();
     }
 
     /// Whether the lease that was to be swapped in is there, though the answer was lost.
@@ -272,7 +292,7 @@ impl Sharing {
             return self.without_store(view, at.now);
         };
         let (record, store) = (&seen.record, seen.store.now);
-        let patient = at.now.mono_ms - self.flight.began < policy::LONGEST_WAIT_FOR_OTHERS;
+        let patience = self.patience_with_others(view, at.now);
         if view.purpose == Purpose::Token {
             if let Some(step) = adopted(record, view, store, started, at) {
                 return step;
@@ -283,21 +303,33 @@ impl Sharing {
             }
             let leased_for = record.leased_for_ms(self.holder, store);
             if leased_for > 0 && view.is_enough {
-                let lifetime = view
-                    .set
-                    .as_ref()
-                    .map_or(0, |set| set.validity().lifetime_ms);
-                return self.keep(policy::calm_look_again(lifetime, at.random), at.now);
+                return self.keep(calm_look_again(view, at), at.now);
             }
-            if leased_for > 0 && patient {
-                return self.pause(leased_for, at, events);
+            if leased_for > 0 && patience > 0 {
+                return self.pause(patience.min(leased_for + 1), at, events);
             }
         }
-        if patient {
-            self.take(view, at.now)
-        } else {
-            self.go_alone(at.now)
+        if patience <= 0 {
+            return self.go_alone(at.now);
         }
+        if self.is_too_slow() {
+            self.fails(self.too_slow(), at.now, at, events);
+            return self.without_store(view, at.now);
+        }
+        self.take(view, at.now)
+    }
+
+    /// For how long somebody else's exchange is still waited for. Not positive: no longer.
+    fn patience_with_others(&self, view: &View, now: Now) -> i64 {
+        let began = self.flight.began;
+        let deadline = view.deadline.map(|at| at.saturating_sub(began));
+        let passed = now.mono_ms.saturating_sub(began);
+        policy::wait_for_others(deadline, self.share()) - passed
+    }
+
+    /// Another number in [0, 1] in each process.
+    fn share(&self) -> f64 {
+        self.holder as f64 / u64::MAX as f64
     }
 
     fn keep(&mut self, for_ms: i64, now: Now) -> Step {
@@ -313,12 +345,12 @@ impl Sharing {
     }
 
     /// Somebody else is getting a token.
-    fn pause(&mut self, leased_for: i64, at: Context, events: &mut Vec<Event>) -> Step {
+    fn pause(&mut self, most_ms: i64, at: Context, events: &mut Vec<Event>) -> Step {
         if self.flight.looks == 0 {
             events.push(Event::OthersAtIt);
         }
         self.flight.looks += 1;
-        let ms = policy::look_again(self.flight.looks, at.random).min(leased_for + 1);
+        let ms = policy::look_again(self.flight.looks, at.random).min(most_ms);
         Step::Do(StoreTask::Pause { ms })
     }
 
@@ -327,20 +359,18 @@ impl Sharing {
         self.load(view, now)
     }
 
-    /// Takes the lease, and tells that the token at hand was rejected, if it was.
+    /// Takes the lease.
     fn take(&mut self, view: &View, now: Now) -> Step {
         let (Some(limit_ms), Some(seen)) = (self.limit(view, now), &self.flight.seen) else {
             return self.without_store(view, now);
         };
-        let rejected = view.set.as_ref().filter(|_| view.is_rejected);
         let mut record = seen.record.clone();
         record.fence = self.next_fence(seen, now);
-        record.withdrawn = record.withdrawn.max(rejected.map_or(0, |set| set.fence()));
         record.lease = Some(Lease {
             holder: self.holder,
             until: seen.store_at(now).plus(policy::LEASE),
         });
-        let swap = self.swap_in(record, seen, true, now);
+        let swap = self.replacement(record, seen, true, now);
         self.swaps += 1;
         self.flight.fence = swap.record.fence;
         self.flight.phase = Phase::Taking;
@@ -387,9 +417,8 @@ impl Sharing {
     fn patience(&self, view: &View, now: Now) -> Option<i64> {
         let set = view.set.as_ref().filter(|_| view.is_enough)?;
         let (left, usable) = (now.until(set.validity().expires), set.usable_for_ms(now));
-        let share = self.holder as f64 / u64::MAX as f64;
         let lifetime = set.validity().lifetime_ms;
-        let patience = policy::patience(left, usable, lifetime, self.timeout_ms, share);
+        let patience = policy::patience(left, usable, lifetime, self.timeout_ms, self.share());
         (patience > 0).then_some(patience)
     }
 
@@ -411,37 +440,55 @@ impl Sharing {
         let is_offer = matches!(self.flight.phase, Phase::Offering(_));
         match result {
             Ok(true) => {
+                self.spend(started, at.now);
                 self.works(true, events);
-                self.newest = self.newest.max(swap.record.fence);
-                if let Some(seen) = &mut self.flight.seen {
-                    seen.version = swap.version;
-                    seen.record = swap.record;
-                }
+                self.is_there(swap);
                 if is_offer { Step::Over } else { self.leased() }
             }
             // Somebody else was quicker.
             Ok(false) => {
+                self.spend(started, at.now);
                 self.works(true, events);
-                if is_offer && !self.is_worth_another_offer() {
-                    return Step::Over;
+                match is_offer {
+                    true => self.look_at_offer(),
+                    false => self.outrun(view, at, events),
                 }
-                self.load(view, at.now)
             }
             // It may be there all the same, if there is time to look.
             Err(error) => {
                 self.swap_fails = true;
                 self.fails(error, started, at, events);
-                if !is_offer {
-                    self.flight.phase = Phase::Unsure;
+                if is_offer {
+                    return self.look_at_offer();
                 }
-                match self.limit(view, at.now) {
-                    Some(_) if is_offer && !self.is_worth_another_offer() => Step::Over,
-                    Some(limit_ms) => Step::Do(StoreTask::Load { limit_ms }),
-                    None if is_offer => Step::Over,
-                    None => self.without_store(view, at.now),
-                }
+                self.flight.phase = Phase::Unsure;
+                self.load(view, at.now)
             }
         }
+    }
+
+    /// An offer may not be there. The exchange was made, so there is no other, whatever the
+    /// store does now.
+    fn look_at_offer(&self) -> Step {
+        match self.offer_limit() {
+            Some(limit_ms) if self.is_worth_another_offer() => {
+                Step::Do(StoreTask::Load { limit_ms })
+            }
+            _ => Step::Over,
+        }
+    }
+
+    /// Somebody else was quicker, and is getting a token, most likely. A store that says so each
+    /// time, since it loads from another place than it swaps in, is as good as none.
+    fn outrun(&mut self, view: &View, at: Context, events: &mut Vec<Event>) -> Step {
+        if let Some(patience) = self.patience(view, at.now) {
+            return self.keep(calm_look_again(view, at).min(patience), at.now);
+        }
+        self.flight.conflicts += 1;
+        if self.flight.conflicts >= MOST_CONFLICTS {
+            return self.go_alone(at.now);
+        }
+        self.pause(i64::MAX, at, events)
     }
 
     fn leased(&mut self) -> Step {
@@ -449,13 +496,20 @@ impl Sharing {
         Step::Exchange
     }
 
-    /// A record was swapped in for a client that was freed meanwhile.
-    pub(crate) fn swapped_for_nothing(&mut self, result: &Result<bool, Error>, swap: Swap) {
-        if let (Ok(true), Phase::Taking, Some(seen)) =
-            (result, &self.flight.phase, &mut self.flight.seen)
-        {
+    /// A record of ours is in the store.
+    fn is_there(&mut self, swap: Swap) {
+        self.newest = self.newest.max(swap.record.fence);
+        if let Some(seen) = &mut self.flight.seen {
             seen.version = swap.version;
             seen.record = swap.record;
+        }
+        self.withdraw_in_seen();
+    }
+
+    /// A record was swapped in for a client that was freed meanwhile.
+    pub(crate) fn swapped_for_nothing(&mut self, result: &Result<bool, Error>, swap: Swap) {
+        if let (Ok(true), Phase::Taking) = (result, &self.flight.phase) {
+            self.is_there(swap);
             self.leased();
         }
     }
@@ -482,6 +536,8 @@ impl Sharing {
         let Some(seen) = &self.flight.seen else {
             return Step::Over;
         };
+        // Whatever it took to get the lease, there is half the time to tell the others.
+        self.flight.spent_ms = self.flight.spent_ms.min(self.timeout_ms / 2);
         let mut offer = Offer {
             token: None,
             replaces: false,
@@ -497,11 +553,12 @@ impl Sharing {
                 let old = record.token.as_ref();
                 offer.replaces = old.is_some_and(|old| old.fence <= record.withdrawn);
             }
-            Report::Refused { error } if leased => {
-                offer.refusal = Some((error.status, self.refusal_ms(error, seen, at)));
+            Report::Refused(refused) if leased => {
+                let for_ms = self.refusal_ms(refused, seen, at);
+                offer.refusal = Some((refused.error.status, for_ms));
             }
             Report::Failed if leased => {}
-            Report::Refused { .. } | Report::Failed => return Step::Over,
+            Report::Refused(_) | Report::Failed => return Step::Over,
         }
         self.offer(offer, at.now)
     }
@@ -526,20 +583,22 @@ impl Sharing {
         }
     }
 
-    /// How long nobody should ask api.video.
-    fn refusal_ms(&self, error: &Error, seen: &Seen, at: Context) -> i64 {
-        let count = seen.record.refusal.map_or(0, |refusal| refusal.count);
+    /// How long nobody should ask api.video. A proxy or a sign-in page on the way of one process may
+    /// ask to wait too: that must not stop the others for long.
+    fn refusal_ms(&self, refused: &Refused, seen: &Seen, at: Context) -> i64 {
+        let error = &refused.error;
+        let count = in_a_row(&seen.record, error.status);
         match error.status {
             Status::KeyRejected => policy::key_probe(count.saturating_add(1), at.random),
-            _ => asked_delay(error).unwrap_or(policy::clamp_retry_after(0)),
+            _ => {
+                let asked = asked_delay(error).unwrap_or(policy::clamp_retry_after(0));
+                asked.min(policy::longest_shared_wait(refused.own_words))
+            }
         }
     }
 
     fn offer(&mut self, offer: Offer, now: Now) -> Step {
-        let (Some(limit_ms), Some(seen)) = (
-            policy::store_limit(self.timeout_ms, self.flight.lost_ms, None),
-            &self.flight.seen,
-        ) else {
+        let (Some(limit_ms), Some(seen)) = (self.offer_limit(), &self.flight.seen) else {
             return Step::Over;
         };
         let mut record = seen.record.clone();
@@ -554,14 +613,14 @@ impl Sharing {
             }
         }
         if let Some((status, for_ms)) = offer.refusal {
-            let count = record.refusal.map_or(0, |refusal| refusal.count);
+            let count = in_a_row(&record, status);
             record.refusal = Some(Refusal {
                 status,
                 until: seen.store_at(offer.at).plus(for_ms),
                 count: count.saturating_add(1),
             });
         }
-        let swap = self.swap_in(record, seen, false, now);
+        let swap = self.replacement(record, seen, false, now);
         self.swaps += 1;
         self.flight.phase = Phase::Offering(Offer {
             times: offer.times + 1,
@@ -570,14 +629,21 @@ impl Sharing {
         Step::Do(StoreTask::Swap { swap, limit_ms })
     }
 
-    fn swap_in(&self, record: Record, seen: &Seen, is_lease: bool, now: Now) -> Box<Swap> {
+    fn replacement(&self, record: Record, seen: &Seen, is_lease: bool, now: Now) -> Box<Swap> {
         Box::new(Swap {
             expected: seen.version,
-            version: seen.next_version(self.holder ^ self.swaps, now),
+            version: self.next_version(),
             keep_ms: record.useful_for_ms(seen.store_at(now)),
             record,
             is_lease,
         })
+    }
+
+    /// A version that no other record has, not even one of a past that was restored: 63 bits of
+    /// chance, from the name of this process, which is chance, and a count. What is in the store may
+    /// be anything: nothing is built on it.
+    fn next_version(&self) -> u64 {
+        (chance(self.holder, self.swaps) >> 1).max(1)
     }
 
     /// A lease that somebody else has taken over need not be given back.
@@ -607,12 +673,36 @@ impl Sharing {
     fn limit(&self, view: &View, now: Now) -> Option<i64> {
         let usable = view.set.as_ref().filter(|_| view.is_usable);
         let usable = usable.map(|set| set.usable_for_ms(now));
-        policy::store_limit(self.timeout_ms, self.flight.lost_ms, usable)
+        policy::store_limit(self.timeout_ms, self.flight.spent_ms, usable)
     }
 
-    /// An operation succeeded. Who can only load from a store still cannot use it.
+    /// For the others, who do not know when the token here ends.
+    fn offer_limit(&self) -> Option<i64> {
+        policy::store_limit(self.timeout_ms, self.flight.spent_ms, None)
+    }
+
+    fn spend(&mut self, started: Now, now: Now) {
+        let took = now.mono_ms.saturating_sub(started.mono_ms).max(0);
+        self.flight.spent_ms = self.flight.spent_ms.saturating_add(took);
+    }
+
+    /// Most of the time for all its operations is spent: a lease could hardly be swapped in.
+    fn is_too_slow(&self) -> bool {
+        self.flight.spent_ms > self.timeout_ms / 4 * 3
+    }
+
+    fn too_slow(&self) -> Error {
+        let (spent, limit) = (self.flight.spent_ms, self.timeout_ms);
+        Error::new(
+            Status::Timeout,
+            format!("Its answers took {spent} ms, of the {limit} ms that there are for all of it."),
+        )
+    }
+
+    /// An operation succeeded. Who can only load from a store still cannot use it, nor can who has
+    /// no time for more.
     fn works(&mut self, is_swap: bool, events: &mut Vec<Event>) {
-        if self.swap_fails && !is_swap {
+        if (self.swap_fails || self.is_too_slow()) && !is_swap {
             return;
         }
         if self.failures > 0 {
@@ -629,8 +719,7 @@ impl Sharing {
         }
         self.failures = self.failures.saturating_add(1);
         self.failures_ever += 1;
-        let took = at.now.mono_ms.saturating_sub(started.mono_ms).max(0);
-        self.flight.lost_ms = self.flight.lost_ms.saturating_add(took.max(1));
+        self.spend(started, at.now);
         let retry = policy::store_retry(self.failures, at.random);
         self.closed_until = at.now.mono_ms.saturating_add(retry);
     }
@@ -641,7 +730,8 @@ impl Flight {
         Flight {
             began,
             looks: 0,
-            lost_ms: 0,
+            conflicts: 0,
+            spent_ms: 0,
             fence: 0,
             seen: None,
             phase: Phase::Looking,
@@ -670,6 +760,27 @@ fn adopted(record: &Record, view: &View, store: Now, started: Now, at: Context) 
         set: Arc::new(set),
         replaced_at,
     })
+}
+
+/// The `count`th of the random numbers that come of a seed (SplitMix64).
+fn chance(seed: u64, count: u64) -> u64 {
+    let step = count.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let mixed = seed.wrapping_add(step);
+    let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    mixed ^ (mixed >> 31)
+}
+
+/// While the token at hand is good: the delay to the next look at the store.
+fn calm_look_again(view: &View, at: Context) -> i64 {
+    let lifetime = |set: &Arc<TokenSet>| set.validity().lifetime_ms;
+    policy::calm_look_again(view.set.as_ref().map_or(0, lifetime), at.random)
+}
+
+/// How often api.video refused for this reason in a row.
+fn in_a_row(record: &Record, status: Status) -> u32 {
+    let same = record.refusal.filter(|refusal| refusal.status == status);
+    same.map_or(0, |refusal| refusal.count)
 }
 
 fn told_by_others(status: Status) -> Error {

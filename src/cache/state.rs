@@ -12,7 +12,7 @@ use super::events::{Event, TokenState};
 use super::exchange::{Outcome, Request};
 use super::policy;
 use super::record::{Loaded, Swap};
-use super::sharing::{Report, Sharing, Step, StoreTask, View};
+use super::sharing::{Refused, Report, Sharing, Step, StoreTask, View};
 use super::statistics::Statistics;
 use super::waiters::{Purpose, TokenRequest, WaiterId, Waiters};
 use crate::clock::{Context, Now};
@@ -191,7 +191,10 @@ impl<T> State<T> {
     pub(crate) fn invalidate(&mut self, rejected: &Arc<TokenSet>, now: Now) -> Result<(), Error> {
         match &self.known.held {
             Held::Current { set, .. } if Arc::ptr_eq(set, rejected) => {}
-            _ => return Ok(()),
+            _ => {
+                self.withdraw(rejected);
+                return Ok(());
+            }
         }
         if let Some(left) = self.known.trial_left(now) {
             self.effects.events.push(Event::RejectedAgain);
@@ -200,10 +203,18 @@ impl<T> State<T> {
         self.known.held = Held::Withdrawn {
             set: Arc::clone(rejected),
         };
+        self.withdraw(rejected);
         self.statistics.invalidations += 1;
         self.effects.publish = Some(None);
         self.effects.events.push(Event::Invalidated);
         Ok(())
+    }
+
+    /// A store may still have it.
+    fn withdraw(&mut self, rejected: &TokenSet) {
+        if let Some(sharing) = &mut self.sharing {
+            sharing.withdraw(rejected.fence());
+        }
     }
 
     /// A reader saw that the token is due: renew it unless that is being done, or was tried just
@@ -368,7 +379,7 @@ impl<T> State<T> {
                 self.granted(Arc::new(set), request, flight, at)
             }
             Outcome::Rejected(error) => self.rejected(error, request, flight.purpose, at),
-            Outcome::Failed { error, spent } => {
+            Outcome::Failed { error, spent, .. } => {
                 self.failed(error, spent, request, flight.purpose, at)
             }
         };
@@ -447,9 +458,8 @@ impl<T> State<T> {
         step: impl FnOnce(&mut Sharing, &View, &mut Vec<Event>) -> Step,
     ) -> Option<Task> {
         let purpose = self.known.flight?.purpose;
-        let view = self
-            .known
-            .view(purpose, self.waiters.any(Purpose::Token), at.now);
+        let deadline = self.waiters.first_to_give_up(Purpose::Token);
+        let view = self.known.view(purpose, deadline, at.now);
         let sharing = self.sharing.as_mut()?;
         match step(sharing, &view, &mut self.effects.events) {
             Step::Do(task) => return Some(Task::Store(task)),
@@ -497,7 +507,7 @@ impl<T> State<T> {
     fn tell_others(
         &mut self,
         result: Answer,
-        refusal: Option<Error>,
+        refusal: Option<Refused>,
         sent: Now,
         at: Context,
     ) -> Option<Task> {
@@ -506,7 +516,7 @@ impl<T> State<T> {
         self.share(at, |sharing, _, _| {
             let report = match (&set, &refusal) {
                 (Some(set), _) => Report::Granted { set, sent },
-                (None, Some(error)) => Report::Refused { error },
+                (None, Some(refused)) => Report::Refused(refused),
                 (None, None) => Report::Failed,
             };
             sharing.exchanged(&report, at)
@@ -514,13 +524,19 @@ impl<T> State<T> {
     }
 
     /// What api.video says to whoever asks next, whichever process that is.
-    fn refusal_for_all(&self, outcome: &Outcome) -> Option<Error> {
+    fn refusal_for_all(&self, outcome: &Outcome) -> Option<Refused> {
+        let refused = |error: &Error, own_words| Refused {
+            error: error.clone(),
+            own_words,
+        };
         match outcome {
             _ if self.sharing.is_none() => None,
-            Outcome::Rejected(error) => Some(error.clone()),
-            Outcome::Failed { error, .. } => {
+            Outcome::Rejected(error) => Some(refused(error, true)),
+            Outcome::Failed {
+                error, own_words, ..
+            } => {
                 let asks = error.status == Status::RateLimited || error.retry_after_ms.is_some();
-                asks.then(|| error.clone())
+                asks.then(|| refused(error, *own_words))
             }
             Outcome::Granted { .. } => None,
         }
@@ -552,6 +568,8 @@ impl<T> State<T> {
         let known = &self.known;
         let answers = self.waiters.answer(|request| match &result {
             _ if request.purpose != purpose && request.purpose != Purpose::Token => None,
+            // It was rejected while others were told of it.
+            Ok(set) if request.purpose == Purpose::Token && !known.held.is_current(set) => None,
             Ok(set) => Some(fresh_enough(set, request, now)),
             Err(_) if request.purpose != purpose => None,
             Err(_) if known.waits_on(request, now) => None,
@@ -756,14 +774,14 @@ impl Known {
     }
 
     /// What a flight that shares the token should know of it.
-    fn view(&self, purpose: Purpose, has_waiters: bool, now: Now) -> View {
+    fn view(&self, purpose: Purpose, deadline: Option<i64>, now: Now) -> View {
         let is_usable = self.held.usable(now).is_some();
         View {
             purpose,
             set: self.held.set().cloned(),
             is_usable,
-            is_enough: is_usable && purpose == Purpose::Token && !has_waiters,
-            is_rejected: matches!(self.held, Held::Withdrawn { .. }),
+            is_enough: is_usable && purpose == Purpose::Token && deadline.is_none(),
+            deadline,
         }
     }
 
@@ -859,6 +877,11 @@ impl Held {
             Held::Current { set, .. } | Held::Withdrawn { set } => Some(set),
             Held::Nothing | Held::Closed => None,
         }
+    }
+
+    /// Whether this is the newest set, and the API did not reject it.
+    fn is_current(&self, of: &Arc<TokenSet>) -> bool {
+        matches!(self, Held::Current { set, .. } if Arc::ptr_eq(set, of))
     }
 
     /// The newest set, if its access token may be handed out.

@@ -128,7 +128,7 @@ impl Process {
             set: self.token.map(set_of),
             is_usable: self.token.is_some() && !self.is_rejected,
             is_enough: false,
-            is_rejected: self.is_rejected,
+            deadline: None,
         }
     }
 
@@ -329,7 +329,10 @@ impl World {
                 && !process.is_rejected
                 && let Some(mut next) = self.with_fault(|faults| &mut faults.rejections)
             {
-                next.processes[p].is_rejected = true;
+                let process = &mut next.processes[p];
+                process.is_rejected = true;
+                let fence = process.token.map_or(0, |token| token.fence);
+                process.sharing.withdraw(fence);
                 then.push(Ok(next));
             }
             self.fail(p, model, then);

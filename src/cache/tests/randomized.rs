@@ -131,11 +131,13 @@ impl Life {
             6 => self.sim.stop(c, ms),
             7 => store.damage(),
             _ => {
-                store.mode = match self.dice.below(7) {
+                store.mode = match self.dice.below(9) {
                     0 => StoreMode::Down,
                     1 => StoreMode::Hang,
                     2 => StoreMode::LostAnswer,
                     3 => StoreMode::ReadOnly,
+                    4 => StoreMode::Conflict,
+                    5 => StoreMode::Slow(self.dice.below(1_200)),
                     _ => StoreMode::Up,
                 }
             }
@@ -194,6 +196,7 @@ impl Life {
 
     fn change_mode(&mut self) {
         let retry_after = 1_000 * self.dice.below(700).unsigned_abs();
+        self.sim.server.own_words = self.dice.below(2) == 0;
         self.sim.server.mode = match self.dice.below(12) {
             0 => Mode::Refused,
             1 => Mode::Hang,

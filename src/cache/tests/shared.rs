@@ -197,6 +197,42 @@ fn nobody_waits_more_than_12_seconds_for_others() {
 }
 
 #[test]
+fn whoever_has_little_time_does_not_spend_it_on_the_lease_of_a_dead_process() {
+    let mut sim = fleet(2);
+    sim.server.latency_ms = 200;
+    sim.get(0).completion();
+    sim.pass(100);
+    let request = TokenRequest {
+        deadline_ms: sim.now.mono_ms + 3 * SECOND,
+        ..sim.token_request(Purpose::Token)
+    };
+    let completion = sim.ask(1, request).completion();
+    sim.crash(0, false);
+    sim.pass(2_200);
+    assert!(sim.answer(1, completion).unwrap().is_ok());
+}
+
+#[test]
+fn processes_that_began_together_do_not_give_up_together() {
+    let mut sim = fleet(100);
+    sim.server.latency_ms = 200;
+    sim.get(0).completion();
+    sim.pass(100);
+    let request = TokenRequest {
+        deadline_ms: sim.now.mono_ms + 5 * SECOND,
+        ..sim.token_request(Purpose::Token)
+    };
+    let completions: Vec<_> = (1..100)
+        .map(|c| (c, sim.ask(c, request).completion()))
+        .collect();
+    sim.crash(0, false);
+    sim.pass(5 * SECOND);
+    let answers = completions.into_iter().map(|(c, to)| sim.answer(c, to));
+    assert!(answers.flatten().filter(Result::is_ok).count() == 99);
+    assert!(sim.requests() < 60, "{}", sim.requests());
+}
+
+#[test]
 fn a_long_request_gets_a_token_that_is_long_enough() {
     let mut sim = fleet_with_token(2);
     sim.pass(20 * MINUTE);
@@ -375,6 +411,67 @@ fn a_rejected_token_does_not_come_back_from_who_was_stopped_while_it_got_it() {
 }
 
 #[test]
+fn a_rejected_token_does_not_come_back_with_the_store_that_was_not_told() {
+    let mut sim = fleet_with_token(1);
+    let first = sim.get(0).token();
+    sim.store.as_mut().unwrap().mode = StoreMode::Down;
+    sim.invalidate(0, &first).unwrap();
+    let alone = sim.token(0);
+    assert_eq!(alone.fence(), 0);
+    sim.pass(2 * MINUTE);
+    sim.store.as_mut().unwrap().mode = StoreMode::Up;
+    sim.invalidate(0, &alone).unwrap();
+    assert_eq!(sim.token(0).access_token(), "access-3");
+    let record = sim.store.as_ref().unwrap().record().unwrap();
+    assert_eq!(record.withdrawn, first.fence());
+}
+
+#[test]
+fn a_token_that_was_replaced_does_not_come_back_after_a_late_401() {
+    let mut sim = fleet_with_token(1);
+    let first = sim.get(0).token();
+    sim.pass(50 * MINUTE);
+    sim.store.as_mut().unwrap().mode = StoreMode::Down;
+    sim.server.lifetime_ms = 2 * MINUTE;
+    keep_reading(&mut sim, 0, 4 * MINUTE);
+    let alone = sim.get(0).token();
+    sim.invalidate(0, &first).unwrap();
+    sim.store.as_mut().unwrap().mode = StoreMode::Up;
+    sim.invalidate(0, &alone).unwrap();
+    assert_ne!(sim.token(0).access_token(), first.access_token());
+}
+
+#[test]
+fn a_token_that_is_rejected_while_others_are_told_of_it_is_given_to_nobody() {
+    let mut sim = fleet(1);
+    let completion = sim.get(0).completion();
+    while sim.clients[0].published.is_none() {
+        sim.pass(1);
+    }
+    let rejected = sim.get(0).token();
+    sim.invalidate(0, &rejected).unwrap();
+    sim.pass(SECOND);
+    let answer = sim.answer(0, completion).unwrap();
+    assert_eq!(answer.unwrap().access_token(), "access-2");
+}
+
+#[test]
+fn a_401_while_the_token_is_renewed_is_told_to_all() {
+    let mut sim = fleet_with_token(2);
+    sim.pass(49 * MINUTE);
+    sim.server.latency_ms = SECOND;
+    let rejected = sim.get(0).token();
+    while sim.requests() == 1 {
+        sim.pass(1);
+    }
+    sim.invalidate(0, &rejected).unwrap();
+    sim.pass(2 * SECOND);
+    let record = sim.store.as_ref().unwrap().record().unwrap();
+    assert_eq!(record.withdrawn, rejected.fence());
+    assert!(record.replaced_at.is_some(), "the trial is the fleet's");
+}
+
+#[test]
 fn an_explicit_authentication_is_made_at_once_and_shared() {
     let mut sim = fleet_with_token(2);
     let completion = sim
@@ -422,6 +519,24 @@ fn what_api_video_asks_one_it_asks_all() {
 }
 
 #[test]
+fn what_a_middlebox_asks_one_stops_the_others_for_seconds_only() {
+    for mode in [Mode::Limited(Some(600_000)), Mode::Busy(600_000)] {
+        let mut sim = fleet(2);
+        (sim.server.mode, sim.server.own_words) = (mode, false);
+        let completion = sim.get(0).completion();
+        sim.pass(SECOND);
+        let error = sim.answer(0, completion).unwrap().unwrap_err();
+        assert!(error.retry_after_ms.unwrap() > 500_000, "it waits itself");
+        sim.server.mode = Mode::Up;
+        let completion = sim.get(1).completion();
+        sim.pass(SECOND);
+        assert!(sim.answer(1, completion).unwrap().is_err());
+        sim.pass(5 * SECOND);
+        sim.token(1);
+    }
+}
+
+#[test]
 fn a_rejected_key_is_probed_by_one_for_all_more_and_more_slowly() {
     let mut sim = fleet(5);
     sim.server.key_works = false;
@@ -437,6 +552,23 @@ fn a_rejected_key_is_probed_by_one_for_all_more_and_more_slowly() {
     }
     assert!((3..=6).contains(&sim.requests()), "{last:?}");
     assert!(last[0] >= 30_000 && last[1] >= 60_000, "{last:?}");
+}
+
+#[test]
+fn a_rejected_key_is_probed_soon_however_often_others_were_to_wait_before() {
+    let mut sim = fleet(1);
+    sim.server.mode = Mode::Limited(Some(1_000));
+    for _ in 0..5 {
+        sim.get(0).completion();
+        sim.pass(10 * SECOND);
+    }
+    (sim.server.mode, sim.server.key_works) = (Mode::Up, false);
+    let completion = sim.get(0).completion();
+    sim.pass(SECOND);
+    let error = sim.answer(0, completion).unwrap().unwrap_err();
+    assert_eq!(error.status, Status::KeyRejected);
+    let refusal = sim.store.as_ref().unwrap().record().unwrap().refusal;
+    assert_eq!(refusal.unwrap().count, 1);
 }
 
 #[test]
@@ -541,6 +673,78 @@ fn an_answer_that_is_lost_costs_a_look_and_no_exchange() {
 }
 
 #[test]
+fn a_token_that_cannot_be_offered_is_not_got_again_however_short_it_is() {
+    let mut sim = fleet(1);
+    sim.server.lifetime_ms = SECOND;
+    let store = sim.store.as_mut().unwrap();
+    (store.mode, store.latency_ms) = (StoreMode::LostAnswer, 900);
+    let completion = sim
+        .ask(0, sim.token_request(Purpose::Authenticate))
+        .completion();
+    while sim.requests() == 0 {
+        sim.pass(1);
+    }
+    let store = sim.store.as_mut().unwrap();
+    (store.mode, store.latency_ms) = (StoreMode::Conflict, 1);
+    sim.pass(500);
+    let answer = sim.answer(0, completion).unwrap();
+    assert_eq!(answer.unwrap().access_token(), "access-1");
+    assert_eq!(sim.requests(), 1);
+}
+
+#[test]
+fn a_store_that_says_each_time_that_somebody_was_quicker_holds_nobody_up() {
+    let mut sim = fleet(3);
+    sim.store.as_mut().unwrap().mode = StoreMode::Conflict;
+    let (answers, last) = ask_all(&mut sim);
+    assert!(answers.iter().all(Result::is_ok));
+    assert!(last <= 250, "the last waited {last} ms");
+    let store = sim.store.as_ref().unwrap();
+    let (loads, swaps) = (store.loads, store.swaps);
+    assert!(loads <= 3 * 7 && swaps <= 3 * 7, "{loads}, {swaps}");
+    read_all(&mut sim, 5 * HOUR, SECOND);
+    assert!(sim.requests() <= 3 * 7, "{}", sim.requests());
+}
+
+#[test]
+fn a_slow_store_is_used_if_there_is_time_for_all_of_it_and_else_left_alone() {
+    for (ms, most, shares) in [(300, 1_000, true), (500, 1_560, true), (900, 960, false)] {
+        let mut sim = fleet(1);
+        sim.store.as_mut().unwrap().mode = StoreMode::Slow(ms);
+        let (answers, took) = ask_all(&mut sim);
+        assert!(answers[0].is_ok());
+        assert!(took <= most, "{ms}: {took}");
+        let published = sim.store.as_ref().unwrap().published.len();
+        assert_eq!(published, usize::from(shares), "{ms}");
+        let failures = statistics(&sim, 0).store_failures;
+        assert_eq!(failures, u64::from(!shares), "{ms}");
+    }
+}
+
+#[test]
+fn a_store_that_stays_slow_is_asked_less_and_less_often_and_told_of_once() {
+    let mut sim = fleet(1);
+    sim.server.lifetime_ms = 10 * SECOND;
+    sim.store.as_mut().unwrap().mode = StoreMode::Slow(900);
+    sim.token(0);
+    read_all(&mut sim, 5 * MINUTE, 50);
+    let loads = sim.store.as_ref().unwrap().loads;
+    assert!(loads <= 25, "{loads} times");
+    let told = |e: &&Event| matches!(e, Event::StoreFailed(_) | Event::StoreWorks);
+    assert_eq!(sim.clients[0].events.iter().filter(told).count(), 1);
+}
+
+#[test]
+fn whoever_waits_for_others_may_look_often_into_a_store_that_takes_its_time() {
+    let mut sim = fleet(2);
+    sim.store.as_mut().unwrap().mode = StoreMode::Slow(200);
+    sim.server.latency_ms = 4 * SECOND;
+    let (answers, _) = ask_all(&mut sim);
+    assert!(answers.iter().all(Result::is_ok));
+    assert_eq!(sim.requests(), 1);
+}
+
+#[test]
 fn an_outage_of_the_store_fails_no_read_and_is_waited_for_while_the_token_is_good() {
     let mut sim = fleet_with_token(10);
     sim.pass(40 * MINUTE);
@@ -597,6 +801,7 @@ fn a_hanging_store_leaves_a_short_token_the_time_for_an_exchange() {
 #[test]
 fn a_record_that_does_not_open_counts_as_absent() {
     let mut sim = fleet_with_token(2);
+    // Its version is now the highest that there is.
     sim.store.as_mut().unwrap().damage();
     sim.crash(1, false);
     sim.token(1);
@@ -607,6 +812,8 @@ fn a_record_that_does_not_open_counts_as_absent() {
         "access-2",
         "it was written anew"
     );
+    let version = sim.store.as_ref().unwrap().version();
+    assert!(version < i64::MAX.unsigned_abs(), "others would not notice");
 }
 
 #[test]
@@ -652,6 +859,20 @@ fn a_lease_that_is_too_long_to_be_true_is_none() {
 }
 
 #[test]
+fn a_stores_clock_that_is_kept_right_makes_no_lease_void() {
+    let mut sim = fleet(2);
+    sim.store.as_mut().unwrap().latency_ms = 1;
+    sim.server.latency_ms = SECOND;
+    sim.get(0).completion();
+    while sim.requests() == 0 {
+        sim.pass(1);
+    }
+    sim.store.as_mut().unwrap().set_clock(-20);
+    sim.token(1);
+    assert_eq!(sim.requests(), 1);
+}
+
+#[test]
 fn a_stores_clock_that_is_set_costs_exchanges_and_no_read() {
     for by in [-2 * HOUR, 2 * HOUR] {
         let mut sim = fleet_with_token(5);
@@ -661,6 +882,27 @@ fn a_stores_clock_that_is_set_costs_exchanges_and_no_read() {
         sim.crash(1, false);
         assert!(sim.token(1).is_usable(sim.now));
     }
+}
+
+#[test]
+fn a_token_from_the_future_of_a_clock_that_went_back_is_none() {
+    let mut sim = fleet_with_token(2);
+    sim.pass(50 * MINUTE);
+    sim.store.as_mut().unwrap().set_clock(-2 * HOUR);
+    sim.crash(1, false);
+    assert_eq!(sim.token(1).access_token(), "access-2");
+    assert_eq!(sim.requests(), 2);
+}
+
+#[test]
+fn an_order_to_wait_from_the_future_of_a_clock_that_went_back_is_none() {
+    let mut sim = fleet(2);
+    sim.server.mode = Mode::Limited(Some(20_000));
+    sim.get(0).completion();
+    sim.pass(SECOND);
+    sim.server.mode = Mode::Up;
+    sim.store.as_mut().unwrap().set_clock(-2 * HOUR);
+    assert_eq!(sim.token(1).access_token(), "access-1");
 }
 
 #[test]

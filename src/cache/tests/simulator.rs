@@ -70,6 +70,8 @@ pub(super) enum Mode {
 pub(super) struct Server {
     pub(super) mode: Mode,
     pub(super) key_works: bool,
+    /// It asks to wait itself. Else somebody in between does.
+    pub(super) own_words: bool,
     pub(super) lifetime_ms: i64,
     pub(super) latency_ms: i64,
     /// When each request came, and whether it was a refresh.
@@ -77,6 +79,9 @@ pub(super) struct Server {
     pub(super) refresh_rejections: u64,
     refresh_in_force: Option<u64>,
     granted: u64,
+    /// When each access token ends, on the monotonic clock: it is no good after that, whatever a
+    /// client thinks.
+    ends: HashMap<String, i64>,
     /// Refresh tokens that the server has seen, in a way that may have spent them.
     seen: HashSet<String>,
 }
@@ -103,37 +108,39 @@ impl Server {
             }
         }
         match mode {
-            Mode::Up => (self.latency_ms, self.reply(request)),
+            Mode::Up => (self.latency_ms, self.reply(request, now)),
             Mode::Refused => (0, failed(Status::NetworkError, false)),
             Mode::Hang => {
-                self.reply(request);
+                self.reply(request, now);
                 (ATTEMPT_TIMEOUT, failed(Status::Timeout, true))
             }
             Mode::LostReply => {
-                self.reply(request);
+                self.reply(request, now);
                 (self.latency_ms, failed(Status::NetworkError, true))
             }
             Mode::Broken => (self.latency_ms, failed(Status::ServerError, true)),
             Mode::Busy(retry_after_ms) => {
                 let mut error = Error::new(Status::ServerError, "busy");
                 error.retry_after_ms = Some(retry_after_ms);
-                (self.latency_ms, Outcome::Failed { error, spent: true })
+                (self.latency_ms, self.asks(error, true))
             }
             Mode::Limited(retry_after_ms) => {
                 let mut error = Error::new(Status::RateLimited, "slow down");
                 error.retry_after_ms = retry_after_ms;
-                (
-                    self.latency_ms,
-                    Outcome::Failed {
-                        error,
-                        spent: false,
-                    },
-                )
+                (self.latency_ms, self.asks(error, false))
             }
         }
     }
 
-    fn reply(&mut self, request: &Request) -> Outcome {
+    fn asks(&self, error: Error, spent: bool) -> Outcome {
+        Outcome::Failed {
+            error,
+            spent,
+            own_words: self.own_words,
+        }
+    }
+
+    fn reply(&mut self, request: &Request, now: Now) -> Outcome {
         let refused = match request {
             Request::ApiKey { .. } if !self.key_works => Some(Status::KeyRejected),
             Request::ApiKey { .. } => None,
@@ -149,18 +156,27 @@ impl Server {
         }
         self.granted += 1;
         self.refresh_in_force = Some(self.granted);
+        let access_token = format!("access-{}", self.granted);
+        self.ends
+            .insert(access_token.clone(), now.mono_ms + self.lifetime_ms);
         Outcome::Granted {
-            access_token: Secret::new(&format!("access-{}", self.granted)),
+            access_token: Secret::new(&access_token),
             refresh_token: Some(Secret::new(&format!("refresh-{}", self.granted))),
             lifetime_ms: self.lifetime_ms,
         }
     }
 }
 
+/// The name of a process: the numbers that they have in their order, spread over all there are.
+fn holder(number: u64) -> u64 {
+    number.wrapping_mul(0xD6E8_FEB8_6659_FD93)
+}
+
 fn failed(status: Status, spent: bool) -> Outcome {
     Outcome::Failed {
         error: Error::new(status, "fault"),
         spent,
+        own_words: false,
     }
 }
 
@@ -179,6 +195,10 @@ pub(super) struct Client {
     pub(super) stopped_until: i64,
     /// Its name among those that share the token.
     pub(super) holder: u64,
+    /// The access tokens that it was told of that the API rejects them.
+    rejected: HashSet<String>,
+    /// The completions of those who asked for an exchange, and get what it gave.
+    explicit: HashSet<u64>,
 }
 
 impl Client {
@@ -199,6 +219,8 @@ impl Client {
             skew_ms: 0,
             stopped_until: i64::MIN,
             holder,
+            rejected: HashSet::new(),
+            explicit: HashSet::new(),
         }
     }
 
@@ -285,7 +307,7 @@ impl Simulator {
         store: Option<SimulatedStore>,
     ) -> Simulator {
         let shares = store.is_some();
-        let client = |c: usize| Client::new(keep_fresh, None, c as u64, shares);
+        let client = |c: usize| Client::new(keep_fresh, None, holder(c as u64), shares);
         Simulator {
             store,
             holders: clients as u64,
@@ -296,12 +318,14 @@ impl Simulator {
             server: Server {
                 mode: Mode::Up,
                 key_works: true,
+                own_words: true,
                 lifetime_ms: HOUR,
                 latency_ms: 50,
                 requests: Vec::new(),
                 refresh_rejections: 0,
                 refresh_in_force: None,
                 granted: 0,
+                ends: HashMap::new(),
                 seen: HashSet::new(),
             },
             clients: (0..clients).map(client).collect(),
@@ -318,11 +342,23 @@ impl Simulator {
         if !set.is_usable(now) {
             return None;
         }
+        self.judge(c, &set);
         if set.is_due(now) {
             self.clients[c].state.renew_if_due(now);
             self.carry_out(c);
         }
         Some(set)
+    }
+
+    /// The server's word on a token that is handed out: it has not ended, and was not rejected
+    /// before. Only a store whose clock went back may hide its end from those who believe it.
+    fn judge(&self, c: usize, set: &TokenSet) {
+        let rejected = &self.clients[c].rejected;
+        let comes_back = rejected.contains(set.access_token());
+        assert!(!comes_back, "a rejected token comes back");
+        let hidden = self.store.as_ref().map_or(0, |store| store.set_back_ms);
+        let ended = self.now.mono_ms - self.server.ends[set.access_token()];
+        assert!(ended < hidden.max(1), "it ended {ended} ms ago");
     }
 
     /// A whole `get_token`.
@@ -351,17 +387,28 @@ impl Simulator {
             None => {
                 client.completions += 1;
                 let completion = client.completions;
+                if request.purpose != Purpose::Token {
+                    client.explicit.insert(completion);
+                }
                 client.state.wait(request, completion, now);
                 Got::Later(completion)
             }
         };
+        if let Got::Now(Ok(set)) = &got {
+            self.judge(c, set);
+        }
         self.carry_out(c);
         got
     }
 
     pub(super) fn invalidate(&mut self, c: usize, rejected: &Arc<TokenSet>) -> Result<(), Error> {
         let now = self.now_of(c);
-        let result = self.clients[c].state.invalidate(rejected, now);
+        let client = &mut self.clients[c];
+        let result = client.state.invalidate(rejected, now);
+        if result.is_ok() {
+            let text = rejected.access_token().to_owned();
+            client.rejected.insert(text);
+        }
         self.carry_out(c);
         result
     }
@@ -376,7 +423,8 @@ impl Simulator {
 
     fn process(&mut self, keep_fresh: bool, inherited: Option<Arc<TokenSet>>) -> Client {
         self.holders += 1;
-        Client::new(keep_fresh, inherited, self.holders, self.store.is_some())
+        let holder = holder(self.holders);
+        Client::new(keep_fresh, inherited, holder, self.store.is_some())
     }
 
     /// The process is killed, and another takes its place.
@@ -504,6 +552,10 @@ impl Simulator {
     fn carry_out(&mut self, c: usize) {
         let now = self.now_of(c);
         let effects = self.clients[c].state.take_effects(now);
+        let answers = effects.answers.iter();
+        let answers = answers.filter(|(to, _)| !self.clients[c].explicit.contains(to));
+        let given = answers.filter_map(|(_, answer)| answer.as_ref().ok());
+        given.for_each(|set| self.judge(c, set));
         let client = &mut self.clients[c];
         if let Some(published) = effects.publish {
             client.published = published;

@@ -1,6 +1,8 @@
 //! A store, simulated: with everything that may be wrong with one, and a watch over what is put
 //! into it.
 
+use std::collections::HashSet;
+
 use super::simulator::{Dice, SECOND};
 use crate::cache::record::{Loaded, Record, StoreNow, Swap};
 use crate::clock::Now;
@@ -16,8 +18,12 @@ pub(super) enum Mode {
     ReadOnly,
     /// No answer, and nothing is done.
     Hang,
+    /// Each operation takes that many milliseconds.
+    Slow(i64),
     /// Done, but the answer is lost.
     LostAnswer,
+    /// Says of each swap that somebody else was quicker.
+    Conflict,
 }
 
 #[derive(Clone)]
@@ -40,9 +46,12 @@ pub(super) struct SimulatedStore {
     /// any more.
     was_tampered_with: bool,
     clock_was_set: bool,
+    /// By how much its clock went back, in all.
+    pub(super) set_back_ms: i64,
     held: Option<Held>,
     backup: Option<Held>,
     dead: Vec<u64>,
+    versions: HashSet<u64>,
     pub(super) loads: usize,
     pub(super) swaps: usize,
     /// The fences of the tokens that were published, in that order.
@@ -59,9 +68,11 @@ impl SimulatedStore {
             tells_of_deaths: false,
             was_tampered_with: false,
             clock_was_set: false,
+            set_back_ms: 0,
             held: None,
             backup: None,
             dead: Vec::new(),
+            versions: HashSet::new(),
             loads: 0,
             swaps: 0,
             published: Vec::new(),
@@ -72,6 +83,10 @@ impl SimulatedStore {
     pub(super) fn record(&self) -> Option<&Record> {
         let held = self.held.as_ref().filter(|held| held.opens);
         held.map(|held| &held.record)
+    }
+
+    pub(super) fn version(&self) -> u64 {
+        self.held.as_ref().map_or(0, |held| held.version)
     }
 
     pub(super) fn died(&mut self, holder: u64) {
@@ -87,13 +102,14 @@ impl SimulatedStore {
     pub(super) fn damage(&mut self) {
         if let Some(held) = &mut self.held {
             held.opens = false;
-            held.version += 1;
+            held.version = i64::MAX.unsigned_abs();
             self.was_tampered_with = true;
         }
     }
 
     pub(super) fn set_clock(&mut self, by_ms: i64) {
         self.clock_ms += by_ms;
+        self.set_back_ms += (-by_ms).max(0);
         self.clock_was_set = true;
     }
 
@@ -115,7 +131,7 @@ impl SimulatedStore {
         let lease = record.and_then(|record| record.lease);
         let gone = lease.is_some_and(|lease| self.dead.contains(&lease.holder));
         let loaded = Loaded {
-            version: self.held.as_ref().map_or(0, |held| held.version),
+            version: self.version(),
             record: record.cloned(),
             now: self.now(now),
             holder_is_gone: gone && self.tells_of_deaths,
@@ -136,8 +152,7 @@ impl SimulatedStore {
         if let Some(failed) = self.failed(limit_ms) {
             return (failed.0, Err(failed.1));
         }
-        let version = self.held.as_ref().map_or(0, |held| held.version);
-        if version != swap.expected {
+        if self.version() != swap.expected || self.mode == Mode::Conflict {
             return (self.took(), Ok(false));
         }
         self.check(swap, self.now(now).now);
@@ -155,9 +170,12 @@ impl SimulatedStore {
 
     /// What must be true of every record that takes the place of another.
     fn check(&mut self, swap: &Swap, now: Now) {
+        let is_new = self.versions.insert(swap.version);
+        assert!(is_new && swap.version != 0, "a version comes twice");
+        let fits = swap.version <= i64::MAX.unsigned_abs();
+        assert!(fits, "a version that not every store can keep");
         let (new, none) = (&swap.record, Record::default());
         let old = self.record().unwrap_or(&none);
-        assert!(swap.version > swap.expected, "a version comes twice");
         assert!(new.fence >= old.fence, "a fence goes back");
         let leased = new.lease.map_or(0, |lease| now.until(lease.until));
         assert!(
@@ -186,11 +204,15 @@ impl SimulatedStore {
         match self.mode {
             Mode::Down => Some((1, error())),
             Mode::Hang => Some((limit_ms, error())),
+            Mode::Slow(ms) if ms > limit_ms => Some((limit_ms, error())),
             _ => None,
         }
     }
 
     fn took(&mut self) -> i64 {
+        if let Mode::Slow(ms) = self.mode {
+            return ms;
+        }
         1 + self.dice.below(self.latency_ms)
     }
 
