@@ -490,7 +490,8 @@ typedef void (*apivideo_completion_callback)(void *user_data);
 
 /**
  * Loads what is kept under `name`, which is up to 64 characters of a-z, 0-9 and "-", and gives it
- * to apivideo_record_set(), unless there is nothing. Returns one of `apivideo_store_result`.
+ * to apivideo_record_set(); if there is nothing and the store has no clock of its own, that may be
+ * left out. Returns one of `apivideo_store_result`.
  *
  * `timeout_ms`: after this time the library goes on without the answer. Must not throw or jump
  * out, and must not call the client whose store this is.
@@ -1139,11 +1140,14 @@ void apivideo_store_free(apivideo_store *store);
  * Says what a program's own store has loaded.
  *
  * `record`: what apivideo_store_load_callback was given. `version`: what was given to
- * apivideo_store_swap_callback with the data. `data`: copied; `size` bytes, up to 65,536.
- * `now_ms`: the time by the store's own clock, in milliseconds since 1970, where processes on
- * machines with different clocks share it, or 0 for this machine's. `error_out`: may be NULL.
+ * apivideo_store_swap_callback with the data; 0, with NULL and 0 for the data, says that nothing is
+ * kept. `data`: copied; `size` bytes, up to 65,536. `now_ms`: the time by the store's own clock, in
+ * milliseconds since 1970, or 0 for this machine's. Where machines share a store that has a clock,
+ * give it with each record, and when nothing is kept too: a lease and a token are timed by it.
+ * `error_out`: may be NULL.
  *
- * Errors: NULL_ARGUMENT (record, data); INVALID_ARGUMENT for a version or a size out of range.
+ * Errors: NULL_ARGUMENT (record; data with a version); INVALID_ARGUMENT for a version or a size out
+ * of range, or for a time before 2000 or after 2200, as one in other units is.
  */
 apivideo_status apivideo_record_set(apivideo_record *record,
                                     uint64_t version,
