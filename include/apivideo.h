@@ -1114,9 +1114,9 @@ apivideo_status apivideo_store_new_redis(const char *url,
 /**
  * Makes a store of a program's own: a database table, or anything else that can compare and swap.
  *
- * `load`, `swap`: called on threads of the library, one call at a time for each process. A call
- * that lasts longer than the time limit of the store is given up, and no other is made until it
- * returns. `user_data`: passed to each call. It must stay usable, from any thread, until `release`
+ * `load`, `swap`: called on threads of the library, one call at a time for each process: others
+ * wait for their turn, within the time limit of the store. A call that lasts longer than that is
+ * given up, and no other is made until it returns. `user_data`: passed to each call. It must stay usable, from any thread, until `release`
  * is called with it. `release`: called once, when the store and all that use it are freed and no
  * call is running any more. If this function fails, it is called before this returns. It may be
  * NULL. `store_out`: receives the store. Free it with apivideo_store_free(). `error_out`: may be

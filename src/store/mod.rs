@@ -2,9 +2,11 @@
 //!
 //! The cache reads and swaps records. [`seal`] makes of each a text that only holders of the API key
 //! can open, under a name that only they can tell. A [`Backend`] keeps such texts, and knows nothing
-//! of what is in them: [`file`], [`redis`] over [`resp`], or [`own`] by a program's callbacks.
+//! of what is in them: [`file`], [`redis`] over [`resp`], or [`own`] by a program's callbacks. Its
+//! operations that nobody can interrupt are done [`in_turn`].
 
 pub(crate) mod file;
+mod in_turn;
 #[cfg(feature = "capi")]
 pub(crate) mod own;
 mod redis;
