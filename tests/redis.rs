@@ -476,3 +476,24 @@ fn what_is_no_url_of_a_redis_is_refused_and_its_password_not_repeated() {
         assert!(!error.message.contains("hush"), "{}", error.message);
     }
 }
+
+/// What looks like a version in part only: the script and the library must agree on what it is.
+#[test]
+fn a_value_that_looks_like_one_of_ours_is_replaced_too() {
+    if !is_there() {
+        return;
+    }
+    for value in ["ABCDEF0123456789 and more", "fbcdef0123456789 and more"] {
+        let (sandbox, redis) = (common::sandbox(), Redis::start(&[]));
+        client(&redis.url(), &sandbox).get_token().unwrap();
+        let name = redis.cli(&["KEYS", "*"]);
+        redis.cli(&["SET", &name, value]);
+        let (one, other) = (
+            client(&redis.url(), &sandbox),
+            client(&redis.url(), &sandbox),
+        );
+        one.get_token().unwrap();
+        other.get_token().unwrap();
+        assert_eq!(exchanges(&sandbox), 2, "{value}");
+    }
+}

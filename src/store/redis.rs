@@ -20,8 +20,10 @@ use crate::error::{Error, Status};
 use crate::http::{CaFile, Line, Sources, host_and_port};
 
 const DIGITS: usize = 16;
+/// What it takes for a value of ours is just what [`split`] does: where they differed, no swap would
+/// ever succeed.
 const SWAP: &str = "local v = redis.call('GET', KEYS[1]) \
-    local h = v and string.match(v, '^' .. string.rep('%x', 16)) or '0000000000000000' \
+    local h = v and string.match(v, '^[0-7]' .. string.rep('[0-9a-f]', 15)) or '0000000000000000' \
     if h ~= ARGV[1] then return 0 end \
     redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) return 1";
 /// A cluster sends whoever asks the wrong node to another, which may do so too while it changes.
@@ -172,8 +174,9 @@ impl Connection for Talk {
 /// A value that is none of ours is as good as none.
 fn split(value: &[u8]) -> (u64, Vec<u8>) {
     let version = value.get(..DIGITS).and_then(|digits| {
-        let all = digits.iter().all(u8::is_ascii_hexdigit);
-        let digits = std::str::from_utf8(digits).ok().filter(|_| all)?;
+        let is_digit = |digit: &u8| matches!(digit, b'0'..=b'9' | b'a'..=b'f');
+        let ours = digits[0] <= b'7' && digits.iter().all(is_digit);
+        let digits = std::str::from_utf8(digits).ok().filter(|_| ours)?;
         u64::from_str_radix(digits, 16).ok()
     });
     match version {
@@ -362,6 +365,8 @@ mod tests {
             b"short",
             b"+000000000000001",
             b"something quite different",
+            b"00000000000000FFsealed",
+            b"80000000000000ffsealed",
         ] {
             assert_eq!(split(other), (0, Vec::new()));
         }
