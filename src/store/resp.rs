@@ -8,9 +8,10 @@ use crate::error::{Error, Status};
 use crate::http::Stream;
 use crate::text::one_line;
 
-/// No reply has more parts, nor parts within parts.
-const MOST_PARTS: usize = 16;
+/// As deep as ROLE's reply.
 const DEEPEST: usize = 3;
+/// All replies to what is asked at once: one record, and little besides.
+const MOST_BYTES: usize = LARGEST + 16 * 1024;
 
 /// What a server answers.
 #[derive(Clone, Debug, PartialEq)]
@@ -71,6 +72,8 @@ impl Reply {
 pub(crate) struct Wire {
     stream: Box<dyn Stream>,
     unread: Vec<u8>,
+    /// How many bytes may still come for what is being asked.
+    left: usize,
 }
 
 impl Wire {
@@ -78,6 +81,7 @@ impl Wire {
         Wire {
             stream,
             unread: Vec::new(),
+            left: 0,
         }
     }
 
@@ -103,6 +107,7 @@ impl Wire {
     }
 
     fn exchange(&mut self, commands: &[&[&[u8]]]) -> io::Result<Vec<Reply>> {
+        self.left = MOST_BYTES;
         let mut bytes = Vec::new();
         for command in commands {
             write!(bytes, "*{}\r\n", command.len())?;
@@ -129,16 +134,18 @@ impl Wire {
             b'$' | b'*' if number()? == -1 => Ok(Reply::Nil),
             b'$' => {
                 let length = usize::try_from(number()?).map_err(|_| odd())?;
-                if length > LARGEST {
+                if length > MOST_BYTES {
                     return Err(odd());
                 }
                 let mut bytes = self.take(length + 2)?;
-                bytes.truncate(length);
-                Ok(Reply::Bulk(bytes))
+                match bytes.split_off(length).as_slice() {
+                    b"\r\n" => Ok(Reply::Bulk(bytes)),
+                    _ => Err(odd()),
+                }
             }
             b'*' => {
                 let parts = usize::try_from(number()?).map_err(|_| odd())?;
-                if parts > MOST_PARTS || depth == DEEPEST {
+                if depth == DEEPEST {
                     return Err(odd());
                 }
                 let parts: io::Result<Vec<Reply>> =
@@ -174,14 +181,134 @@ impl Wire {
         if count == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
+        self.left = self.left.checked_sub(count).ok_or_else(odd)?;
         self.unread.extend_from_slice(&chunk[..count]);
-        match self.unread.len() > 2 * LARGEST {
-            true => Err(odd()),
-            false => Ok(()),
-        }
+        Ok(())
     }
 }
 
 fn odd() -> io::Error {
     io::ErrorKind::InvalidData.into()
+}
+
+/// A server whose words are known beforehand, and that takes whatever it is sent.
+#[cfg(any(test, fuzzing))]
+pub(crate) mod canned {
+    use super::*;
+
+    #[derive(Debug)]
+    pub(crate) struct Canned<R>(pub(crate) R);
+
+    impl<R: Read> Read for Canned<R> {
+        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+            self.0.read(into)
+        }
+    }
+
+    impl<R> Write for Canned<R> {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl<R: Read + std::fmt::Debug + Send + Sync> Stream for Canned<R> {
+        fn set_deadline(&mut self, _: Instant) {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::canned::Canned;
+    use super::*;
+    use std::io::Cursor;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    const ASKED: [&[&[u8]]; 1] = [&[b"ROLE"]];
+
+    fn replies(text: impl Into<Vec<u8>>) -> Result<Vec<Reply>, Error> {
+        let stream = Canned(Cursor::new(text.into()));
+        Wire::new(Box::new(stream)).ask(&ASKED, Instant::now())
+    }
+
+    fn bulk(text: &str) -> Reply {
+        Reply::Bulk(text.as_bytes().to_vec())
+    }
+
+    #[test]
+    fn each_kind_of_reply_is_read() {
+        for (text, reply) in [
+            ("+OK\r\n", Reply::Simple),
+            ("-ERR no\r\n", Reply::Error("ERR no".to_owned())),
+            (":-7\r\n", Reply::Number(-7)),
+            ("$3\r\na\r\n\r\n", bulk("a\r\n")),
+            ("$-1\r\n", Reply::Nil),
+            ("*-1\r\n", Reply::Nil),
+            ("*0\r\n", Reply::Array(Vec::new())),
+            (
+                "*2\r\n$1\r\na\r\n*1\r\n*1\r\n:1\r\n",
+                Reply::Array(vec![
+                    bulk("a"),
+                    Reply::Array(vec![Reply::Array(vec![Reply::Number(1)])]),
+                ]),
+            ),
+        ] {
+            assert_eq!(replies(text).unwrap(), [reply], "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_reply_is_refused() {
+        for text in [
+            "\r\n",
+            "HTTP/1.1 400 Bad Request\r\n",
+            ":x\r\n",
+            "$-2\r\n",
+            "$1\r\nabc",
+            "$99999999999999999999\r\n",
+            "*1\r\n*1\r\n*1\r\n*1\r\n:1\r\n",
+        ] {
+            let error = replies(text).unwrap_err();
+            assert_eq!(error.status, Status::ProtocolError, "{text:?}");
+        }
+    }
+
+    /// Says one text over and over, and counts what was taken of it.
+    #[derive(Debug)]
+    struct Babbler(&'static [u8], Arc<AtomicUsize>);
+
+    impl Read for Babbler {
+        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+            let said = self.1.load(Ordering::SeqCst);
+            for (at, byte) in into.iter_mut().enumerate() {
+                *byte = self.0[(said + at) % self.0.len()];
+            }
+            self.1.fetch_add(into.len(), Ordering::SeqCst);
+            Ok(into.len())
+        }
+    }
+
+    #[test]
+    fn a_server_that_does_not_stop_fills_no_memory() {
+        let texts: [&[u8]; 4] = [
+            b"*99999999\r\n",
+            b"a line without an end",
+            b"*16\r\n$5\r\n*16\r\n\r\n",
+            b"$65000\r\n",
+        ];
+        for text in texts {
+            let taken = Arc::new(AtomicUsize::new(0));
+            let stream = Canned(Babbler(text, Arc::clone(&taken)));
+            let answer = Wire::new(Box::new(stream)).ask(&ASKED, Instant::now());
+            let taken = taken.load(Ordering::SeqCst);
+            assert!(taken <= MOST_BYTES + 4096, "{taken}");
+            assert!(answer.is_err() || taken < MOST_BYTES);
+        }
+        let bulk = format!("$65000\r\n{}\r\n", "x".repeat(65_000));
+        assert!(replies(format!("*2\r\n{}", bulk.repeat(2))).is_err());
+    }
 }
