@@ -130,8 +130,9 @@ struct Talk {
 
 impl Connection for Talk {
     fn load(&mut self, name: &str, limit: Duration) -> Result<Stored, Error> {
-        let commands: [&[&[u8]]; 2] = [&[b"TIME"], &[b"GET", name.as_bytes()]];
-        let [time, value] = self.ask(commands, Instant::now() + limit)?;
+        // In this order: what a cluster allows just this once is the first command.
+        let commands: [&[&[u8]]; 2] = [&[b"GET", name.as_bytes()], &[b"TIME"]];
+        let [value, time] = self.ask(commands, Instant::now() + limit)?;
         let (version, sealed) = match value {
             Reply::Bulk(value) => split(&value),
             Reply::Nil => (0, Vec::new()),
@@ -227,7 +228,11 @@ impl Talk {
             let replies = wire.ask(commands, until)?;
             match replies.iter().find_map(Reply::redirection) {
                 None => {
-                    self.wire = Some(wire);
+                    // A server that refuses may be a replica now, or be starting: the next
+                    // operation finds out anew who is to be asked.
+                    if !replies.iter().any(Reply::is_error) {
+                        self.wire = Some(wire);
+                    }
                     return Ok(replies);
                 }
                 Some((node, is_once)) => {
@@ -319,6 +324,50 @@ fn named_address(reply: &Reply) -> Option<Address> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+    use std::thread::{self, JoinHandle};
+
+    const LIMIT: Duration = Duration::from_secs(20);
+    const TIME: &str = "*2\r\n$1\r\n5\r\n$6\r\n200000\r\n";
+
+    /// A server whose connections answer with these texts in turn, one for all that is asked at
+    /// once, and then end. In the end: what each connection was asked.
+    fn server(connections: Vec<Vec<String>>) -> (u16, JoinHandle<Vec<String>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let serve = move |answers: Vec<String>| {
+            let mut peer = listener.accept().unwrap().0;
+            let mut asked = String::new();
+            for answer in answers {
+                let mut chunk = [0; 1_000];
+                let count = peer.read(&mut chunk).unwrap();
+                asked += &String::from_utf8_lossy(&chunk[..count]);
+                peer.write_all(answer.as_bytes()).unwrap();
+            }
+            asked
+        };
+        let served = thread::spawn(move || connections.into_iter().map(serve).collect());
+        (port, served)
+    }
+
+    fn store(url: &str) -> RedisStore {
+        RedisStore::new("url", url, None).unwrap()
+    }
+
+    fn nothing_there() -> String {
+        format!("$-1\r\n{TIME}")
+    }
+
+    #[test]
+    fn after_a_refusal_the_connection_is_used_no_more() {
+        let refusal = "-LOADING it starts\r\n-LOADING it starts\r\n".to_owned();
+        let (port, served) = server(vec![vec![refusal], vec![nothing_there()]]);
+        let mut talk = store(&format!("redis://127.0.0.1:{port}")).open();
+        assert!(talk.load("name", LIMIT).is_err());
+        assert_eq!(talk.load("name", LIMIT).unwrap().now.now.wall_ms, 5_200);
+        served.join().unwrap();
+    }
 
     #[test]
     fn a_url_names_server_login_and_database() {
