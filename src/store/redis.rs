@@ -41,10 +41,15 @@ struct Server {
     addresses: Vec<Address>,
     /// The name by which Sentinels know the server.
     sentinel_name: Option<String>,
-    user: Zeroizing<String>,
-    password: Zeroizing<String>,
+    login: Option<Login>,
     database: u32,
     line: Line,
+}
+
+struct Login {
+    /// Empty: the server's default user.
+    user: Zeroizing<String>,
+    password: Zeroizing<String>,
 }
 
 impl RedisStore {
@@ -75,7 +80,6 @@ fn parse(url: &str, ca_file: Option<CaFile>) -> Option<Server> {
         _ => return None,
     };
     let (login, place) = rest.rsplit_once('@').unwrap_or(("", rest));
-    let (user, password) = login.split_once(':').unwrap_or((login, ""));
     let mut parts = place.split('/');
     let hosts = parts.next()?.split(',');
     let port = if is_sentinel { SENTINEL_PORT } else { PORT };
@@ -93,11 +97,22 @@ fn parse(url: &str, ca_file: Option<CaFile>) -> Option<Server> {
     Some(Server {
         addresses,
         sentinel_name,
-        user: decoded(user)?.into(),
-        password: decoded(password)?.into(),
+        login: parse_login(login)?,
         database,
         line: Line::new(is_tls.then(Sources::of_environment), ca_file),
     })
+}
+
+/// `user:password`, either of which may be empty, or nothing at all. A user alone is no login.
+fn parse_login(login: &str) -> Option<Option<Login>> {
+    if login.is_empty() {
+        return Some(None);
+    }
+    let (user, password) = login.split_once(':').filter(|both| *both != ("", ""))?;
+    Some(Some(Login {
+        user: decoded(user)?.into(),
+        password: decoded(password)?.into(),
+    }))
 }
 
 fn address(authority: &str, port: u16) -> Option<Address> {
@@ -255,6 +270,17 @@ impl Talk {
     }
 }
 
+impl Login {
+    fn command(&self) -> Vec<&[u8]> {
+        let mut command = vec![b"AUTH".as_slice()];
+        if !self.user.is_empty() {
+            command.push(self.user.as_bytes());
+        }
+        command.push(self.password.as_bytes());
+        command
+    }
+}
+
 impl Server {
     fn connect(&self, until: Instant) -> Result<Wire, Error> {
         match &self.sentinel_name {
@@ -267,13 +293,9 @@ impl Server {
     fn connect_to(&self, address: &Address, until: Instant) -> Result<Wire, Error> {
         let mut wire = Wire::new(self.line.connect(&address.0, address.1, until)?);
         let database = self.database.to_string();
-        let (user, password) = (self.user.as_bytes(), self.password.as_bytes());
         let mut commands: Vec<&[&[u8]]> = Vec::new();
-        let (with_user, without): (&[&[u8]], &[&[u8]]) =
-            (&[b"AUTH", user, password], &[b"AUTH", password]);
-        if !password.is_empty() {
-            commands.push(if user.is_empty() { without } else { with_user });
-        }
+        let auth: Option<Vec<&[u8]>> = self.login.as_ref().map(Login::command);
+        commands.extend(auth.as_deref());
         let select: &[&[u8]] = &[b"SELECT", database.as_bytes()];
         if self.database != 0 {
             commands.push(select);
@@ -373,14 +395,17 @@ mod tests {
     fn a_url_names_server_login_and_database() {
         let server = parse("redis://u%40x:p%3Aw@host:7000/3", None).unwrap();
         assert_eq!(server.addresses, [("host".to_owned(), 7000)]);
-        assert_eq!(
-            (server.user.as_str(), server.password.as_str()),
-            ("u@x", "p:w")
-        );
+        let command = |server: &Server| {
+            let login = server.login.as_ref().unwrap();
+            login.command().join(&b' ')
+        };
+        assert_eq!(command(&server), b"AUTH u@x p:w");
         assert_eq!((server.database, server.sentinel_name), (3, None));
         let server = parse("redis://:pw@[::1]", None).unwrap();
         assert_eq!(server.addresses, [("::1".to_owned(), 6379)]);
-        assert_eq!((server.user.as_str(), server.password.as_str()), ("", "pw"));
+        assert_eq!(command(&server), b"AUTH pw");
+        let server = parse("redis://user:@host", None).unwrap();
+        assert_eq!(command(&server), b"AUTH user ", "an empty password is one");
         let server = parse("redis+sentinel://a,b:1/main/2", None).unwrap();
         assert_eq!(
             server.addresses,
@@ -390,6 +415,7 @@ mod tests {
             (server.sentinel_name.as_deref(), server.database),
             (Some("main"), 2)
         );
+        assert!(server.login.is_none());
         for bad in [
             "",
             "redis://",
@@ -401,6 +427,8 @@ mod tests {
             "redis+sentinel://a",
             "redis+sentinel://a/",
             "redis://a:b:c",
+            "redis://user@a",
+            "redis://:@a",
         ] {
             assert!(parse(bad, None).is_none(), "{bad}");
         }
