@@ -7,6 +7,7 @@
 //! and swaps. The clock is the server's.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use percent_encoding::percent_decode_str;
@@ -37,8 +38,10 @@ type Address = (String, u16);
 pub(crate) struct RedisStore(Arc<Server>);
 
 struct Server {
-    /// The server, or the Sentinels to ask.
+    /// The server, or nodes of a cluster, or the Sentinels to ask.
     addresses: Vec<Address>,
+    /// Which of them to begin with: the one that answered last.
+    answered: AtomicUsize,
     /// The name by which Sentinels know the server.
     sentinel_name: Option<String>,
     login: Option<Login>,
@@ -84,7 +87,6 @@ fn parse(url: &str, ca_file: Option<CaFile>) -> Option<Server> {
     let hosts = parts.next()?.split(',');
     let port = if is_sentinel { SENTINEL_PORT } else { PORT };
     let addresses: Option<Vec<Address>> = hosts.map(|host| address(host, port)).collect();
-    let addresses = addresses.filter(|all| is_sentinel || all.len() == 1)?;
     let sentinel_name = match is_sentinel {
         true => Some(decoded(parts.next()?).filter(|name| !name.is_empty())?),
         false => None,
@@ -95,7 +97,8 @@ fn parse(url: &str, ca_file: Option<CaFile>) -> Option<Server> {
     };
     parts.next().is_none().then_some(())?;
     Some(Server {
-        addresses,
+        addresses: addresses?,
+        answered: AtomicUsize::new(0),
         sentinel_name,
         login: parse_login(login)?,
         database,
@@ -128,7 +131,7 @@ impl Backend for RedisStore {
     fn open(&self) -> Box<dyn Connection> {
         Box::new(Talk {
             server: Arc::clone(&self.0),
-            wire: None,
+            node: None,
         })
     }
 
@@ -140,7 +143,13 @@ impl Backend for RedisStore {
 /// One connection, for one flight.
 struct Talk {
     server: Arc<Server>,
-    wire: Option<Wire>,
+    node: Option<Node>,
+}
+
+/// A connection, and the host that it leads to.
+struct Node {
+    wire: Wire,
+    host: String,
 }
 
 impl Connection for Talk {
@@ -228,39 +237,32 @@ impl Talk {
         let result = self.ask_node(&commands, until);
         if result.is_err() {
             // Whatever is still on its way must not be taken for a later answer.
-            self.wire = None;
+            self.node = None;
         }
         let replies = result?;
         replies.try_into().map_err(|_| Reply::Nil.unexpected())
     }
 
     fn ask_node(&mut self, commands: &[&[&[u8]]], until: Instant) -> Result<Vec<Reply>, Error> {
-        let mut wire = match self.wire.take() {
-            Some(wire) => wire,
+        let mut node = match self.node.take() {
+            Some(node) => node,
             None => self.server.connect(until)?,
         };
         for _ in 0..MOST_HOPS {
-            let replies = wire.ask(commands, until)?;
-            match replies.iter().find_map(Reply::redirection) {
-                None => {
-                    // A server that refuses may be a replica now, or be starting: the next
-                    // operation finds out anew who is to be asked.
-                    if !replies.iter().any(Reply::is_error) {
-                        self.wire = Some(wire);
-                    }
-                    return Ok(replies);
+            let replies = node.wire.ask(commands, until)?;
+            let Some((named, is_once)) = replies.iter().find_map(Reply::redirection) else {
+                // A server that refuses may be a replica now, or be starting: the next operation
+                // finds out anew who is to be asked.
+                match replies.iter().any(Reply::is_error) {
+                    true => self.server.begin_with_the_next(),
+                    false => self.node = Some(node),
                 }
-                Some((node, is_once)) => {
-                    let node = address(node, PORT).ok_or_else(|| Reply::Nil.unexpected())?;
-                    let node = match node.0.is_empty() {
-                        true => (self.server.addresses[0].0.clone(), node.1),
-                        false => node,
-                    };
-                    wire = self.server.connect_to(&node, until)?;
-                    if is_once {
-                        wire.ask(&[&[b"ASKING"]], until)?;
-                    }
-                }
+                return Ok(replies);
+            };
+            let other = named_by_node(named, &node.host).ok_or_else(|| Reply::Nil.unexpected())?;
+            node = self.server.connect_to(&other, until)?;
+            if is_once {
+                node.wire.ask(&[&[b"ASKING"]], until)?;
             }
         }
         Err(Error::new(
@@ -282,15 +284,43 @@ impl Login {
 }
 
 impl Server {
-    fn connect(&self, until: Instant) -> Result<Wire, Error> {
-        match &self.sentinel_name {
-            None => self.connect_to(&self.addresses[0], until),
-            Some(name) => self.connect_to(&self.ask_sentinels(name, until)?, until),
+    fn connect(&self, until: Instant) -> Result<Node, Error> {
+        self.first_that(until, |address, until| match &self.sentinel_name {
+            None => self.connect_to(address, until),
+            Some(name) => self.connect_to(&self.ask_sentinel(address, name, until)?, until),
+        })
+    }
+
+    /// Tries the addresses until it works with one. Each has its share of the time that is left.
+    fn first_that<R>(
+        &self,
+        until: Instant,
+        works: impl Fn(&Address, Instant) -> Result<R, Error>,
+    ) -> Result<R, Error> {
+        let first = self.answered.load(Ordering::Relaxed);
+        let mut last = Reply::Nil.unexpected();
+        for (tried, untried) in (1..=self.addresses.len()).rev().enumerate() {
+            let at = (first + tried) % self.addresses.len();
+            let now = Instant::now();
+            let share = until.saturating_duration_since(now) / untried as u32;
+            match works(&self.addresses[at], now + share) {
+                Ok(result) => {
+                    self.answered.store(at, Ordering::Relaxed);
+                    return Ok(result);
+                }
+                Err(why) => last = why,
+            }
         }
+        Err(last)
+    }
+
+    fn begin_with_the_next(&self) {
+        let next = (self.answered.load(Ordering::Relaxed) + 1) % self.addresses.len();
+        self.answered.store(next, Ordering::Relaxed);
     }
 
     /// Says who we are, and which database is meant.
-    fn connect_to(&self, address: &Address, until: Instant) -> Result<Wire, Error> {
+    fn connect_to(&self, address: &Address, until: Instant) -> Result<Node, Error> {
         let mut wire = Wire::new(self.line.connect(&address.0, address.1, until)?);
         let database = self.database.to_string();
         let mut commands: Vec<&[&[u8]]> = Vec::new();
@@ -306,33 +336,39 @@ impl Server {
                 return Err(refusal.unexpected());
             }
         }
-        Ok(wire)
+        let host = address.0.clone();
+        Ok(Node { wire, host })
     }
 
-    /// The server that Sentinels name: the first of them that knows it is believed.
-    fn ask_sentinels(&self, name: &str, until: Instant) -> Result<Address, Error> {
-        let mut last = Reply::Nil.unexpected();
-        for (host, port) in &self.addresses {
-            let found = self.line.connect(host, *port, until).and_then(|stream| {
-                let ask: &[&[u8]] = &[b"SENTINEL", b"get-master-addr-by-name", name.as_bytes()];
-                Wire::new(stream).ask(&[ask], until)
-            });
-            match found.map(|replies| replies.first().and_then(named_address)) {
-                Ok(Some(address)) => return Ok(address),
-                Ok(None) => {
-                    last = Error::new(
-                        Status::NetworkError,
-                        "Sentinel knows no server of the store's name.",
-                    );
-                }
-                Err(why) => last = why,
-            }
-        }
-        Err(last)
+    /// The server that a Sentinel names.
+    fn ask_sentinel(
+        &self,
+        (host, port): &Address,
+        name: &str,
+        until: Instant,
+    ) -> Result<Address, Error> {
+        let mut wire = Wire::new(self.line.connect(host, *port, until)?);
+        let ask: &[&[u8]] = &[b"SENTINEL", b"get-master-addr-by-name", name.as_bytes()];
+        let replies = wire.ask(&[ask], until)?;
+        replies.first().and_then(named_by_sentinel).ok_or_else(|| {
+            Error::new(
+                Status::NetworkError,
+                "Sentinel knows no server of the store's name.",
+            )
+        })
     }
 }
 
-fn named_address(reply: &Reply) -> Option<Address> {
+/// A node of a cluster by another's word: without a host it is on the same one.
+fn named_by_node(named: &str, same: &str) -> Option<Address> {
+    let (host, port) = named.rsplit_once(':')?;
+    match host {
+        "" | "?" => named_address(same, port),
+        host => named_address(host, port),
+    }
+}
+
+fn named_by_sentinel(reply: &Reply) -> Option<Address> {
     let Reply::Array(parts) = reply else {
         return None;
     };
@@ -340,7 +376,16 @@ fn named_address(reply: &Reply) -> Option<Address> {
         Reply::Bulk(text) => String::from_utf8(text.clone()).ok(),
         _ => None,
     };
-    Some((text(parts.first()?)?, text(parts.get(1)?)?.parse().ok()?))
+    named_address(&text(parts.first()?)?, &text(parts.get(1)?)?)
+}
+
+/// What servers name is looked at like what a URL names, but that an IPv6 address needs no
+/// brackets.
+fn named_address(host: &str, port: &str) -> Option<Address> {
+    match host.contains(':') && !host.starts_with('[') {
+        true => address(&format!("[{host}]:{port}"), PORT),
+        false => address(&format!("{host}:{port}"), PORT),
+    }
 }
 
 #[cfg(test)]
@@ -406,6 +451,11 @@ mod tests {
         assert_eq!(command(&server), b"AUTH pw");
         let server = parse("redis://user:@host", None).unwrap();
         assert_eq!(command(&server), b"AUTH user ", "an empty password is one");
+        let server = parse("redis://a,b:1", None).unwrap();
+        assert_eq!(
+            server.addresses,
+            [("a".to_owned(), 6379), ("b".to_owned(), 1)]
+        );
         let server = parse("redis+sentinel://a,b:1/main/2", None).unwrap();
         assert_eq!(
             server.addresses,
@@ -420,7 +470,7 @@ mod tests {
             "",
             "redis://",
             "http://x",
-            "redis://a,b",
+            "redis://a,",
             "redis://a/x",
             "redis://a:0",
             "redis://a/1/2",
@@ -447,5 +497,63 @@ mod tests {
         ] {
             assert_eq!(split(other), (0, Vec::new()));
         }
+    }
+
+    #[test]
+    fn a_cluster_is_followed_also_where_it_allows_just_one_command() {
+        let asked = format!("+OK\r\n");
+        let (there, second) = server(vec![vec![asked, nothing_there()]]);
+        let here = format!("-ASK 7 :{there}\r\n{TIME}");
+        let (port, first) = server(vec![vec![here]]);
+        let mut talk = store(&format!("redis://127.0.0.1:{port}")).open();
+        assert_eq!(talk.load("name", LIMIT).unwrap().version, 0);
+        first.join().unwrap();
+        let commands = second.join().unwrap().remove(0);
+        let at = |command| commands.find(command).unwrap();
+        assert!(
+            at("ASKING") < at("GET") && at("GET") < at("TIME"),
+            "{commands}"
+        );
+    }
+
+    #[test]
+    fn the_node_that_a_node_names() {
+        for (named, address) in [
+            ("10.0.0.1:6381", Some(("10.0.0.1", 6381))),
+            ("node-1.example:1", Some(("node-1.example", 1))),
+            (":6381", Some(("here", 6381))),
+            ("?:6381", Some(("here", 6381))),
+            ("fd00::1:6381", Some(("fd00::1", 6381))),
+            ("[fd00::1]:6381", Some(("fd00::1", 6381))),
+            ("here:0", None),
+            ("here", None),
+            ("a\nb:1", None),
+        ] {
+            let expected = address.map(|(host, port): (&str, u16)| (host.to_owned(), port));
+            assert_eq!(named_by_node(named, "here"), expected, "{named:?}");
+        }
+    }
+
+    /// Accepts, and says nothing.
+    fn silent() -> (TcpListener, u16) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        (listener, port)
+    }
+
+    #[test]
+    fn one_that_hangs_takes_its_share_of_the_time_and_comes_last_from_then_on() {
+        let ((_listener, hangs), limit) = (silent(), Duration::from_millis(1_000));
+        let login = "+OK\r\n".to_owned();
+        let (port, served) = server(vec![vec![login.clone(), nothing_there()]; 2]);
+        let url = format!("redis://127.0.0.1:{hangs},127.0.0.1:{port}/1");
+        let store = store(&url);
+        let start = Instant::now();
+        assert!(store.open().load("name", limit).is_ok());
+        assert!(start.elapsed() >= limit / 2);
+        let start = Instant::now();
+        assert!(store.open().load("name", limit).is_ok());
+        assert!(start.elapsed() < limit / 2);
+        served.join().unwrap();
     }
 }
