@@ -272,6 +272,24 @@ impl Talk {
     }
 }
 
+impl Node {
+    /// A Sentinel that has been cut off names the server of before. One that may not say its role
+    /// is believed.
+    fn must_be_master(&mut self, until: Instant) -> Result<(), Error> {
+        let replies = self.wire.ask(&[&[b"ROLE"]], until)?;
+        match replies.first() {
+            Some(Reply::Error(_)) => Ok(()),
+            Some(Reply::Array(parts)) if parts.first() == Some(&Reply::Bulk(b"master".into())) => {
+                Ok(())
+            }
+            _ => Err(Error::new(
+                Status::NetworkError,
+                "The store's server that Sentinel names is a replica.",
+            )),
+        }
+    }
+}
+
 impl Login {
     fn command(&self) -> Vec<&[u8]> {
         let mut command = vec![b"AUTH".as_slice()];
@@ -287,7 +305,12 @@ impl Server {
     fn connect(&self, until: Instant) -> Result<Node, Error> {
         self.first_that(until, |address, until| match &self.sentinel_name {
             None => self.connect_to(address, until),
-            Some(name) => self.connect_to(&self.ask_sentinel(address, name, until)?, until),
+            Some(name) => {
+                let named = self.ask_sentinel(address, name, until)?;
+                let mut node = self.connect_to(&named, until)?;
+                node.must_be_master(until)?;
+                Ok(node)
+            }
         })
     }
 
@@ -555,5 +578,36 @@ mod tests {
         assert!(store.open().load("name", limit).is_ok());
         assert!(start.elapsed() < limit / 2);
         served.join().unwrap();
+    }
+
+    fn sentinel(names: u16) -> (u16, JoinHandle<Vec<String>>) {
+        let port = names.to_string();
+        let digits = port.len();
+        let named = format!("*2\r\n$9\r\n127.0.0.1\r\n${digits}\r\n{port}\r\n");
+        server(vec![vec![named]])
+    }
+
+    #[test]
+    fn where_a_sentinel_names_a_replica_the_next_is_asked() {
+        let replica = "*2\r\n$5\r\nslave\r\n$0\r\n\r\n".to_owned();
+        let (old, old_served) = server(vec![vec![replica]]);
+        let master = "*3\r\n$6\r\nmaster\r\n:5\r\n*1\r\n*1\r\n$1\r\n1\r\n".to_owned();
+        let (new, new_served) = server(vec![vec![master, nothing_there()]]);
+        let ((one, one_served), (other, other_served)) = (sentinel(old), sentinel(new));
+        let url = format!("redis+sentinel://127.0.0.1:{one},127.0.0.1:{other}/main");
+        assert!(store(&url).open().load("name", LIMIT).is_ok());
+        for served in [old_served, new_served, one_served, other_served] {
+            served.join().unwrap();
+        }
+    }
+
+    #[test]
+    fn what_no_host_is_called_a_sentinel_does_not_name() {
+        let bulk = |text: &str| Reply::Bulk(text.as_bytes().to_vec());
+        let named = |host: &str| named_by_sentinel(&Reply::Array(vec![bulk(host), bulk("1")]));
+        assert_eq!(named("::1"), Some(("::1".to_owned(), 1)));
+        for host in ["", "a\nb", "a b", "a:b"] {
+            assert_eq!(named(host), None, "{host:?}");
+        }
     }
 }
