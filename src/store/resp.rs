@@ -13,6 +13,9 @@ const DEEPEST: usize = 3;
 /// All replies to what is asked at once: one record, and little besides.
 const MOST_BYTES: usize = LARGEST + 16 * 1024;
 
+/// No code of a server's error is longer.
+const LONGEST_CODE: usize = 20;
+
 /// What a server answers.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Reply {
@@ -48,23 +51,40 @@ impl Reply {
     pub(crate) fn unexpected(&self) -> Error {
         let what = match self {
             Reply::Error(text) => {
-                let code: String = one_line(text)
+                let code: String = text
                     .chars()
                     .take_while(char::is_ascii_uppercase)
+                    .take(LONGEST_CODE)
                     .collect();
-                let hint = match code.as_str() {
-                    "NOAUTH" | "WRONGPASS" => "; check user and password",
-                    "NOPERM" => "; its user must be allowed GET, SET, EVAL and TIME on apivideo-*",
-                    "READONLY" => {
-                        "; it is a replica: name the server that can be written to, or Sentinel"
-                    }
-                    _ => "",
-                };
-                format!("refused with {code}{hint}")
+                format!("refused with {code}{}", hint(&code, text))
             }
             _ => "sent what was not asked for".to_owned(),
         };
         Error::new(Status::NetworkError, format!("The store's server {what}."))
+    }
+}
+
+/// What to do about a refusal.
+fn hint(code: &str, text: &str) -> &'static str {
+    match code {
+        "NOAUTH" | "WRONGPASS" => "; check user and password",
+        "NOPERM" => "; its user must be allowed GET, SET, EVAL and TIME on apivideo-*",
+        "READONLY" => "; it is a replica: name the server that can be written to, or Sentinel",
+        "OOM" => "; its memory is full",
+        // These have one code. They begin with the server's own words.
+        _ if text.starts_with("ERR unknown command") => {
+            "; it does not know a command that is needed, as EVAL"
+        }
+        _ if text.starts_with("ERR AUTH") || text.starts_with("ERR Client sent AUTH") => {
+            "; it has no password, and the URL has one"
+        }
+        _ if text.starts_with("ERR DB index")
+            || text.starts_with("ERR invalid DB index")
+            || text.starts_with("ERR SELECT") =>
+        {
+            "; it has no database of the URL's number"
+        }
+        _ => "",
     }
 }
 
@@ -274,6 +294,27 @@ mod tests {
         ] {
             let error = replies(text).unwrap_err();
             assert_eq!(error.status, Status::ProtocolError, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_explained_and_not_repeated() {
+        let hush = "A".repeat(1_000);
+        for (text, words) in [
+            ("WRONGPASS hush", "WRONGPASS; check user and password."),
+            (
+                "ERR unknown command 'hush'",
+                "ERR; it does not know a command",
+            ),
+            ("ERR DB index is out of range", "ERR; it has no database"),
+            ("ERR AUTH <password> called hush", "ERR; it has no password"),
+            ("ERR hush", "ERR."),
+            (hush.as_str(), "AAAAAAAAAAAAAAAAAAAA."),
+        ] {
+            let message = Reply::Error(text.to_owned()).unexpected().message;
+            let start = format!("The store's server refused with {words}");
+            assert!(message.starts_with(&start), "{message}");
+            assert!(!message.contains("hush"), "{message}");
         }
     }
 
