@@ -453,8 +453,10 @@ typedef struct apivideo_statistics apivideo_statistics;
  * clients, with any keys, may use one, and any thread. It belongs to the caller, who frees it.
  *
  * What is kept there is sealed with a key that comes from the API key (ChaCha20-Poly1305, HKDF),
- * under a name that comes from it too. Who can read the store learns neither keys nor tokens, and
- * who can write to it can make processes do without it, but not use another token.
+ * under a name that comes from it too. Who can read the store learns neither keys nor tokens. Who
+ * can write to it can remove a record, and can put back one that was there before, whose token may
+ * have been replaced since: only processes that saw the newer one notice. They cannot make a
+ * process use a token that is not this key's.
  */
 typedef struct apivideo_store apivideo_store;
 
@@ -1094,15 +1096,18 @@ apivideo_status apivideo_store_new_file(const char *directory,
  * Makes a store in Redis or Valkey, for the processes of many machines. Sends nothing yet.
  *
  * `url`: `redis://[user:password@]host[:port][/database]`, or `rediss://` for TLS, user and
- * password percent-encoded. A cluster is named by any of its nodes. Behind Sentinel:
- * `redis+sentinel://[user:password@]host[:port],…/name[/database]`, with the server's user and
- * password, and the name that Sentinel has for it. `ca_file`: a PEM file of certificates that are
+ * password percent-encoded. A cluster is named by any of its nodes, or by several with commas
+ * between them. Behind Sentinel: `redis+sentinel://[user:password@]host[:port],…/name[/database]`,
+ * with the server's user and password, and the name that Sentinel has for it; Sentinels themselves
+ * are asked without a password. `redis://` sends the password in clear: outside this machine use
+ * `rediss://`. No proxy is used. `ca_file`: a PEM file of certificates that are
  * trusted besides the system's, as for apivideo_config_set_ca_file(), or NULL. `store_out`:
  * receives the store. Free it with apivideo_store_free(). `error_out`: may be NULL. Any thread may
  * call this.
  *
  * The server's user must be allowed TIME, GET, SET and EVAL on the keys `apivideo-*`, which expire
- * by themselves.
+ * by themselves; in a cluster ASKING, with a database SELECT, and behind Sentinel best ROLE too.
+ * With TLS, the certificates are read within the time of the first operation.
  *
  * Errors: NULL_ARGUMENT (url, store_out), INVALID_UTF8, INVALID_ARGUMENT.
  */

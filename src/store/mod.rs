@@ -70,7 +70,8 @@ impl Store {
     /// Redis or Valkey, for the processes of many machines:
     /// `redis://[user:password@]host[:port][/database]`, or `rediss://…` for TLS, or with
     /// `+sentinel`: `redis+sentinel://[user:password@]host[:port],…/name[/database]`, where user and
-    /// password are those of the server. A cluster is named by any of its nodes.
+    /// password are those of the server, and Sentinels are asked without. A cluster is named by any
+    /// of its nodes, or by several. `redis://` sends the password in clear. No proxy is used.
     ///
     /// `ca_file`: as for [`Config::set_ca_file`](crate::Config::set_ca_file). Sends nothing yet.
     pub fn redis(url: &str, ca_file: Option<&Path>) -> Result<Store, Error> {

@@ -64,7 +64,7 @@ impl RedisStore {
         let server = parse(url, ca_file).ok_or_else(|| {
             // It may hold a password, so no message repeats it.
             Error::invalid(format!(
-                "`{setting}` must be redis://[user:password@]host[:port][/database], or with rediss:// \
+                "`{setting}` must be redis://[user:password@]host[:port],…[/database], or with rediss:// \
                  for TLS, or redis+sentinel://[user:password@]host[:port],…/name[/database], \
                  percent-encoded."
             ))
