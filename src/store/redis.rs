@@ -238,6 +238,7 @@ impl Talk {
         if result.is_err() {
             // Whatever is still on its way must not be taken for a later answer.
             self.node = None;
+            self.server.begin_with_the_next();
         }
         let replies = result?;
         replies.try_into().map_err(|_| Reply::Nil.unexpected())
@@ -524,7 +525,7 @@ mod tests {
 
     #[test]
     fn a_cluster_is_followed_also_where_it_allows_just_one_command() {
-        let asked = format!("+OK\r\n");
+        let asked = "+OK\r\n".to_owned();
         let (there, second) = server(vec![vec![asked, nothing_there()]]);
         let here = format!("-ASK 7 :{there}\r\n{TIME}");
         let (port, first) = server(vec![vec![here]]);
@@ -577,6 +578,21 @@ mod tests {
         let start = Instant::now();
         assert!(store.open().load("name", limit).is_ok());
         assert!(start.elapsed() < limit / 2);
+        served.join().unwrap();
+    }
+
+    #[test]
+    fn one_that_hangs_when_it_is_asked_is_not_the_first_to_be_asked_again() {
+        let (_listener, hangs) = silent();
+        let (port, served) = server(vec![vec![nothing_there()]]);
+        let store = store(&format!("redis://127.0.0.1:{hangs},127.0.0.1:{port}"));
+        assert!(
+            store
+                .open()
+                .load("name", Duration::from_millis(50))
+                .is_err()
+        );
+        assert!(store.open().load("name", LIMIT).is_ok());
         served.join().unwrap();
     }
 
