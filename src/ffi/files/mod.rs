@@ -124,6 +124,19 @@ mod tests {
     }
 
     #[test]
+    fn any_number_of_locks_can_be_held() {
+        let folder = Folder::new("locks");
+        let directory = folder.open();
+        let lock = |number: usize| {
+            let lock = directory.lock_file(&number.to_string()).unwrap();
+            assert!(lock.try_lock().unwrap(), "{number}");
+            lock
+        };
+        let held: Vec<LockFile> = (0..150).map(lock).collect();
+        assert_eq!(held.len(), 150);
+    }
+
+    #[test]
     fn what_is_no_directory_or_no_file_is_not_used() {
         let folder = Folder::new("kind");
         let directory = folder.open();

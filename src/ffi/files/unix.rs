@@ -13,6 +13,8 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
+use once_cell::race::OnceBox;
+
 use super::{Unfit, no_file};
 use crate::ffi::sys;
 
@@ -188,9 +190,38 @@ fn home() -> Option<PathBuf> {
     }
 }
 
-/// Locks that a forked child must let go of, which are the parent's. More than these are not held
-/// at once: whoever comes then does without.
-static HELD: [AtomicI32; 64] = [const { AtomicI32::new(-1) }; 64];
+/// Descriptors of locks, which a forked child must close: they are the parent's. -1 where there is
+/// none. A list that only grows, by one atomic step, so a fork in the middle does no harm.
+struct Open {
+    descriptors: [AtomicI32; 64],
+    more: OnceBox<Open>,
+}
+
+static OPEN: Open = Open::new();
+
+impl Open {
+    const fn new() -> Open {
+        Open {
+            descriptors: [const { AtomicI32::new(-1) }; 64],
+            more: OnceBox::new(),
+        }
+    }
+
+    /// A place with this descriptor in it.
+    fn keep(&'static self, fd: RawFd) -> &'static AtomicI32 {
+        let free = |place: &&AtomicI32| {
+            let taken = place.compare_exchange(-1, fd, Ordering::SeqCst, Ordering::SeqCst);
+            taken.is_ok()
+        };
+        let mut part = self;
+        loop {
+            if let Some(place) = part.descriptors.iter().find(free) {
+                return place;
+            }
+            part = part.more.get_or_init(|| Box::new(Open::new()));
+        }
+    }
+}
 
 /// Has descriptors of locks closed in every forked child.
 fn close_in_children() {
@@ -201,42 +232,40 @@ fn close_in_children() {
 }
 
 extern "C" fn close_inherited() {
-    for held in &HELD {
-        let fd = held.swap(-1, Ordering::SeqCst);
-        if fd >= 0 {
-            // SAFETY: it is in the table, so it is a lock's, and nobody else closes it: in the
-            // child there is no other thread. Closing is allowed there.
-            unsafe { libc::close(fd) };
+    let mut part = Some(&OPEN);
+    while let Some(Open { descriptors, more }) = part {
+        for place in descriptors {
+            let fd = place.swap(-1, Ordering::SeqCst);
+            if fd >= 0 {
+                // SAFETY: it is in the list, so it is a lock's, and nobody else closes it: in the
+                // child there is no other thread. Closing is allowed there.
+                unsafe { libc::close(fd) };
+            }
         }
+        part = more.get();
     }
 }
 
 /// A file whose lock is a process's: when that ends, the kernel lets go of it.
 pub(crate) struct LockFile {
     fd: RawFd,
-    slot: Option<&'static AtomicI32>,
+    /// Holds another than `fd` in a child, where that is closed.
+    place: &'static AtomicI32,
 }
 
 impl LockFile {
     fn new(file: File) -> LockFile {
         close_in_children();
         let fd = file.into_raw_fd();
-        let free = |slot: &&AtomicI32| {
-            let taken = slot.compare_exchange(-1, fd, Ordering::SeqCst, Ordering::SeqCst);
-            taken.is_ok()
-        };
         LockFile {
             fd,
-            slot: HELD.iter().find(free),
+            place: OPEN.keep(fd),
         }
     }
 
-    /// Takes the lock, if nobody has it and a child would let go of it.
+    /// Takes the lock, if nobody has it.
     pub(crate) fn try_lock(&self) -> io::Result<bool> {
-        match self.slot {
-            Some(_) => self.flock(libc::LOCK_EX | libc::LOCK_NB),
-            None => Ok(false),
-        }
+        self.flock(libc::LOCK_EX | libc::LOCK_NB)
     }
 
     /// Whether nobody has the lock.
@@ -266,16 +295,14 @@ impl LockFile {
 
 impl Drop for LockFile {
     fn drop(&mut self) {
+        if self.place.load(Ordering::SeqCst) != self.fd {
+            return; // In a child: it is closed, and the number may be another file's.
+        }
         // First of all: a child that was forked in the meantime has the lock too, as long as it is
         // not let go of.
         let _ = self.flock(libc::LOCK_UN);
-        let is_ours = self.slot.is_none_or(|slot| {
-            let ours = slot.compare_exchange(self.fd, -1, Ordering::SeqCst, Ordering::SeqCst);
-            ours.is_ok()
-        });
-        if is_ours {
-            // SAFETY: the descriptor is ours, and is used no more. A child has closed it already.
-            unsafe { libc::close(self.fd) };
-        }
+        self.place.store(-1, Ordering::SeqCst);
+        // SAFETY: the descriptor is ours, and is used no more.
+        unsafe { libc::close(self.fd) };
     }
 }
