@@ -12,8 +12,10 @@
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
+use super::in_turn::InTurn;
 use super::{Backend, Change, Connection, LARGEST, Stored};
 use crate::cache::record::StoreNow;
 use crate::clock::{Clock, Now, SystemClock};
@@ -30,52 +32,86 @@ const LOCK_RETRY: Duration = Duration::from_micros(200);
 /// Records of keys that are used no more are removed after this time.
 const FORGOTTEN: Duration = Duration::from_secs(48 * 3600);
 
+/// Letting go of a lock takes longer only where the file system hangs.
+const LETTING_GO: Duration = Duration::from_secs(1);
+
 /// The file store.
-pub(crate) struct FileStore {
-    directory: Arc<Path>,
+pub(crate) struct FileStore(Arc<Place>);
+
+/// A directory, by its name.
+struct Place {
+    path: PathBuf,
+    /// Seen on a file system that does not hang.
+    is_local: AtomicBool,
+    in_turn: Arc<InTurn>,
 }
 
 impl FileStore {
     /// In that directory, or in this user's usual one. Whether it is fit is seen when it is used.
     pub(crate) fn new(setting: &str, directory: Option<&Path>) -> Result<FileStore, Error> {
-        let directory: PathBuf = match directory {
+        let path = match directory {
             Some(directory) => std::path::absolute(directory).map_err(|why| {
                 Error::invalid(format!("`{setting}` is no path: {}.", sys::words_of(&why)))
             })?,
             None => files::default_directory(),
         };
-        Ok(FileStore {
-            directory: directory.into(),
+        Ok(FileStore(Arc::new(Place {
+            path,
+            is_local: AtomicBool::new(false),
+            in_turn: InTurn::new(),
+        })))
+    }
+
+    /// Makes the directory if need be, and says why it is not fit. Takes as long as its file system
+    /// takes.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let open = self.0.open();
+        open.map(drop).map_err(|unfit| Error {
+            status: Status::InvalidArgument,
+            ..self.0.explain(&unfit)
         })
     }
 
-    /// Makes the directory if need be, and says why it is not fit.
-    pub(crate) fn check(&self) -> Result<(), Error> {
-        let open = OwnDirectory::open(&self.directory);
-        open.map(drop).map_err(|unfit| Error {
-            status: Status::InvalidArgument,
-            ..explain(&self.directory, &unfit)
-        })
+    fn files(&self) -> Files {
+        Files {
+            place: Arc::clone(&self.0),
+            held: Held::default(),
+        }
     }
 }
 
 impl Backend for FileStore {
     fn open(&self) -> Box<dyn Connection> {
-        Box::new(Files {
-            path: Arc::clone(&self.directory),
-            directory: None,
-            lease: None,
-        })
+        Box::new(self.files())
     }
 
+    /// On a disk. FUSE or a file system that is not known may hang: there a caller would.
     fn is_quick(&self) -> bool {
-        true
+        self.0.is_local.load(Ordering::Relaxed)
+    }
+}
+
+impl Place {
+    fn open(&self) -> Result<OwnDirectory, Unfit> {
+        let directory = OwnDirectory::open(&self.path)?;
+        self.is_local.store(directory.is_local(), Ordering::Relaxed);
+        Ok(directory)
+    }
+
+    fn explain(&self, unfit: &Unfit) -> Error {
+        explain(&self.path, unfit)
     }
 }
 
 /// The directory during one flight.
 struct Files {
-    path: Arc<Path>,
+    place: Arc<Place>,
+    held: Held,
+}
+
+/// What is open.
+#[derive(Default)]
+struct Held {
     directory: Option<OwnDirectory>,
     /// Held while this process gets a token for all.
     lease: Option<LockFile>,
@@ -87,30 +123,70 @@ struct Head {
 }
 
 impl Connection for Files {
-    fn load(&mut self, name: &str, _limit: Duration) -> Result<Stored, Error> {
-        let path = Arc::clone(&self.path);
-        let result = self.read(name);
-        result.map_err(|unfit| explain(&path, &unfit))
+    fn load(&mut self, name: &str, limit: Duration) -> Result<Stored, Error> {
+        let name = name.to_owned();
+        self.carry_out(limit, move |held, place, _| held.read(place, &name))
     }
 
     fn swap(&mut self, change: &Change, limit: Duration) -> Result<bool, Error> {
-        let path = Arc::clone(&self.path);
-        let result = self.replace(change, Instant::now() + limit);
-        result.map_err(|unfit| explain(&path, &unfit))
+        let change = change.clone();
+        self.carry_out(limit, move |held, place, left| {
+            held.replace(place, &change, Instant::now() + left)
+        })
     }
 }
 
 impl Files {
-    fn directory(&mut self) -> Result<&OwnDirectory, Unfit> {
+    /// Does it here where that does not hang, and otherwise within its time. If it never returns,
+    /// what it held is lost with it.
+    fn carry_out<R: Send + 'static>(
+        &mut self,
+        limit: Duration,
+        operation: impl FnOnce(&mut Held, &Place, Duration) -> Result<R, Unfit> + Send + 'static,
+    ) -> Result<R, Error> {
+        let place = Arc::clone(&self.place);
+        if place.is_local.load(Ordering::Relaxed) {
+            let result = operation(&mut self.held, &place, limit);
+            return result.map_err(|unfit| place.explain(&unfit));
+        }
+        let mut held = std::mem::take(&mut self.held);
+        let in_turn = Arc::clone(&place.in_turn);
+        let (held, result) = in_turn.result(limit, move |left| {
+            let result = operation(&mut held, &place, left);
+            Ok((held, result.map_err(|unfit| place.explain(&unfit))))
+        })?;
+        self.held = held;
+        result
+    }
+}
+
+impl Drop for Files {
+    /// A lock is let go of within its time, too.
+    fn drop(&mut self) {
+        let place = &self.place;
+        if self.held.lease.is_some() && !place.is_local.load(Ordering::Relaxed) {
+            let held = std::mem::take(&mut self.held);
+            let let_go = place.in_turn.result(LETTING_GO, move |_| {
+                drop(held);
+                Ok(())
+            });
+            // Who waits for the lease waits until its end, at most.
+            let _ = let_go;
+        }
+    }
+}
+
+impl Held {
+    fn directory(&mut self, place: &Place) -> Result<&OwnDirectory, Unfit> {
         match &mut self.directory {
             Some(directory) => Ok(directory),
-            none => Ok(none.insert(OwnDirectory::open(&self.path)?)),
+            none => Ok(none.insert(place.open()?)),
         }
     }
 
-    fn read(&mut self, name: &str) -> Result<Stored, Unfit> {
+    fn read(&mut self, place: &Place, name: &str) -> Result<Stored, Unfit> {
         let holds_lease = self.lease.is_some();
-        let directory = self.directory()?;
+        let directory = self.directory(place)?;
         let (head, sealed) = read_record(directory, name)?;
         let watched = head.is_watched && !holds_lease;
         Ok(Stored {
@@ -121,9 +197,9 @@ impl Files {
         })
     }
 
-    fn replace(&mut self, change: &Change, until: Instant) -> Result<bool, Unfit> {
-        let (name, path) = (&change.name, Arc::clone(&self.path));
-        let directory = self.directory()?;
+    fn replace(&mut self, place: &Place, change: &Change, until: Instant) -> Result<bool, Unfit> {
+        let name = &change.name;
+        let directory = self.directory(place)?;
         let lock = directory.lock_file(&format!("{name}.lock"))?;
         while !lock.try_lock()? {
             if Instant::now() >= until {
@@ -143,7 +219,7 @@ impl Files {
         let lease = lease.filter(|lease| lease.try_lock().unwrap_or(false));
         write_record(directory, change, lease.is_some())?;
         if head.version == 0 {
-            remove_forgotten(&path, directory);
+            remove_forgotten(&place.path, directory);
         }
         self.lease = lease;
         Ok(true)
@@ -233,7 +309,7 @@ fn store_now() -> StoreNow {
 
 /// A number for this start of the machine; 0 if there is none.
 fn sys_boot() -> u64 {
-    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::sync::atomic::AtomicU64;
     static BOOT: AtomicU64 = AtomicU64::new(u64::MAX);
     match BOOT.load(Ordering::Relaxed) {
         u64::MAX => {
@@ -262,4 +338,90 @@ fn explain(path: &Path, unfit: &Unfit) -> Error {
         Status::SystemError,
         format!("The store's directory {path:?} {why}."),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc::channel;
+
+    const LONG: Duration = Duration::from_secs(20);
+
+    /// A store in a folder that is gone with the test.
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new(name: &str) -> Folder {
+            let name = format!("apivideo-store-{name}-{}", std::process::id());
+            Folder(std::env::temp_dir().join(name))
+        }
+
+        fn store(&self) -> FileStore {
+            FileStore::new("directory", Some(&self.0)).unwrap()
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+
+    fn change(expected: u64, version: u64) -> Change {
+        Change {
+            name: "apivideo-name".to_owned(),
+            expected,
+            version,
+            sealed: b"sealed".to_vec(),
+            keep: LONG,
+            is_lease: true,
+        }
+    }
+
+    #[test]
+    fn a_file_system_that_hangs_costs_no_more_than_the_time_for_it() {
+        let folder = Folder::new("hang");
+        let (store, limit) = (folder.store(), Duration::from_millis(10));
+        let (end, ended) = channel();
+        let hung = store.files().carry_out(limit, move |_, _, _| {
+            let _ = ended.recv();
+            Ok(())
+        });
+        assert_eq!(hung.unwrap_err().status, Status::Timeout);
+        let start = Instant::now();
+        let next = store.files().load("apivideo-name", LONG);
+        assert_eq!(next.unwrap_err().status, Status::Timeout);
+        assert!(start.elapsed() < LONG, "nor is another thread hung up");
+        end.send(()).unwrap();
+        while store.files().load("apivideo-name", LONG).is_err() {
+            assert!(start.elapsed() < LONG, "it goes on when that has returned");
+            std::thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn a_caller_looks_itself_only_where_that_is_known_not_to_hang() {
+        let folder = Folder::new("quick");
+        let store = folder.store();
+        assert!(!store.is_quick(), "not known yet");
+        store.files().load("apivideo-name", LONG).unwrap();
+        let is_local = OwnDirectory::open(&folder.0).unwrap().is_local();
+        assert_eq!(store.is_quick(), is_local);
+    }
+
+    #[test]
+    fn what_is_held_goes_from_one_operation_to_the_next_where_it_may_hang() {
+        let folder = Folder::new("held");
+        let (one, other) = (folder.store(), folder.store());
+        let mut files = one.files();
+        let forget = || one.0.is_local.store(false, Ordering::Relaxed);
+        assert!(files.swap(&change(0, 1), LONG).unwrap());
+        forget();
+        assert_eq!(files.load("apivideo-name", LONG).unwrap().version, 1);
+        let seen = |files: &mut Files| files.load("apivideo-name", LONG).unwrap();
+        assert!(!seen(&mut other.files()).holder_is_gone);
+        forget();
+        drop(files);
+        assert!(seen(&mut other.files()).holder_is_gone);
+    }
 }

@@ -37,7 +37,8 @@ impl Store {
     /// Files in `directory`, or in the user's usual place for such: for the processes that one user
     /// has on one machine.
     ///
-    /// The directory is made if need be, with the mode 0700. An error if it is another user's, can
+    /// The directory is made if need be, with the mode 0700, which takes as long as its file system
+    /// takes. An error if it is another user's, can
     /// be used by others, is a symbolic link, or is on a network.
     pub fn file(directory: Option<&Path>) -> Result<Store, Error> {
         let files = file::FileStore::new("directory", directory)?;

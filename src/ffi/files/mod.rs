@@ -34,6 +34,18 @@ impl From<io::Error> for Unfit {
     }
 }
 
+/// Where a file system is, as its type tells.
+#[cfg(unix)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// On this machine: it never hangs.
+    Here,
+    /// On another one: locks may not hold there.
+    Elsewhere(&'static str),
+    /// A program's own (FUSE), or one that is not known: it may hang.
+    Unknown,
+}
+
 /// For what is no regular file, under the name of one.
 fn no_file() -> io::Error {
     io::Error::other("there is something that is no file")

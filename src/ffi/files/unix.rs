@@ -15,11 +15,14 @@ use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 use once_cell::race::OnceBox;
 
-use super::{Unfit, no_file};
+use super::{Place, Unfit, no_file};
 use crate::ffi::sys;
 
 /// A directory of this user's own, open.
-pub(crate) struct OwnDirectory(File);
+pub(crate) struct OwnDirectory {
+    directory: File,
+    place: Place,
+}
 
 impl OwnDirectory {
     /// Opens it, and makes it first if it is not there.
@@ -43,10 +46,15 @@ impl OwnDirectory {
         if facts.mode() & 0o077 != 0 {
             return Err(Unfit::OpenToOthers);
         }
-        match network(&directory) {
-            Some(kind) => Err(Unfit::Network(kind)),
-            None => Ok(OwnDirectory(directory)),
+        match place(&directory) {
+            Place::Elsewhere(kind) => Err(Unfit::Network(kind)),
+            place => Ok(OwnDirectory { directory, place }),
         }
+    }
+
+    /// Whether it is known not to hang.
+    pub(crate) fn is_local(&self) -> bool {
+        self.place == Place::Here
     }
 
     /// A regular file in it, to read.
@@ -71,7 +79,7 @@ impl OwnDirectory {
         let mode: libc::c_uint = 0o600;
         // SAFETY: the name is NUL-terminated and lives during the call; the descriptor is this
         // directory's, which is open.
-        let fd = unsafe { libc::openat(self.0.as_raw_fd(), name.as_ptr(), flags, mode) };
+        let fd = unsafe { libc::openat(self.directory.as_raw_fd(), name.as_ptr(), flags, mode) };
         let file = owned(fd)?;
         match file.metadata()?.is_file() {
             true => Ok(file),
@@ -82,7 +90,7 @@ impl OwnDirectory {
     /// Puts one file in the place of another.
     pub(crate) fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         let (from, to) = (CString::new(from)?, CString::new(to)?);
-        let fd = self.0.as_raw_fd();
+        let fd = self.directory.as_raw_fd();
         // SAFETY: both names are NUL-terminated and live during the call; the descriptor is open.
         match unsafe { libc::renameat(fd, from.as_ptr(), fd, to.as_ptr()) } {
             0 => Ok(()),
@@ -93,7 +101,7 @@ impl OwnDirectory {
     pub(crate) fn remove(&self, name: &str) {
         if let Ok(name) = CString::new(name) {
             // SAFETY: as above. Whether it succeeds is of no consequence.
-            unsafe { libc::unlinkat(self.0.as_raw_fd(), name.as_ptr(), 0) };
+            unsafe { libc::unlinkat(self.directory.as_raw_fd(), name.as_ptr(), 0) };
         }
     }
 }
@@ -123,31 +131,71 @@ fn own_user() -> u32 {
     unsafe { libc::geteuid() }
 }
 
-/// The kind of file system, if that is another machine's: locks may not hold there.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-fn network(directory: &File) -> Option<&'static str> {
-    let mut facts = MaybeUninit::<libc::statfs>::uninit();
-    // SAFETY: the descriptor is open, and the pointer valid for a write, which is complete when the
-    // call returns 0.
-    let kind = unsafe {
-        match libc::fstatfs(directory.as_raw_fd(), facts.as_mut_ptr()) {
-            0 => facts.assume_init().f_type,
-            _ => return None,
-        }
-    };
-    // As the kernel's magic.h has them. The field is of another type with each C library.
-    match kind as u32 {
-        0x6969 => Some("NFS"),
-        0x517B | 0xFF53_4D42 | 0xFE53_4D42 => Some("SMB"),
-        0x5346_414F | 0x6B41_4653 => Some("AFS"),
-        0x00C3_6400 => Some("Ceph"),
-        _ => None,
+fn place(directory: &File) -> Place {
+    // The field is of another type with each C library.
+    facts_of(directory).map_or(Place::Unknown, |facts| place_of(facts.f_type as u32))
+}
+
+/// As the kernel's magic.h has them, and what is not in it the file systems' own headers.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn place_of(kind: u32) -> Place {
+    match kind {
+        0xEF53 => Place::Here,                    // ext2, ext3, ext4
+        0x5846_5342 => Place::Here,               // XFS
+        0x9123_683E => Place::Here,               // Btrfs
+        0xF2F5_2010 => Place::Here,               // F2FS
+        0x2FC1_2FC1 => Place::Here,               // ZFS
+        0xCA45_1A4E => Place::Here,               // bcachefs
+        0x0102_1994 | 0x8584_58F6 => Place::Here, // in memory
+        0x794C_7630 => Place::Here,               // overlay, as in a container
+        0x6969 => Place::Elsewhere("NFS"),
+        0x517B | 0xFF53_4D42 | 0xFE53_4D42 => Place::Elsewhere("SMB"),
+        0x5346_414F | 0x6B41_4653 => Place::Elsewhere("AFS"),
+        0x00C3_6400 => Place::Elsewhere("Ceph"),
+        0x0102_1997 => Place::Elsewhere("9P"),
+        0x0BD0_0BD0 => Place::Elsewhere("Lustre"),
+        0x4750_4653 => Place::Elsewhere("GPFS"),
+        0x1983_0326 => Place::Elsewhere("BeeGFS"),
+        0x2003_0528 => Place::Elsewhere("OrangeFS"),
+        0x7375_7245 => Place::Elsewhere("Coda"),
+        _ => Place::Unknown,
     }
 }
 
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn network(_: &File) -> Option<&'static str> {
-    None
+/// The system knows what is mounted from another machine.
+#[cfg(target_vendor = "apple")]
+fn place(directory: &File) -> Place {
+    let Some(facts) = facts_of(directory) else {
+        return Place::Unknown;
+    };
+    if facts.f_flags & libc::MNT_LOCAL as u32 == 0 {
+        return Place::Elsewhere("a network volume");
+    }
+    let name = facts.f_fstypename.iter().take_while(|c| **c != 0);
+    let name: Vec<u8> = name.map(|c| c.cast_unsigned()).collect();
+    match name.as_slice() {
+        b"apfs" | b"hfs" => Place::Here,
+        _ => Place::Unknown,
+    }
+}
+
+#[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+fn facts_of(directory: &File) -> Option<libc::statfs> {
+    let mut facts = MaybeUninit::<libc::statfs>::uninit();
+    // SAFETY: the descriptor is open, and the pointer valid for a write, which is complete when the
+    // call returns 0.
+    unsafe {
+        match libc::fstatfs(directory.as_raw_fd(), facts.as_mut_ptr()) {
+            0 => Some(facts.assume_init()),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
+fn place(_: &File) -> Place {
+    Place::Unknown
 }
 
 /// Below the home directory that the system has for the user, the same from cron as after a login;
@@ -304,5 +352,20 @@ impl Drop for LockFile {
         self.place.store(-1, Ordering::SeqCst);
         // SAFETY: the descriptor is ours, and is used no more.
         unsafe { libc::close(self.fd) };
+    }
+}
+
+#[cfg(all(test, any(target_os = "linux", target_os = "android")))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_hang_is_not_taken_for_a_disk() {
+        let fuse = 0x6573_5546;
+        assert_eq!(place_of(fuse), Place::Unknown);
+        assert_eq!(place_of(0), Place::Unknown);
+        assert_eq!(place_of(0xEF53), Place::Here);
+        assert_eq!(place_of(0x6969), Place::Elsewhere("NFS"));
+        assert_eq!(place_of(0x0102_1997), Place::Elsewhere("9P"));
     }
 }

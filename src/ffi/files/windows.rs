@@ -73,6 +73,11 @@ impl OwnDirectory {
         })
     }
 
+    /// Whether it is known not to hang.
+    pub(crate) fn is_local(&self) -> bool {
+        true
+    }
+
     /// A regular file in it, to read.
     pub(crate) fn file_to_read(&self, name: &str) -> io::Result<File> {
         patiently(|| self.open_file(name, OpenOptions::new().read(true)))
