@@ -15,6 +15,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
+use once_cell::race::OnceBox;
+
 use super::in_turn::InTurn;
 use super::{Backend, Change, Connection, LARGEST, Stored};
 use crate::cache::record::StoreNow;
@@ -27,8 +29,9 @@ use crate::ffi::sys;
 /// version.
 const MAGIC: &[u8; 7] = b"apivid1";
 const HEAD: usize = MAGIC.len() + 1 + 8;
-/// How long to wait before a lock is tried again.
+/// How long to wait before a lock is tried again: at first, and at most.
 const LOCK_RETRY: Duration = Duration::from_micros(200);
+const LONGEST_RETRY: Duration = Duration::from_millis(10);
 /// Records of keys that are used no more are removed after this time.
 const FORGOTTEN: Duration = Duration::from_secs(48 * 3600);
 
@@ -40,7 +43,8 @@ pub(crate) struct FileStore(Arc<Place>);
 
 /// A directory, by its name.
 struct Place {
-    path: PathBuf,
+    /// This user's usual one is looked up when it is first needed: that may take time.
+    path: OnceBox<PathBuf>,
     /// Seen on a file system that does not hang.
     is_local: AtomicBool,
     in_turn: Arc<InTurn>,
@@ -49,14 +53,12 @@ struct Place {
 impl FileStore {
     /// In that directory, or in this user's usual one. Whether it is fit is seen when it is used.
     pub(crate) fn new(setting: &str, directory: Option<&Path>) -> Result<FileStore, Error> {
-        let path = match directory {
-            Some(directory) => std::path::absolute(directory).map_err(|why| {
-                Error::invalid(format!("`{setting}` is no path: {}.", sys::words_of(&why)))
-            })?,
-            None => files::default_directory(),
-        };
+        let named = directory.map(std::path::absolute).transpose();
+        let named = named.map_err(|why| {
+            Error::invalid(format!("`{setting}` is no path: {}.", sys::words_of(&why)))
+        })?;
         Ok(FileStore(Arc::new(Place {
-            path,
+            path: named.map_or_else(OnceBox::new, |path| OnceBox::with_value(Box::new(path))),
             is_local: AtomicBool::new(false),
             in_turn: InTurn::new(),
         })))
@@ -93,13 +95,23 @@ impl Backend for FileStore {
 
 impl Place {
     fn open(&self) -> Result<OwnDirectory, Unfit> {
-        let directory = OwnDirectory::open(&self.path)?;
+        let directory = OwnDirectory::open(self.path()?)?;
         self.is_local.store(directory.is_local(), Ordering::Relaxed);
         Ok(directory)
     }
 
+    fn path(&self) -> Result<&Path, Unfit> {
+        let usual = || files::default_directory().map(Box::new);
+        let path = self.path.get_or_try_init(usual);
+        path.map(PathBuf::as_path).map_err(Unfit::NoDefault)
+    }
+
     fn explain(&self, unfit: &Unfit) -> Error {
-        explain(&self.path, unfit)
+        let message = match self.path() {
+            Ok(path) => format!("The store's directory {path:?} {}.", explain(unfit)),
+            Err(_) => format!("The store's directory {}.", explain(unfit)),
+        };
+        Error::new(Status::SystemError, message)
     }
 }
 
@@ -200,17 +212,9 @@ impl Held {
     fn replace(&mut self, place: &Place, change: &Change, until: Instant) -> Result<bool, Unfit> {
         let name = &change.name;
         let directory = self.directory(place)?;
-        let lock = directory.lock_file(&format!("{name}.lock"))?;
-        while !lock.try_lock()? {
-            if Instant::now() >= until {
-                return Err(io::Error::from(io::ErrorKind::TimedOut).into());
-            }
-            std::thread::sleep(LOCK_RETRY);
-        }
-        let (head, _) = read_record(directory, name)?;
-        if head.version != change.expected {
+        let Some(_lock) = lock_what_is_expected(directory, change, until)? else {
             return Ok(false);
-        }
+        };
         let lease = match change.is_lease {
             true => Some(directory.lock_file(&lease_name(name))?),
             false => None,
@@ -218,11 +222,38 @@ impl Held {
         // Somebody who is just looking may have it: then the lease's time alone counts.
         let lease = lease.filter(|lease| lease.try_lock().unwrap_or(false));
         write_record(directory, change, lease.is_some())?;
-        if head.version == 0 {
-            remove_forgotten(&place.path, directory);
+        if change.expected == 0 {
+            remove_forgotten(place.path()?, directory);
         }
         self.lease = lease;
         Ok(true)
+    }
+}
+
+/// The record's lock, with the expected version under it; `None` where there is another.
+fn lock_what_is_expected(
+    directory: &OwnDirectory,
+    change: &Change,
+    until: Instant,
+) -> Result<Option<LockFile>, Unfit> {
+    let name = format!("{}.lock", change.name);
+    let mut pause = LOCK_RETRY;
+    loop {
+        let lock = directory.lock_file(&name)?;
+        let is_locked = lock.try_lock()?;
+        // Without the lock too: a thousand processes that wait for what they will not get would
+        // hinder the one that has it.
+        if read_record(directory, &change.name)?.0.version != change.expected {
+            return Ok(None);
+        }
+        if is_locked && directory.has(&lock, &name)? {
+            return Ok(Some(lock));
+        }
+        if Instant::now() >= until {
+            return Err(io::Error::from(io::ErrorKind::TimedOut).into());
+        }
+        std::thread::sleep(pause);
+        pause = (2 * pause).min(LONGEST_RETRY);
     }
 }
 
@@ -321,23 +352,23 @@ fn sys_boot() -> u64 {
     }
 }
 
-fn explain(path: &Path, unfit: &Unfit) -> Error {
-    let why = match unfit {
+fn explain(unfit: &Unfit) -> String {
+    match unfit {
         Unfit::AnothersOwn => "is another user's; name one of your own".to_owned(),
         Unfit::OpenToOthers => "can be used by others; give it the mode 0700".to_owned(),
         Unfit::Network(kind) => format!(
             "is on {kind}, where locks may not hold; use a local one, or Redis for many machines"
         ),
         Unfit::Link => "is a symbolic link, which is not followed".to_owned(),
+        Unfit::NoDefault(why) => format!(
+            "is not known: this user's home directory cannot be looked up ({}); name one",
+            sys::words_of(why)
+        ),
         Unfit::System(why) if why.kind() == io::ErrorKind::TimedOut => {
             "has been locked by another process for too long".to_owned()
         }
         Unfit::System(why) => format!("cannot be used: {}", sys::words_of(why)),
-    };
-    Error::new(
-        Status::SystemError,
-        format!("The store's directory {path:?} {why}."),
-    )
+    }
 }
 
 #[cfg(test)]
@@ -423,5 +454,27 @@ mod tests {
         forget();
         drop(files);
         assert!(seen(&mut other.files()).holder_is_gone);
+    }
+
+    #[test]
+    fn who_expects_another_version_does_not_wait_for_the_lock() {
+        let folder = Folder::new("expected");
+        let store = folder.store();
+        assert!(store.files().swap(&change(0, 1), LONG).unwrap());
+        let directory = store.0.open().unwrap();
+        let lock = directory.lock_file("apivideo-name.lock").unwrap();
+        assert!(lock.try_lock().unwrap());
+        let swapped = store.files().swap(&change(7, 8), Duration::ZERO);
+        assert!(!swapped.unwrap());
+        let swapped = store.files().swap(&change(1, 2), Duration::ZERO);
+        let message = swapped.unwrap_err().message;
+        assert!(message.contains("too long"), "{message}");
+    }
+
+    #[test]
+    fn where_the_usual_directory_is_not_known_the_error_says_what_to_do() {
+        let why = io::Error::from(io::ErrorKind::PermissionDenied);
+        let words = explain(&Unfit::NoDefault(why));
+        assert!(words.starts_with("is not known") && words.ends_with("name one"));
     }
 }

@@ -17,6 +17,8 @@ pub(crate) use windows::{LockFile, OwnDirectory, default_directory};
 #[derive(Debug)]
 pub(crate) enum Unfit {
     System(io::Error),
+    /// There is none: this user's usual one cannot be told.
+    NoDefault(io::Error),
     /// It is another user's.
     AnothersOwn,
     /// Others may read or change it.
@@ -162,7 +164,7 @@ mod tests {
 
     #[test]
     fn the_usual_directory_is_the_users_own() {
-        let usual = default_directory();
+        let usual = default_directory().unwrap();
         assert!(usual.is_absolute(), "{usual:?}");
         assert!(usual.ends_with(Path::new("libapivideo")) || usual.starts_with("/tmp"));
     }

@@ -98,6 +98,27 @@ impl OwnDirectory {
         }
     }
 
+    /// Whether that is the name of this file still: who tidies up may have removed it, and somebody
+    /// else made and locked another.
+    pub(crate) fn has(&self, file: &LockFile, name: &str) -> io::Result<bool> {
+        let name = CString::new(name)?;
+        let (mut named, mut held) = (MaybeUninit::uninit(), MaybeUninit::uninit());
+        // SAFETY: the name is NUL-terminated and lives during the call; both descriptors are open,
+        // and both pointers valid for writes, which are complete where the calls return 0.
+        let (named, held): (libc::stat, libc::stat) = unsafe {
+            let (fd, follow) = (self.directory.as_raw_fd(), libc::AT_SYMLINK_NOFOLLOW);
+            if libc::fstatat(fd, name.as_ptr(), named.as_mut_ptr(), follow) != 0 {
+                let why = io::Error::last_os_error();
+                return if is_none(&why) { Ok(false) } else { Err(why) };
+            }
+            if libc::fstat(file.fd, held.as_mut_ptr()) != 0 {
+                return Err(io::Error::last_os_error());
+            }
+            (named.assume_init(), held.assume_init())
+        };
+        Ok((named.st_dev, named.st_ino) == (held.st_dev, held.st_ino))
+    }
+
     pub(crate) fn remove(&self, name: &str) {
         if let Ok(name) = CString::new(name) {
             // SAFETY: as above. Whether it succeeds is of no consequence.
@@ -199,42 +220,64 @@ fn place(_: &File) -> Place {
 }
 
 /// Below the home directory that the system has for the user, the same from cron as after a login;
-/// below /tmp for who has none.
-pub(crate) fn default_directory() -> PathBuf {
+/// below /tmp for who has none. An error where that cannot be told: processes that took another
+/// directory each would share nothing, and not know.
+pub(crate) fn default_directory() -> io::Result<PathBuf> {
     let below = match cfg!(target_vendor = "apple") {
         true => "Library/Caches/libapivideo",
         false => ".cache/libapivideo",
     };
-    home().map_or_else(
-        || PathBuf::from(format!("/tmp/libapivideo-{}", own_user())),
-        |home| home.join(below),
-    )
+    let user = own_user();
+    let Some(home) = home_of(user, 4096)? else {
+        return Ok(without_home(user));
+    };
+    match std::fs::metadata(&home) {
+        Ok(facts) if facts.uid() == user => Ok(home.join(below)),
+        // As services have them: another's, or none.
+        Ok(_) => Ok(without_home(user)),
+        Err(why) if is_none(&why) => Ok(without_home(user)),
+        Err(why) => Err(why),
+    }
 }
 
-/// The home directory that the system has for this user: the same for every program, whatever its
-/// environment.
-fn home() -> Option<PathBuf> {
-    let mut entry = MaybeUninit::<libc::passwd>::uninit();
-    let mut found = std::ptr::null_mut();
-    let mut texts = vec![0; 16 * 1024];
-    // SAFETY: the pointers are valid for writes of what they point to, and the length is that of
-    // the buffer. What the entry points to is in the buffer, which outlives its use.
-    unsafe {
-        let texts_out = texts.as_mut_ptr();
-        libc::getpwuid_r(
-            own_user(),
-            entry.as_mut_ptr(),
-            texts_out,
-            texts.len(),
-            &mut found,
-        );
-        if found.is_null() {
-            return None;
+fn without_home(user: u32) -> PathBuf {
+    PathBuf::from(format!("/tmp/libapivideo-{user}"))
+}
+
+fn is_none(why: &io::Error) -> bool {
+    let kinds = [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory];
+    kinds.contains(&why.kind())
+}
+
+/// More than any entry has.
+const LONGEST_ENTRY: usize = 1024 * 1024;
+
+/// The home directory that the system has for a user, whatever the environment says. `room`: for
+/// the entry's texts, at first.
+fn home_of(user: u32, room: usize) -> io::Result<Option<PathBuf>> {
+    let mut texts = vec![0; room];
+    loop {
+        let mut entry = MaybeUninit::<libc::passwd>::uninit();
+        let mut found = std::ptr::null_mut();
+        let (start, len) = (texts.as_mut_ptr(), texts.len());
+        // SAFETY: the pointers are valid for writes of what they point to, and the length is that
+        // of the buffer. What the entry points to is in the buffer, which outlives its use.
+        let result = unsafe {
+            match libc::getpwuid_r(user, entry.as_mut_ptr(), start, len, &mut found) {
+                0 if !found.is_null() => {
+                    let home = CStr::from_ptr((*found).pw_dir).to_bytes();
+                    return Ok(Some(PathBuf::from(OsStr::from_bytes(home))));
+                }
+                result => result,
+            }
+        };
+        match result {
+            // All of these say that there is no such user.
+            0 | libc::ENOENT | libc::ESRCH => return Ok(None),
+            libc::ERANGE if len < LONGEST_ENTRY => texts.resize(2 * len, 0),
+            libc::EINTR => {}
+            why => return Err(io::Error::from_raw_os_error(why)),
         }
-        let home = CStr::from_ptr((*found).pw_dir);
-        let home = Path::new(OsStr::from_bytes(home.to_bytes()));
-        let own = std::fs::metadata(home).is_ok_and(|facts| facts.uid() == own_user());
-        own.then(|| home.to_owned())
     }
 }
 
@@ -358,6 +401,36 @@ impl Drop for LockFile {
 #[cfg(all(test, any(target_os = "linux", target_os = "android")))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_users_home_is_found_however_long_its_entry_and_no_user_has_none() {
+        let home = home_of(own_user(), 4096).unwrap();
+        assert!(home.is_some(), "the tests' user");
+        assert_eq!(home_of(own_user(), 1).unwrap(), home);
+        assert_eq!(home_of(4_123_456_789, 1).unwrap(), None);
+        assert!(default_directory().is_ok());
+    }
+
+    #[test]
+    fn only_what_is_not_there_is_no_home() {
+        let error = io::Error::from_raw_os_error;
+        assert!(is_none(&error(libc::ENOENT)) && is_none(&error(libc::ENOTDIR)));
+        assert!(!is_none(&error(libc::EACCES)) && !is_none(&error(libc::EIO)));
+    }
+
+    #[test]
+    fn a_lock_whose_file_was_removed_is_not_the_names_any_more() {
+        let path = std::env::temp_dir().join(format!("apivideo-has-{}", std::process::id()));
+        let directory = OwnDirectory::open(&path).unwrap();
+        let old = directory.lock_file("lock").unwrap();
+        assert!(directory.has(&old, "lock").unwrap());
+        directory.remove("lock");
+        assert!(!directory.has(&old, "lock").unwrap());
+        let new = directory.lock_file("lock").unwrap();
+        assert!(directory.has(&new, "lock").unwrap());
+        assert!(!directory.has(&old, "lock").unwrap());
+        std::fs::remove_dir_all(&path).unwrap();
+    }
 
     #[test]
     fn what_may_hang_is_not_taken_for_a_disk() {
