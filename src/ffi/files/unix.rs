@@ -128,6 +128,8 @@ impl OwnDirectory {
 }
 
 fn open_directory(path: &Path) -> io::Result<File> {
+    // Without the slash at its end, which would have a link followed.
+    let path: PathBuf = path.components().collect();
     let path = CString::new(path.as_os_str().as_bytes())?;
     let flags = libc::O_RDONLY | libc::O_DIRECTORY | libc::O_NOFOLLOW | libc::O_CLOEXEC;
     // SAFETY: the path is NUL-terminated and lives during the call.
@@ -136,6 +138,7 @@ fn open_directory(path: &Path) -> io::Result<File> {
 
 /// The kernel's errors for a link differ.
 fn is_link(path: &Path) -> bool {
+    let path: PathBuf = path.components().collect();
     std::fs::symlink_metadata(path).is_ok_and(|facts| facts.is_symlink())
 }
 
@@ -416,6 +419,18 @@ mod tests {
         let error = io::Error::from_raw_os_error;
         assert!(is_none(&error(libc::ENOENT)) && is_none(&error(libc::ENOTDIR)));
         assert!(!is_none(&error(libc::EACCES)) && !is_none(&error(libc::EIO)));
+    }
+
+    #[test]
+    fn a_link_is_not_followed_however_its_name_ends() {
+        let folder = std::env::temp_dir().join(format!("apivideo-link-{}", std::process::id()));
+        drop(OwnDirectory::open(&folder).unwrap());
+        std::os::unix::fs::symlink(&folder, folder.join("link")).unwrap();
+        for name in ["link", "link/", "link/.", "link//"] {
+            let opened = OwnDirectory::open(&folder.join(name));
+            assert!(matches!(opened, Err(Unfit::Link)), "{name}");
+        }
+        std::fs::remove_dir_all(&folder).unwrap();
     }
 
     #[test]
