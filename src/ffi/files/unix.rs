@@ -59,7 +59,7 @@ impl OwnDirectory {
 
     /// A regular file in it, to read.
     pub(crate) fn file_to_read(&self, name: &str) -> io::Result<File> {
-        self.open_file(name, libc::O_RDONLY | libc::O_NONBLOCK)
+        self.open_file(name, libc::O_RDONLY)
     }
 
     /// An empty file in it, to write.
@@ -75,7 +75,8 @@ impl OwnDirectory {
 
     fn open_file(&self, name: &str, flags: libc::c_int) -> io::Result<File> {
         let name = CString::new(name)?;
-        let flags = flags | libc::O_CLOEXEC | libc::O_NOFOLLOW;
+        // Nobody waits for the other end of what is no file.
+        let flags = flags | libc::O_CLOEXEC | libc::O_NOFOLLOW | libc::O_NONBLOCK;
         let mode: libc::c_uint = 0o600;
         // SAFETY: the name is NUL-terminated and lives during the call; the descriptor is this
         // directory's, which is open.
@@ -430,6 +431,19 @@ mod tests {
             let opened = OwnDirectory::open(&folder.join(name));
             assert!(matches!(opened, Err(Unfit::Link)), "{name}");
         }
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn a_pipe_holds_nobody_up() {
+        let folder = std::env::temp_dir().join(format!("apivideo-pipe-{}", std::process::id()));
+        let directory = OwnDirectory::open(&folder).unwrap();
+        let path = CString::new(folder.join("pipe").as_os_str().as_bytes()).unwrap();
+        // SAFETY: the path is NUL-terminated and lives during the call.
+        assert_eq!(unsafe { libc::mkfifo(path.as_ptr(), 0o600) }, 0);
+        assert!(directory.file_to_read("pipe").is_err());
+        assert!(directory.file_to_write("pipe").is_err());
+        assert!(directory.lock_file("pipe").is_err());
         std::fs::remove_dir_all(&folder).unwrap();
     }
 
