@@ -212,7 +212,7 @@ impl Held {
     fn replace(&mut self, place: &Place, change: &Change, until: Instant) -> Result<bool, Unfit> {
         let name = &change.name;
         let directory = self.directory(place)?;
-        let Some(_lock) = lock_what_is_expected(directory, change, until)? else {
+        let Some(lock) = lock_what_is_expected(directory, change, until)? else {
             return Ok(false);
         };
         let lease = match change.is_lease {
@@ -222,6 +222,7 @@ impl Held {
         // Somebody who is just looking may have it: then the lease's time alone counts.
         let lease = lease.filter(|lease| lease.try_lock().unwrap_or(false));
         write_record(directory, change, lease.is_some())?;
+        drop(lock);
         if change.expected == 0 {
             remove_forgotten(place.path()?, directory);
         }
@@ -272,7 +273,7 @@ fn read_record(directory: &OwnDirectory, name: &str) -> Result<(Head, Vec<u8>), 
         file => file?,
     };
     let mut bytes = Vec::with_capacity(2048);
-    file.take(LARGEST as u64).read_to_end(&mut bytes)?;
+    file.take((HEAD + LARGEST) as u64).read_to_end(&mut bytes)?;
     Ok(split(&bytes).unwrap_or((none, Vec::new())))
 }
 
@@ -311,16 +312,31 @@ fn remove_forgotten(path: &Path, directory: &OwnDirectory) {
     };
     for entry in entries.flatten() {
         let name = entry.file_name();
-        let Some(name) = name.to_str() else { continue };
-        let is_record = name.starts_with("apivideo-") && !name.contains('.');
-        let written = entry.metadata().and_then(|facts| facts.modified());
-        let age = written
-            .ok()
-            .and_then(|at| SystemTime::now().duration_since(at).ok());
-        if is_record && age.is_some_and(|age| age > FORGOTTEN) {
-            directory.remove(name);
+        let name = name.to_str().unwrap_or_default();
+        if name.starts_with("apivideo-") && !name.contains('.') && is_forgotten(directory, name) {
+            remove_if_forgotten(directory, name);
         }
     }
+}
+
+/// Under its lock: somebody may just be writing it anew.
+fn remove_if_forgotten(directory: &OwnDirectory, name: &str) {
+    let Ok(lock) = directory.lock_file(&format!("{name}.lock")) else {
+        return;
+    };
+    if lock.try_lock().unwrap_or(false) && is_forgotten(directory, name) {
+        directory.remove(name);
+    }
+}
+
+fn is_forgotten(directory: &OwnDirectory, name: &str) -> bool {
+    let written = directory
+        .file_to_read(name)
+        .and_then(|file| file.metadata()?.modified());
+    let age = written
+        .ok()
+        .and_then(|at| SystemTime::now().duration_since(at).ok());
+    age.is_some_and(|age| age > FORGOTTEN)
 }
 
 /// This machine's clocks. Where the start of the machine has no name, the wall clock alone.
@@ -476,5 +492,39 @@ mod tests {
         let why = io::Error::from(io::ErrorKind::PermissionDenied);
         let words = explain(&Unfit::NoDefault(why));
         assert!(words.starts_with("is not known") && words.ends_with("name one"));
+    }
+
+    #[test]
+    fn only_forgotten_records_are_removed_and_none_that_is_being_written() {
+        let folder = Folder::new("forgotten");
+        let store = folder.store();
+        let directory = store.0.open().unwrap();
+        let long_ago = SystemTime::now() - FORGOTTEN - LONG;
+        for name in ["apivideo-old", "apivideo-busy", "apivideo-new", "other"] {
+            let file = directory.file_to_write(name).unwrap();
+            if name != "apivideo-new" {
+                file.set_modified(long_ago).unwrap();
+            }
+        }
+        let busy = directory.lock_file("apivideo-busy.lock").unwrap();
+        assert!(busy.try_lock().unwrap());
+        remove_forgotten(&folder.0, &directory);
+        let left = |name: &str| directory.file_to_read(name).is_ok();
+        assert!(!left("apivideo-old"));
+        assert!(left("apivideo-busy") && left("apivideo-new") && left("other"));
+    }
+
+    #[test]
+    fn the_largest_record_that_is_written_is_read() {
+        let folder = Folder::new("largest");
+        let store = folder.store();
+        let sealed = vec![7; LARGEST];
+        let largest = Change {
+            sealed: sealed.clone(),
+            ..change(0, 1)
+        };
+        assert!(store.files().swap(&largest, LONG).unwrap());
+        let stored = store.files().load("apivideo-name", LONG).unwrap();
+        assert!(stored.sealed == sealed);
     }
 }
