@@ -393,6 +393,7 @@ mod tests {
     use std::sync::mpsc::channel;
 
     const LONG: Duration = Duration::from_secs(20);
+    const NAME: &str = "apivideo-name";
 
     /// A store in a folder that is gone with the test.
     struct Folder(PathBuf);
@@ -416,10 +417,10 @@ mod tests {
 
     fn change(expected: u64, version: u64) -> Change {
         Change {
-            name: "apivideo-name".to_owned(),
+            name: NAME.to_owned(),
             expected,
             version,
-            sealed: b"sealed".to_vec(),
+            sealed: version.to_le_bytes().to_vec(),
             keep: LONG,
             is_lease: true,
         }
@@ -436,11 +437,11 @@ mod tests {
         });
         assert_eq!(hung.unwrap_err().status, Status::Timeout);
         let start = Instant::now();
-        let next = store.files().load("apivideo-name", LONG);
+        let next = store.files().load(NAME, LONG);
         assert_eq!(next.unwrap_err().status, Status::Timeout);
         assert!(start.elapsed() < LONG, "nor is another thread hung up");
         end.send(()).unwrap();
-        while store.files().load("apivideo-name", LONG).is_err() {
+        while store.files().load(NAME, LONG).is_err() {
             assert!(start.elapsed() < LONG, "it goes on when that has returned");
             std::thread::yield_now();
         }
@@ -451,7 +452,7 @@ mod tests {
         let folder = Folder::new("quick");
         let store = folder.store();
         assert!(!store.is_quick(), "not known yet");
-        store.files().load("apivideo-name", LONG).unwrap();
+        store.files().load(NAME, LONG).unwrap();
         let is_local = OwnDirectory::open(&folder.0).unwrap().is_local();
         assert_eq!(store.is_quick(), is_local);
     }
@@ -464,8 +465,8 @@ mod tests {
         let forget = || one.0.is_local.store(false, Ordering::Relaxed);
         assert!(files.swap(&change(0, 1), LONG).unwrap());
         forget();
-        assert_eq!(files.load("apivideo-name", LONG).unwrap().version, 1);
-        let seen = |files: &mut Files| files.load("apivideo-name", LONG).unwrap();
+        assert_eq!(files.load(NAME, LONG).unwrap().version, 1);
+        let seen = |files: &mut Files| files.load(NAME, LONG).unwrap();
         assert!(!seen(&mut other.files()).holder_is_gone);
         forget();
         drop(files);
@@ -524,7 +525,40 @@ mod tests {
             ..change(0, 1)
         };
         assert!(store.files().swap(&largest, LONG).unwrap());
-        let stored = store.files().load("apivideo-name", LONG).unwrap();
+        let stored = store.files().load(NAME, LONG).unwrap();
         assert!(stored.sealed == sealed);
+    }
+
+    #[test]
+    fn a_record_takes_the_place_of_the_expected_one_only() {
+        let folder = Folder::new("swap");
+        let store = folder.store();
+        let (mut one, mut other) = (store.open(), store.open());
+        assert_eq!(one.load(NAME, LONG).unwrap().version, 0);
+        assert!(one.swap(&change(0, 7), LONG).unwrap());
+        assert!(!other.swap(&change(0, 8), LONG).unwrap());
+        let stored = other.load(NAME, LONG).unwrap();
+        assert_eq!(
+            (stored.version, stored.sealed),
+            (7, 7_u64.to_le_bytes().to_vec())
+        );
+        assert!(other.swap(&change(7, 9), LONG).unwrap());
+        assert_eq!(one.load(NAME, LONG).unwrap().version, 9);
+    }
+
+    #[test]
+    fn who_has_ended_holds_no_lease_and_who_lives_does() {
+        let folder = Folder::new("lease");
+        let store = folder.store();
+        let (mut holder, mut other) = (store.open(), store.open());
+        assert!(holder.swap(&change(0, 7), LONG).unwrap());
+        let gone = |connection: &mut Box<dyn Connection>| {
+            let stored = connection.load(NAME, LONG);
+            stored.unwrap().holder_is_gone
+        };
+        assert!(!gone(&mut other));
+        assert!(!gone(&mut holder));
+        drop(holder);
+        assert!(gone(&mut other));
     }
 }
