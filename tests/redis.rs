@@ -1,6 +1,7 @@
 //! A token that processes share by Redis: real servers, started here, and what may befall them.
 //!
-//! Without `redis-server` these tests are skipped, and say so; with `CI=true` they fail.
+//! Without `redis-server` these tests are skipped, and say so; with `CI=true` they fail on
+//! Linux.
 
 #![cfg(unix)]
 #![allow(clippy::unwrap_used)]
