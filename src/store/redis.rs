@@ -11,13 +11,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use percent_encoding::percent_decode_str;
-use zeroize::Zeroizing;
 
 use super::resp::{Reply, Wire};
 use super::{Backend, Change, Connection, Stored};
 use crate::cache::record::StoreNow;
 use crate::clock::Now;
 use crate::error::{Error, Status};
+use crate::ffi::secret::Secret;
 use crate::http::{CaFile, Line, Sources, host_and_port};
 
 const DIGITS: usize = 16;
@@ -51,8 +51,8 @@ struct Server {
 
 struct Login {
     /// Empty: the server's default user.
-    user: Zeroizing<String>,
-    password: Zeroizing<String>,
+    user: String,
+    password: Secret,
 }
 
 impl RedisStore {
@@ -113,8 +113,8 @@ fn parse_login(login: &str) -> Option<Option<Login>> {
     }
     let (user, password) = login.split_once(':').filter(|both| *both != ("", ""))?;
     Some(Some(Login {
-        user: decoded(user)?.into(),
-        password: decoded(password)?.into(),
+        user: decoded(user)?,
+        password: Secret::new(&decoded(password)?),
     }))
 }
 
@@ -123,8 +123,10 @@ fn address(authority: &str, port: u16) -> Option<Address> {
     Some((host.to_owned(), own_port.unwrap_or(port)))
 }
 
+/// Nothing that is named has a NUL in it.
 fn decoded(text: &str) -> Option<String> {
-    Some(percent_decode_str(text).decode_utf8().ok()?.into_owned())
+    let text = percent_decode_str(text).decode_utf8().ok()?;
+    (!text.contains('\0')).then(|| text.into_owned())
 }
 
 impl Backend for RedisStore {
@@ -297,7 +299,7 @@ impl Login {
         if !self.user.is_empty() {
             command.push(self.user.as_bytes());
         }
-        command.push(self.password.as_bytes());
+        command.push(self.password.as_str().as_bytes());
         command
     }
 }
@@ -503,6 +505,7 @@ mod tests {
             "redis://a:b:c",
             "redis://user@a",
             "redis://:@a",
+            "redis://:a%00b@a",
         ] {
             assert!(parse(bad, None).is_none(), "{bad}");
         }
