@@ -453,8 +453,10 @@ typedef struct apivideo_statistics apivideo_statistics;
  * clients, with any keys, may use one, and any thread. It belongs to the caller, who frees it.
  *
  * What is kept there is sealed with a key that comes from the API key (ChaCha20-Poly1305, HKDF),
- * under a name that comes from it too. Who can read the store learns neither keys nor tokens, and
- * who can write to it can make processes do without it, but not use another token.
+ * under a name that comes from it too. Who can read the store learns neither keys nor tokens. Who
+ * can write to it can remove a record, and can put back one that was there before, whose token may
+ * have been replaced since: only processes that saw the newer one notice. They cannot make a
+ * process use a token that is not this key's.
  */
 typedef struct apivideo_store apivideo_store;
 
@@ -490,7 +492,8 @@ typedef void (*apivideo_completion_callback)(void *user_data);
 
 /**
  * Loads what is kept under `name`, which is up to 64 characters of a-z, 0-9 and "-", and gives it
- * to apivideo_record_set(), unless there is nothing. Returns one of `apivideo_store_result`.
+ * to apivideo_record_set(); if there is nothing and the store has no clock of its own, that may be
+ * left out. Returns one of `apivideo_store_result`.
  *
  * `timeout_ms`: after this time the library goes on without the answer. Must not throw or jump
  * out, and must not call the client whose store this is.
@@ -1093,15 +1096,18 @@ apivideo_status apivideo_store_new_file(const char *directory,
  * Makes a store in Redis or Valkey, for the processes of many machines. Sends nothing yet.
  *
  * `url`: `redis://[user:password@]host[:port][/database]`, or `rediss://` for TLS, user and
- * password percent-encoded. A cluster is named by any of its nodes. Behind Sentinel:
- * `redis+sentinel://[user:password@]host[:port],…/name[/database]`, with the server's user and
- * password, and the name that Sentinel has for it. `ca_file`: a PEM file of certificates that are
+ * password percent-encoded. A cluster is named by any of its nodes, or by several with commas
+ * between them. Behind Sentinel: `redis+sentinel://[user:password@]host[:port],…/name[/database]`,
+ * with the server's user and password, and the name that Sentinel has for it; Sentinels themselves
+ * are asked without a password. `redis://` sends the password in clear: outside this machine use
+ * `rediss://`. No proxy is used. `ca_file`: a PEM file of certificates that are
  * trusted besides the system's, as for apivideo_config_set_ca_file(), or NULL. `store_out`:
  * receives the store. Free it with apivideo_store_free(). `error_out`: may be NULL. Any thread may
  * call this.
  *
  * The server's user must be allowed TIME, GET, SET and EVAL on the keys `apivideo-*`, which expire
- * by themselves.
+ * by themselves; in a cluster ASKING, with a database SELECT, and behind Sentinel best ROLE too.
+ * With TLS, the certificates are read within the time of the first operation.
  *
  * Errors: NULL_ARGUMENT (url, store_out), INVALID_UTF8, INVALID_ARGUMENT.
  */
@@ -1113,9 +1119,9 @@ apivideo_status apivideo_store_new_redis(const char *url,
 /**
  * Makes a store of a program's own: a database table, or anything else that can compare and swap.
  *
- * `load`, `swap`: called on threads of the library, one call at a time for each process. A call
- * that lasts longer than the time limit of the store is given up, and no other is made until it
- * returns. `user_data`: passed to each call. It must stay usable, from any thread, until `release`
+ * `load`, `swap`: called on threads of the library, one call at a time for each process: others
+ * wait for their turn, within the time limit of the store. A call that lasts longer than that is
+ * given up, and no other is made until it returns. `user_data`: passed to each call. It must stay usable, from any thread, until `release`
  * is called with it. `release`: called once, when the store and all that use it are freed and no
  * call is running any more. If this function fails, it is called before this returns. It may be
  * NULL. `store_out`: receives the store. Free it with apivideo_store_free(). `error_out`: may be
@@ -1139,11 +1145,14 @@ void apivideo_store_free(apivideo_store *store);
  * Says what a program's own store has loaded.
  *
  * `record`: what apivideo_store_load_callback was given. `version`: what was given to
- * apivideo_store_swap_callback with the data. `data`: copied; `size` bytes, up to 65,536.
- * `now_ms`: the time by the store's own clock, in milliseconds since 1970, where processes on
- * machines with different clocks share it, or 0 for this machine's. `error_out`: may be NULL.
+ * apivideo_store_swap_callback with the data; 0, with NULL and 0 for the data, says that nothing is
+ * kept. `data`: copied; `size` bytes, up to 65,536. `now_ms`: the time by the store's own clock, in
+ * milliseconds since 1970, or 0 for this machine's. Where machines share a store that has a clock,
+ * give it with each record, and when nothing is kept too: a lease and a token are timed by it.
+ * `error_out`: may be NULL.
  *
- * Errors: NULL_ARGUMENT (record, data); INVALID_ARGUMENT for a version or a size out of range.
+ * Errors: NULL_ARGUMENT (record; data with a version); INVALID_ARGUMENT for a version or a size out
+ * of range, or for a time before 2000 or after 2200, as one in other units is.
  */
 apivideo_status apivideo_record_set(apivideo_record *record,
                                     uint64_t version,

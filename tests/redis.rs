@@ -1,6 +1,7 @@
 //! A token that processes share by Redis: real servers, started here, and what may befall them.
 //!
-//! Without `redis-server` these tests are skipped, and say so; with `CI=true` they fail.
+//! Without `redis-server` these tests are skipped, and say so; with `CI=true` they fail on
+//! Linux.
 
 #![cfg(unix)]
 #![allow(clippy::unwrap_used)]
@@ -335,5 +336,26 @@ fn what_is_no_url_of_a_redis_is_refused_and_its_password_not_repeated() {
         let error = Store::redis(url, None).err().unwrap();
         assert_eq!(error.status, Status::InvalidArgument);
         assert!(!error.message.contains("hush"), "{}", error.message);
+    }
+}
+
+/// What looks like a version in part only: the script and the library must agree on what it is.
+#[test]
+fn a_value_that_looks_like_one_of_ours_is_replaced_too() {
+    if !redis_is_there() {
+        return;
+    }
+    for value in ["ABCDEF0123456789 and more", "fbcdef0123456789 and more"] {
+        let (sandbox, redis) = (common::sandbox(), Redis::start(&[]));
+        client(&redis.url(), &sandbox).get_token().unwrap();
+        let name = redis.cli(&["KEYS", "*"]);
+        redis.cli(&["SET", &name, value]);
+        let (one, other) = (
+            client(&redis.url(), &sandbox),
+            client(&redis.url(), &sandbox),
+        );
+        one.get_token().unwrap();
+        other.get_token().unwrap();
+        assert_eq!(exchanges(&sandbox), 2, "{value}");
     }
 }

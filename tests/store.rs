@@ -12,7 +12,8 @@ mod stores;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -60,15 +61,19 @@ struct Process(Child);
 
 impl Process {
     fn start(sandbox: &Sandbox, store: &str) -> Process {
-        let child = Command::new(std::env::current_exe().unwrap())
+        Process(Process::command(sandbox, store).spawn().unwrap())
+    }
+
+    fn command(sandbox: &Sandbox, store: &str) -> Command {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command
             .args(["--exact", "child", "--nocapture", "--test-threads=1"])
             .env("APIVIDEO_TEST_URL", sandbox.base_url())
             .env("APIVIDEO_STORE", store)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn();
-        Process(child.unwrap())
+            .stderr(Stdio::null());
+        command
     }
 
     fn go(&mut self) {
@@ -242,25 +247,9 @@ fn a_directory_that_is_not_safe_is_refused_in_words() {
     refused(&file, "cannot be used");
     refused(&file.join("below"), "cannot be used");
     // A root's test can give the directory away; another user's is /, where this is not root's.
-    match std::os::unix::fs::chown(&directory.0, Some(12_345), None) {
+    match chown(&directory.0, Some(12_345), None) {
         Ok(()) => refused(&directory.0, "another user's"),
         Err(_) => refused(Path::new("/"), "another user's"),
-    }
-    std::os::unix::fs::chown(
-        &directory.0,
-        Some(fs::metadata("/proc/self").unwrap().uid_of()),
-        None,
-    )
-    .unwrap();
-}
-
-trait UidOf {
-    fn uid_of(&self) -> u32;
-}
-
-impl UidOf for fs::Metadata {
-    fn uid_of(&self) -> u32 {
-        std::os::unix::fs::MetadataExt::uid(self)
     }
 }
 
@@ -322,4 +311,34 @@ fn a_short_lived_process_has_its_token_from_a_file_in_a_moment() {
     times.sort();
     println!("the token from a file: {:?} in the median", times[100]);
     assert!(times[100] < Duration::from_millis(5), "{:?}", times[100]);
+}
+
+#[test]
+fn a_directory_that_cannot_be_written_to_gives_what_is_there_and_else_costs_an_exchange_each() {
+    let (sandbox, directory) = (common::sandbox(), Directory::new());
+    fs::create_dir(&directory.0).unwrap();
+    directory.set_mode(0o700);
+    // Root may write anywhere: then the processes are another user's.
+    let own = fs::metadata(&directory.0).unwrap().uid();
+    let user = if own == 0 { 12_345 } else { own };
+    chown(&directory.0, Some(user), None).unwrap();
+    let token = || {
+        let mut command = Process::command(&sandbox, &directory.name());
+        if user != own {
+            command.uid(user).gid(user);
+        }
+        let mut process = Process(command.spawn().unwrap());
+        process.go();
+        process.token().0
+    };
+    let first = token();
+    directory.set_mode(0o500);
+    assert_eq!(token(), first, "it can be read");
+    assert_eq!(exchanges(&sandbox), 1);
+    directory.set_mode(0o700);
+    fs::remove_file(directory.record()).unwrap();
+    directory.set_mode(0o500);
+    assert_ne!(token(), token());
+    assert_eq!(exchanges(&sandbox), 3);
+    directory.set_mode(0o700);
 }

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::ffi::{CString, c_char, c_void};
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::time::Duration;
 
@@ -20,8 +21,10 @@ use crate::store::{Change, LARGEST, Store, Stored};
 /// clients, with any keys, may use one, and any thread. It belongs to the caller, who frees it.
 ///
 /// What is kept there is sealed with a key that comes from the API key (ChaCha20-Poly1305, HKDF),
-/// under a name that comes from it too. Who can read the store learns neither keys nor tokens, and
-/// who can write to it can make processes do without it, but not use another token.
+/// under a name that comes from it too. Who can read the store learns neither keys nor tokens. Who
+/// can write to it can remove a record, and can put back one that was there before, whose token may
+/// have been replaced since: only processes that saw the newer one notice. They cannot make a
+/// process use a token that is not this key's.
 #[allow(non_camel_case_types)]
 pub struct apivideo_store {
     _opaque: [u8; 0],
@@ -51,7 +54,8 @@ pub enum StoreResult {
 }
 
 /// Loads what is kept under `name`, which is up to 64 characters of a-z, 0-9 and "-", and gives it
-/// to apivideo_record_set(), unless there is nothing. Returns one of `apivideo_store_result`.
+/// to apivideo_record_set(); if there is nothing and the store has no clock of its own, that may be
+/// left out. Returns one of `apivideo_store_result`.
 ///
 /// `timeout_ms`: after this time the library goes on without the answer. Must not throw or jump
 /// out, and must not call the client whose store this is.
@@ -126,15 +130,18 @@ pub unsafe extern "C" fn apivideo_store_new_file(
 /// Makes a store in Redis or Valkey, for the processes of many machines. Sends nothing yet.
 ///
 /// `url`: `redis://[user:password@]host[:port][/database]`, or `rediss://` for TLS, user and
-/// password percent-encoded. A cluster is named by any of its nodes. Behind Sentinel:
-/// `redis+sentinel://[user:password@]host[:port],…/name[/database]`, with the server's user and
-/// password, and the name that Sentinel has for it. `ca_file`: a PEM file of certificates that are
+/// password percent-encoded. A cluster is named by any of its nodes, or by several with commas
+/// between them. Behind Sentinel: `redis+sentinel://[user:password@]host[:port],…/name[/database]`,
+/// with the server's user and password, and the name that Sentinel has for it; Sentinels themselves
+/// are asked without a password. `redis://` sends the password in clear: outside this machine use
+/// `rediss://`. No proxy is used. `ca_file`: a PEM file of certificates that are
 /// trusted besides the system's, as for apivideo_config_set_ca_file(), or NULL. `store_out`:
 /// receives the store. Free it with apivideo_store_free(). `error_out`: may be NULL. Any thread may
 /// call this.
 ///
 /// The server's user must be allowed TIME, GET, SET and EVAL on the keys `apivideo-*`, which expire
-/// by themselves.
+/// by themselves; in a cluster ASKING, with a database SELECT, and behind Sentinel best ROLE too.
+/// With TLS, the certificates are read within the time of the first operation.
 ///
 /// Errors: NULL_ARGUMENT (url, store_out), INVALID_UTF8, INVALID_ARGUMENT.
 #[unsafe(no_mangle)]
@@ -163,9 +170,9 @@ pub unsafe extern "C" fn apivideo_store_new_redis(
 
 /// Makes a store of a program's own: a database table, or anything else that can compare and swap.
 ///
-/// `load`, `swap`: called on threads of the library, one call at a time for each process. A call
-/// that lasts longer than the time limit of the store is given up, and no other is made until it
-/// returns. `user_data`: passed to each call. It must stay usable, from any thread, until `release`
+/// `load`, `swap`: called on threads of the library, one call at a time for each process: others
+/// wait for their turn, within the time limit of the store. A call that lasts longer than that is
+/// given up, and no other is made until it returns. `user_data`: passed to each call. It must stay usable, from any thread, until `release`
 /// is called with it. `release`: called once, when the store and all that use it are freed and no
 /// call is running any more. If this function fails, it is called before this returns. It may be
 /// NULL. `store_out`: receives the store. Free it with apivideo_store_free(). `error_out`: may be
@@ -187,16 +194,12 @@ pub unsafe extern "C" fn apivideo_store_new(
         clear(store_out);
         guard(error_out, || {
             require_out(store_out, "store_out")?;
-            let null = |name| {
-                let message = format!("The argument `{name}` is NULL.");
-                Error::new(Status::NullArgument, message)
-            };
             let callbacks = Callbacks {
                 load: load.ok_or_else(|| null("load"))?,
                 swap: swap.ok_or_else(|| null("swap"))?,
                 user_data,
             };
-            give_box(store_out, || Store::of(OwnStore::new(Box::new(callbacks))));
+            give_box(store_out, || Store::of(OwnStore::new(callbacks)));
             Ok(())
         })
     }
@@ -212,11 +215,14 @@ pub unsafe extern "C" fn apivideo_store_free(store: *mut apivideo_store) {
 /// Says what a program's own store has loaded.
 ///
 /// `record`: what apivideo_store_load_callback was given. `version`: what was given to
-/// apivideo_store_swap_callback with the data. `data`: copied; `size` bytes, up to 65,536.
-/// `now_ms`: the time by the store's own clock, in milliseconds since 1970, where processes on
-/// machines with different clocks share it, or 0 for this machine's. `error_out`: may be NULL.
+/// apivideo_store_swap_callback with the data; 0, with NULL and 0 for the data, says that nothing is
+/// kept. `data`: copied; `size` bytes, up to 65,536. `now_ms`: the time by the store's own clock, in
+/// milliseconds since 1970, or 0 for this machine's. Where machines share a store that has a clock,
+/// give it with each record, and when nothing is kept too: a lease and a token are timed by it.
+/// `error_out`: may be NULL.
 ///
-/// Errors: NULL_ARGUMENT (record, data); INVALID_ARGUMENT for a version or a size out of range.
+/// Errors: NULL_ARGUMENT (record; data with a version); INVALID_ARGUMENT for a version or a size out
+/// of range, or for a time before 2000 or after 2200, as one in other units is.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apivideo_record_set(
     record: *mut apivideo_record,
@@ -230,25 +236,48 @@ pub unsafe extern "C" fn apivideo_record_set(
     unsafe {
         guard(error_out, || {
             let record = borrow(record.cast_const(), "record")?;
-            if data.is_null() {
-                return Err(Error::new(
-                    Status::NullArgument,
-                    "The argument `data` is NULL.",
-                ));
-            }
-            if version == 0 || i64::try_from(version).is_err() {
-                return Err(Error::invalid("`version` must be from 1 to 2^63 - 1."));
-            }
-            if size > LARGEST {
-                return Err(Error::invalid(format!(
-                    "`size` is {size}; it must be at most {LARGEST}."
-                )));
-            }
-            let data = std::slice::from_raw_parts(data.cast::<u8>(), size).to_vec();
+            check_record(version, !data.is_null(), size, now_ms)?;
+            let data = match data.is_null() {
+                true => Vec::new(),
+                false => std::slice::from_raw_parts(data.cast::<u8>(), size).to_vec(),
+            };
             record.0.replace(Some((version, data, now_ms)));
             Ok(())
         })
     }
+}
+
+/// The years 2000 to 2200: seconds and microseconds since 1970 are outside.
+const TIMES_MS: RangeInclusive<i64> = 946_684_800_000..=7_258_118_400_000;
+
+fn check_record(version: u64, has_data: bool, size: usize, now_ms: i64) -> Result<(), Error> {
+    if version == 0 && size > 0 {
+        return Err(Error::invalid(
+            "`version` 0 says that nothing is kept; data needs one from 1 to 2^63 - 1.",
+        ));
+    }
+    if version > 0 && !has_data {
+        return Err(null("data"));
+    }
+    if i64::try_from(version).is_err() {
+        return Err(Error::invalid("`version` must be at most 2^63 - 1."));
+    }
+    if size > LARGEST {
+        return Err(Error::invalid(format!(
+            "`size` is {size}; it must be at most {LARGEST}."
+        )));
+    }
+    if now_ms != 0 && !TIMES_MS.contains(&now_ms) {
+        return Err(Error::invalid(format!(
+            "`now_ms` is {now_ms}; it must be milliseconds since 1970, or 0 for this machine's clock."
+        )));
+    }
+    Ok(())
+}
+
+fn null(name: &str) -> Error {
+    let message = format!("The argument `{name}` is NULL.");
+    Error::new(Status::NullArgument, message)
 }
 
 type LoadFn = unsafe extern "C" fn(*const c_char, u32, *mut apivideo_record, *mut c_void) -> i32;
@@ -345,4 +374,71 @@ fn failed(what: &str, result: i32) -> Error {
         Status::NetworkError,
         format!("The program's own store failed to {what} ({result})."),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::ptr;
+
+    /// 2020.
+    const NOW_MS: i64 = 1_577_836_800_000;
+
+    unsafe extern "C" fn nothing_is_kept(
+        _: *const c_char,
+        _: u32,
+        record: *mut apivideo_record,
+        _: *mut c_void,
+    ) -> i32 {
+        // SAFETY: the record is valid during this call.
+        unsafe { apivideo_record_set(record, 0, ptr::null(), 0, NOW_MS, ptr::null_mut()) as i32 }
+    }
+
+    unsafe extern "C" fn refuse(
+        _: *const c_char,
+        _: u64,
+        _: u64,
+        _: *const c_void,
+        _: usize,
+        _: u64,
+        _: u32,
+        _: *mut c_void,
+    ) -> i32 {
+        StoreResult::Failed as i32
+    }
+
+    #[test]
+    fn a_store_tells_its_clock_also_when_nothing_is_kept() {
+        let callbacks = Callbacks {
+            load: nothing_is_kept,
+            swap: refuse,
+            user_data: UserData::new(ptr::null_mut(), None),
+        };
+        let stored = callbacks.load("name", Duration::ZERO).unwrap();
+        assert_eq!((stored.version, stored.sealed.len()), (0, 0));
+        assert_eq!(stored.now, wall_clock(NOW_MS));
+    }
+
+    #[test]
+    fn what_is_no_record_is_refused() {
+        for (version, has_data, size, now_ms, refused) in [
+            (1, true, LARGEST, 0, None),
+            (i64::MAX as u64, true, 0, NOW_MS, None),
+            (0, false, 0, 0, None),
+            (1, false, 0, 0, Some(Status::NullArgument)),
+            (0, true, 1, 0, Some(Status::InvalidArgument)),
+            (1 << 63, true, 1, 0, Some(Status::InvalidArgument)),
+            (1, true, LARGEST + 1, 0, Some(Status::InvalidArgument)),
+            (1, true, 1, NOW_MS / 1_000, Some(Status::InvalidArgument)),
+            (1, true, 1, NOW_MS * 1_000, Some(Status::InvalidArgument)),
+            (0, false, 0, -1, Some(Status::InvalidArgument)),
+        ] {
+            let checked = check_record(version, has_data, size, now_ms);
+            assert_eq!(
+                checked.err().map(|error| error.status),
+                refused,
+                "{version} {has_data} {size} {now_ms}"
+            );
+        }
+    }
 }

@@ -2,9 +2,11 @@
 //!
 //! The cache reads and swaps records. [`seal`] makes of each a text that only holders of the API key
 //! can open, under a name that only they can tell. A [`Backend`] keeps such texts, and knows nothing
-//! of what is in them: [`file`], [`redis`] over [`resp`], or [`own`] by a program's callbacks.
+//! of what is in them: [`file`], [`redis`] over [`resp`], or [`own`] by a program's callbacks. Its
+//! operations that nobody can interrupt are done [`in_turn`].
 
 pub(crate) mod file;
+mod in_turn;
 #[cfg(feature = "capi")]
 pub(crate) mod own;
 mod redis;
@@ -18,10 +20,10 @@ use std::time::Duration;
 use crate::cache::record::{self, Loaded, Session, StoreNow, Swap};
 use crate::config;
 use crate::environment;
-use crate::error::Error;
+use crate::error::{Error, Status};
 use seal::Seal;
 
-/// The largest text that is looked at.
+/// The largest text that is kept.
 pub(crate) const LARGEST: usize = 64 * 1024;
 
 /// A place where the processes that use one API key share its token: see
@@ -35,7 +37,8 @@ impl Store {
     /// Files in `directory`, or in the user's usual place for such: for the processes that one user
     /// has on one machine.
     ///
-    /// The directory is made if need be, with the mode 0700. An error if it is another user's, can
+    /// The directory is made if need be, with the mode 0700, which takes as long as its file system
+    /// takes. An error if it is another user's, can
     /// be used by others, is a symbolic link, or is on a network.
     pub fn file(directory: Option<&Path>) -> Result<Store, Error> {
         let files = file::FileStore::new("directory", directory)?;
@@ -68,7 +71,8 @@ impl Store {
     /// Redis or Valkey, for the processes of many machines:
     /// `redis://[user:password@]host[:port][/database]`, or `rediss://…` for TLS, or with
     /// `+sentinel`: `redis+sentinel://[user:password@]host[:port],…/name[/database]`, where user and
-    /// password are those of the server. A cluster is named by any of its nodes.
+    /// password are those of the server, and Sentinels are asked without. A cluster is named by any
+    /// of its nodes, or by several. `redis://` sends the password in clear. No proxy is used.
     ///
     /// `ca_file`: as for [`Config::set_ca_file`](crate::Config::set_ca_file). Sends nothing yet.
     pub fn redis(url: &str, ca_file: Option<&Path>) -> Result<Store, Error> {
@@ -135,6 +139,8 @@ pub(crate) struct Change {
 
 /// A record is kept for longer than it is of use: rejections and fences are told by it.
 const KEPT_LONGER: Duration = Duration::from_secs(600);
+/// Nothing is of use for longer; a number of a store's may be any.
+const LONGEST_USE_MS: i64 = 7 * 24 * 3_600_000;
 
 /// The records of one API key in a backend.
 pub(crate) struct SealedStore {
@@ -172,14 +178,87 @@ impl Session for SealedSession {
     }
 
     fn swap(&mut self, swap: &Swap, limit: Duration) -> Result<bool, Error> {
+        let sealed = self.seal.close(swap.version, &swap.record)?;
+        if sealed.len() > LARGEST {
+            return Err(Error::new(
+                Status::SystemError,
+                "The token was not put into the store: it is too long.",
+            ));
+        }
+        let use_ms = swap.keep_ms.clamp(0, LONGEST_USE_MS).unsigned_abs();
         let change = Change {
             name: self.seal.name().to_owned(),
             expected: swap.expected,
             version: swap.version,
-            sealed: self.seal.close(swap.version, &swap.record)?,
-            keep: Duration::from_millis(swap.keep_ms.max(0).unsigned_abs()) + KEPT_LONGER,
+            sealed,
+            keep: Duration::from_millis(use_ms) + KEPT_LONGER,
             is_lease: swap.is_lease,
         };
         self.connection.swap(&change, limit)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cache::record::{Record, SharedToken};
+    use crate::clock::Now;
+    use crate::ffi::secret::Secret;
+
+    /// Says of each change for how long it is kept.
+    struct Keeps;
+
+    impl Connection for Keeps {
+        fn load(&mut self, _: &str, _: Duration) -> Result<Stored, Error> {
+            unreachable!("not asked for")
+        }
+
+        fn swap(&mut self, change: &Change, _: Duration) -> Result<bool, Error> {
+            Err(Error::invalid(change.keep.as_secs().to_string()))
+        }
+    }
+
+    /// The message for a token of that length, of use for so long.
+    fn swapped(length: usize, keep_ms: i64) -> String {
+        let at = Now {
+            wall_ms: 0,
+            mono_ms: 0,
+        };
+        let token = SharedToken {
+            fence: 1,
+            access_token: Secret::new(&"x".repeat(length)),
+            lifetime_ms: 1,
+            renew_at: at,
+            expires: at,
+        };
+        let record = Record {
+            token: Some(Arc::new(token)),
+            ..Record::default()
+        };
+        let mut session = SealedSession {
+            connection: Box::new(Keeps),
+            seal: Arc::new(Seal::new("key", "https://ws.api.video")),
+        };
+        let swap = Swap {
+            expected: 0,
+            version: 1,
+            record,
+            keep_ms,
+            is_lease: false,
+        };
+        session.swap(&swap, Duration::ZERO).unwrap_err().message
+    }
+
+    #[test]
+    fn a_record_is_kept_for_longer_than_it_is_of_use_but_not_for_ever() {
+        assert_eq!(swapped(9, 60_000), "660");
+        assert_eq!(swapped(9, -1), "600");
+        assert_eq!(swapped(9, i64::MAX), "605400");
+    }
+
+    #[test]
+    fn what_would_not_be_read_is_not_written() {
+        assert!(swapped(LARGEST, 0).contains("too long"));
+        assert_eq!(swapped(LARGEST - 1_000, 0), "600");
     }
 }

@@ -1,18 +1,13 @@
 //! A program's own store, by what it calls: anything that can compare and swap.
 //!
-//! Each call is made on a thread of its own, and waited for as long as an operation may take: a
-//! program's database client may have timeouts of its own, or none. While a call that was given up
-//! goes on, no other is made.
+//! A program's database client may have timeouts of its own, or none: see [`InTurn`].
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::time::Duration;
 
+use super::in_turn::InTurn;
 use super::{Backend, Change, Connection, Stored};
-use crate::error::{Error, Status};
-use crate::ffi::sys;
-use crate::process::fork::PerProcess;
+use crate::error::Error;
 
 /// What a program does to load and to swap.
 pub(crate) trait Calls: Send + Sync {
@@ -21,22 +16,15 @@ pub(crate) trait Calls: Send + Sync {
 }
 
 pub(crate) struct OwnStore {
-    shared: Arc<Shared>,
-}
-
-struct Shared {
-    calls: Box<dyn Calls>,
-    /// A call is being made. Of each process its own.
-    busy: PerProcess<AtomicBool>,
+    calls: Arc<dyn Calls>,
+    in_turn: Arc<InTurn>,
 }
 
 impl OwnStore {
-    pub(crate) fn new(calls: Box<dyn Calls>) -> OwnStore {
+    pub(crate) fn new(calls: impl Calls + 'static) -> OwnStore {
         OwnStore {
-            shared: Arc::new(Shared {
-                calls,
-                busy: PerProcess::new(),
-            }),
+            calls: Arc::new(calls),
+            in_turn: InTurn::new(),
         }
     }
 }
@@ -44,7 +32,8 @@ impl OwnStore {
 impl Backend for OwnStore {
     fn open(&self) -> Box<dyn Connection> {
         Box::new(Calling {
-            shared: Arc::clone(&self.shared),
+            calls: Arc::clone(&self.calls),
+            in_turn: Arc::clone(&self.in_turn),
         })
     }
 
@@ -54,74 +43,20 @@ impl Backend for OwnStore {
 }
 
 struct Calling {
-    shared: Arc<Shared>,
+    calls: Arc<dyn Calls>,
+    in_turn: Arc<InTurn>,
 }
 
 impl Connection for Calling {
     fn load(&mut self, name: &str, limit: Duration) -> Result<Stored, Error> {
-        let name = name.to_owned();
-        self.call(limit, move |calls| calls.load(&name, limit))
+        let (calls, name) = (Arc::clone(&self.calls), name.to_owned());
+        self.in_turn
+            .result(limit, move |left| calls.load(&name, left))
     }
 
     fn swap(&mut self, change: &Change, limit: Duration) -> Result<bool, Error> {
-        let change = change.clone();
-        self.call(limit, move |calls| calls.swap(&change, limit))
-    }
-}
-
-impl Calling {
-    fn call<R: Send + 'static>(
-        &self,
-        limit: Duration,
-        call: impl FnOnce(&dyn Calls) -> Result<R, Error> + Send + 'static,
-    ) -> Result<R, Error> {
-        if self.shared.busy().swap(true, Ordering::SeqCst) {
-            return Err(Error::new(
-                Status::Timeout,
-                "The store has not returned from an earlier call.",
-            ));
-        }
-        let (answer, answers) = sync_channel(1);
-        let shared = Arc::clone(&self.shared);
-        let spawned = sys::spawn("apivideo-store", move || {
-            let result = {
-                let _over = Over(&shared);
-                call(&*shared.calls)
-            };
-            let _ = answer.send(result);
-        });
-        if let Err(why) = spawned {
-            self.shared.busy().store(false, Ordering::SeqCst);
-            return Err(Error::new(
-                Status::SystemError,
-                format!("The system refused a thread for the store: {why}."),
-            ));
-        }
-        answers.recv_timeout(limit).unwrap_or_else(|why| {
-            Err(match why {
-                RecvTimeoutError::Timeout => Error::new(
-                    Status::Timeout,
-                    format!("The store did not answer within {} ms.", limit.as_millis()),
-                ),
-                RecvTimeoutError::Disconnected => {
-                    Error::new(Status::Internal, "The store's call panicked.")
-                }
-            })
-        })
-    }
-}
-
-/// The call is over, even if it panicked.
-struct Over<'a>(&'a Shared);
-
-impl Drop for Over<'_> {
-    fn drop(&mut self) {
-        self.0.busy().store(false, Ordering::SeqCst);
-    }
-}
-
-impl Shared {
-    fn busy(&self) -> &AtomicBool {
-        self.busy.get(AtomicBool::default)
+        let (calls, change) = (Arc::clone(&self.calls), change.clone());
+        self.in_turn
+            .result(limit, move |left| calls.swap(&change, left))
     }
 }

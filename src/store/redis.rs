@@ -7,21 +7,24 @@
 //! and swaps. The clock is the server's.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use percent_encoding::percent_decode_str;
-use zeroize::Zeroizing;
 
 use super::resp::{Reply, Wire};
 use super::{Backend, Change, Connection, Stored};
 use crate::cache::record::StoreNow;
 use crate::clock::Now;
 use crate::error::{Error, Status};
+use crate::ffi::secret::Secret;
 use crate::http::{CaFile, Line, Sources, host_and_port};
 
 const DIGITS: usize = 16;
+/// What it takes for a value of ours is just what [`split`] does: where they differed, no swap would
+/// ever succeed.
 const SWAP: &str = "local v = redis.call('GET', KEYS[1]) \
-    local h = v and string.match(v, '^' .. string.rep('%x', 16)) or '0000000000000000' \
+    local h = v and string.match(v, '^[0-7]' .. string.rep('[0-9a-f]', 15)) or '0000000000000000' \
     if h ~= ARGV[1] then return 0 end \
     redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) return 1";
 /// A cluster sends whoever asks the wrong node to another, which may do so too while it changes.
@@ -35,14 +38,21 @@ type Address = (String, u16);
 pub(crate) struct RedisStore(Arc<Server>);
 
 struct Server {
-    /// The server, or the Sentinels to ask.
+    /// The server, or nodes of a cluster, or the Sentinels to ask.
     addresses: Vec<Address>,
+    /// Which of them to begin with: the one that answered last.
+    answered: AtomicUsize,
     /// The name by which Sentinels know the server.
     sentinel_name: Option<String>,
-    user: Zeroizing<String>,
-    password: Zeroizing<String>,
+    login: Option<Login>,
     database: u32,
     line: Line,
+}
+
+struct Login {
+    /// Empty: the server's default user.
+    user: String,
+    password: Secret,
 }
 
 impl RedisStore {
@@ -54,7 +64,7 @@ impl RedisStore {
         let server = parse(url, ca_file).ok_or_else(|| {
             // It may hold a password, so no message repeats it.
             Error::invalid(format!(
-                "`{setting}` must be redis://[user:password@]host[:port][/database], or with rediss:// \
+                "`{setting}` must be redis://[user:password@]host[:port],…[/database], or with rediss:// \
                  for TLS, or redis+sentinel://[user:password@]host[:port],…/name[/database], \
                  percent-encoded."
             ))
@@ -73,12 +83,10 @@ fn parse(url: &str, ca_file: Option<CaFile>) -> Option<Server> {
         _ => return None,
     };
     let (login, place) = rest.rsplit_once('@').unwrap_or(("", rest));
-    let (user, password) = login.split_once(':').unwrap_or((login, ""));
     let mut parts = place.split('/');
     let hosts = parts.next()?.split(',');
     let port = if is_sentinel { SENTINEL_PORT } else { PORT };
     let addresses: Option<Vec<Address>> = hosts.map(|host| address(host, port)).collect();
-    let addresses = addresses.filter(|all| is_sentinel || all.len() == 1)?;
     let sentinel_name = match is_sentinel {
         true => Some(decoded(parts.next()?).filter(|name| !name.is_empty())?),
         false => None,
@@ -89,13 +97,25 @@ fn parse(url: &str, ca_file: Option<CaFile>) -> Option<Server> {
     };
     parts.next().is_none().then_some(())?;
     Some(Server {
-        addresses,
+        addresses: addresses?,
+        answered: AtomicUsize::new(0),
         sentinel_name,
-        user: decoded(user)?.into(),
-        password: decoded(password)?.into(),
+        login: parse_login(login)?,
         database,
         line: Line::new(is_tls.then(Sources::of_environment), ca_file),
     })
+}
+
+/// `user:password`, either of which may be empty, or nothing at all. A user alone is no login.
+fn parse_login(login: &str) -> Option<Option<Login>> {
+    if login.is_empty() {
+        return Some(None);
+    }
+    let (user, password) = login.split_once(':').filter(|both| *both != ("", ""))?;
+    Some(Some(Login {
+        user: decoded(user)?,
+        password: Secret::new(&decoded(password)?),
+    }))
 }
 
 fn address(authority: &str, port: u16) -> Option<Address> {
@@ -103,15 +123,17 @@ fn address(authority: &str, port: u16) -> Option<Address> {
     Some((host.to_owned(), own_port.unwrap_or(port)))
 }
 
+/// Nothing that is named has a NUL in it.
 fn decoded(text: &str) -> Option<String> {
-    Some(percent_decode_str(text).decode_utf8().ok()?.into_owned())
+    let text = percent_decode_str(text).decode_utf8().ok()?;
+    (!text.contains('\0')).then(|| text.into_owned())
 }
 
 impl Backend for RedisStore {
     fn open(&self) -> Box<dyn Connection> {
         Box::new(Talk {
             server: Arc::clone(&self.0),
-            wire: None,
+            node: None,
         })
     }
 
@@ -123,13 +145,20 @@ impl Backend for RedisStore {
 /// One connection, for one flight.
 struct Talk {
     server: Arc<Server>,
-    wire: Option<Wire>,
+    node: Option<Node>,
+}
+
+/// A connection, and the host that it leads to.
+struct Node {
+    wire: Wire,
+    host: String,
 }
 
 impl Connection for Talk {
     fn load(&mut self, name: &str, limit: Duration) -> Result<Stored, Error> {
-        let commands: [&[&[u8]]; 2] = [&[b"TIME"], &[b"GET", name.as_bytes()]];
-        let [time, value] = self.ask(commands, Instant::now() + limit)?;
+        // In this order: what a cluster allows just this once is the first command.
+        let commands: [&[&[u8]]; 2] = [&[b"GET", name.as_bytes()], &[b"TIME"]];
+        let [value, time] = self.ask(commands, Instant::now() + limit)?;
         let (version, sealed) = match value {
             Reply::Bulk(value) => split(&value),
             Reply::Nil => (0, Vec::new()),
@@ -172,8 +201,9 @@ impl Connection for Talk {
 /// A value that is none of ours is as good as none.
 fn split(value: &[u8]) -> (u64, Vec<u8>) {
     let version = value.get(..DIGITS).and_then(|digits| {
-        let all = digits.iter().all(u8::is_ascii_hexdigit);
-        let digits = std::str::from_utf8(digits).ok().filter(|_| all)?;
+        let is_digit = |digit: &u8| matches!(digit, b'0'..=b'9' | b'a'..=b'f');
+        let ours = digits[0] <= b'7' && digits.iter().all(is_digit);
+        let digits = std::str::from_utf8(digits).ok().filter(|_| ours)?;
         u64::from_str_radix(digits, 16).ok()
     });
     match version {
@@ -209,35 +239,33 @@ impl Talk {
         let result = self.ask_node(&commands, until);
         if result.is_err() {
             // Whatever is still on its way must not be taken for a later answer.
-            self.wire = None;
+            self.node = None;
+            self.server.begin_with_the_next();
         }
         let replies = result?;
         replies.try_into().map_err(|_| Reply::Nil.unexpected())
     }
 
     fn ask_node(&mut self, commands: &[&[&[u8]]], until: Instant) -> Result<Vec<Reply>, Error> {
-        let mut wire = match self.wire.take() {
-            Some(wire) => wire,
+        let mut node = match self.node.take() {
+            Some(node) => node,
             None => self.server.connect(until)?,
         };
         for _ in 0..MOST_HOPS {
-            let replies = wire.ask(commands, until)?;
-            match replies.iter().find_map(Reply::redirection) {
-                None => {
-                    self.wire = Some(wire);
-                    return Ok(replies);
+            let replies = node.wire.ask(commands, until)?;
+            let Some((named, is_once)) = replies.iter().find_map(Reply::redirection) else {
+                // A server that refuses may be a replica now, or be starting: the next operation
+                // finds out anew who is to be asked.
+                match replies.iter().any(Reply::is_error) {
+                    true => self.server.begin_with_the_next(),
+                    false => self.node = Some(node),
                 }
-                Some((node, is_once)) => {
-                    let node = address(node, PORT).ok_or_else(|| Reply::Nil.unexpected())?;
-                    let node = match node.0.is_empty() {
-                        true => (self.server.addresses[0].0.clone(), node.1),
-                        false => node,
-                    };
-                    wire = self.server.connect_to(&node, until)?;
-                    if is_once {
-                        wire.ask(&[&[b"ASKING"]], until)?;
-                    }
-                }
+                return Ok(replies);
+            };
+            let other = named_by_node(named, &node.host).ok_or_else(|| Reply::Nil.unexpected())?;
+            node = self.server.connect_to(&other, until)?;
+            if is_once {
+                node.wire.ask(&[&[b"ASKING"]], until)?;
             }
         }
         Err(Error::new(
@@ -247,25 +275,83 @@ impl Talk {
     }
 }
 
-impl Server {
-    fn connect(&self, until: Instant) -> Result<Wire, Error> {
-        match &self.sentinel_name {
-            None => self.connect_to(&self.addresses[0], until),
-            Some(name) => self.connect_to(&self.ask_sentinels(name, until)?, until),
+impl Node {
+    /// A Sentinel that has been cut off names the server of before. One that may not say its role
+    /// is believed.
+    fn must_be_master(&mut self, until: Instant) -> Result<(), Error> {
+        let replies = self.wire.ask(&[&[b"ROLE"]], until)?;
+        match replies.first() {
+            Some(Reply::Error(_)) => Ok(()),
+            Some(Reply::Array(parts)) if parts.first() == Some(&Reply::Bulk(b"master".into())) => {
+                Ok(())
+            }
+            _ => Err(Error::new(
+                Status::NetworkError,
+                "The store's server that Sentinel names is a replica.",
+            )),
         }
+    }
+}
+
+impl Login {
+    fn command(&self) -> Vec<&[u8]> {
+        let mut command = vec![b"AUTH".as_slice()];
+        if !self.user.is_empty() {
+            command.push(self.user.as_bytes());
+        }
+        command.push(self.password.as_str().as_bytes());
+        command
+    }
+}
+
+impl Server {
+    fn connect(&self, until: Instant) -> Result<Node, Error> {
+        self.first_that(until, |address, until| match &self.sentinel_name {
+            None => self.connect_to(address, until),
+            Some(name) => {
+                let named = self.ask_sentinel(address, name, until)?;
+                let mut node = self.connect_to(&named, until)?;
+                node.must_be_master(until)?;
+                Ok(node)
+            }
+        })
+    }
+
+    /// Tries the addresses until it works with one. Each has its share of the time that is left.
+    fn first_that<R>(
+        &self,
+        until: Instant,
+        works: impl Fn(&Address, Instant) -> Result<R, Error>,
+    ) -> Result<R, Error> {
+        let first = self.answered.load(Ordering::Relaxed);
+        let mut last = Reply::Nil.unexpected();
+        for (tried, untried) in (1..=self.addresses.len()).rev().enumerate() {
+            let at = (first + tried) % self.addresses.len();
+            let now = Instant::now();
+            let share = until.saturating_duration_since(now) / untried as u32;
+            match works(&self.addresses[at], now + share) {
+                Ok(result) => {
+                    self.answered.store(at, Ordering::Relaxed);
+                    return Ok(result);
+                }
+                Err(why) => last = why,
+            }
+        }
+        Err(last)
+    }
+
+    fn begin_with_the_next(&self) {
+        let next = (self.answered.load(Ordering::Relaxed) + 1) % self.addresses.len();
+        self.answered.store(next, Ordering::Relaxed);
     }
 
     /// Says who we are, and which database is meant.
-    fn connect_to(&self, address: &Address, until: Instant) -> Result<Wire, Error> {
+    fn connect_to(&self, address: &Address, until: Instant) -> Result<Node, Error> {
         let mut wire = Wire::new(self.line.connect(&address.0, address.1, until)?);
         let database = self.database.to_string();
-        let (user, password) = (self.user.as_bytes(), self.password.as_bytes());
         let mut commands: Vec<&[&[u8]]> = Vec::new();
-        let (with_user, without): (&[&[u8]], &[&[u8]]) =
-            (&[b"AUTH", user, password], &[b"AUTH", password]);
-        if !password.is_empty() {
-            commands.push(if user.is_empty() { without } else { with_user });
-        }
+        let auth: Option<Vec<&[u8]>> = self.login.as_ref().map(Login::command);
+        commands.extend(auth.as_deref());
         let select: &[&[u8]] = &[b"SELECT", database.as_bytes()];
         if self.database != 0 {
             commands.push(select);
@@ -276,33 +362,39 @@ impl Server {
                 return Err(refusal.unexpected());
             }
         }
-        Ok(wire)
+        let host = address.0.clone();
+        Ok(Node { wire, host })
     }
 
-    /// The server that Sentinels name: the first of them that knows it is believed.
-    fn ask_sentinels(&self, name: &str, until: Instant) -> Result<Address, Error> {
-        let mut last = Reply::Nil.unexpected();
-        for (host, port) in &self.addresses {
-            let found = self.line.connect(host, *port, until).and_then(|stream| {
-                let ask: &[&[u8]] = &[b"SENTINEL", b"get-master-addr-by-name", name.as_bytes()];
-                Wire::new(stream).ask(&[ask], until)
-            });
-            match found.map(|replies| replies.first().and_then(named_address)) {
-                Ok(Some(address)) => return Ok(address),
-                Ok(None) => {
-                    last = Error::new(
-                        Status::NetworkError,
-                        "Sentinel knows no server of the store's name.",
-                    );
-                }
-                Err(why) => last = why,
-            }
-        }
-        Err(last)
+    /// The server that a Sentinel names.
+    fn ask_sentinel(
+        &self,
+        (host, port): &Address,
+        name: &str,
+        until: Instant,
+    ) -> Result<Address, Error> {
+        let mut wire = Wire::new(self.line.connect(host, *port, until)?);
+        let ask: &[&[u8]] = &[b"SENTINEL", b"get-master-addr-by-name", name.as_bytes()];
+        let replies = wire.ask(&[ask], until)?;
+        replies.first().and_then(named_by_sentinel).ok_or_else(|| {
+            Error::new(
+                Status::NetworkError,
+                "Sentinel knows no server of the store's name.",
+            )
+        })
     }
 }
 
-fn named_address(reply: &Reply) -> Option<Address> {
+/// A node of a cluster by another's word: without a host it is on the same one.
+fn named_by_node(named: &str, same: &str) -> Option<Address> {
+    let (host, port) = named.rsplit_once(':')?;
+    match host {
+        "" | "?" => named_address(same, port),
+        host => named_address(host, port),
+    }
+}
+
+fn named_by_sentinel(reply: &Reply) -> Option<Address> {
     let Reply::Array(parts) = reply else {
         return None;
     };
@@ -310,25 +402,86 @@ fn named_address(reply: &Reply) -> Option<Address> {
         Reply::Bulk(text) => String::from_utf8(text.clone()).ok(),
         _ => None,
     };
-    Some((text(parts.first()?)?, text(parts.get(1)?)?.parse().ok()?))
+    named_address(&text(parts.first()?)?, &text(parts.get(1)?)?)
+}
+
+/// What servers name is looked at like what a URL names, but that an IPv6 address needs no
+/// brackets.
+fn named_address(host: &str, port: &str) -> Option<Address> {
+    match host.contains(':') && !host.starts_with('[') {
+        true => address(&format!("[{host}]:{port}"), PORT),
+        false => address(&format!("{host}:{port}"), PORT),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+    use std::thread::{self, JoinHandle};
+
+    const LIMIT: Duration = Duration::from_secs(20);
+    const TIME: &str = "*2\r\n$1\r\n5\r\n$6\r\n200000\r\n";
+
+    /// A server whose connections answer with these texts in turn, one for all that is asked at
+    /// once, and then end. In the end: what each connection was asked.
+    fn server(connections: Vec<Vec<String>>) -> (u16, JoinHandle<Vec<String>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let serve = move |answers: Vec<String>| {
+            let mut peer = listener.accept().unwrap().0;
+            let mut asked = String::new();
+            for answer in answers {
+                let mut chunk = [0; 1_000];
+                let count = peer.read(&mut chunk).unwrap();
+                asked += &String::from_utf8_lossy(&chunk[..count]);
+                peer.write_all(answer.as_bytes()).unwrap();
+            }
+            asked
+        };
+        let served = thread::spawn(move || connections.into_iter().map(serve).collect());
+        (port, served)
+    }
+
+    fn store(url: &str) -> RedisStore {
+        RedisStore::new("url", url, None).unwrap()
+    }
+
+    fn nothing_there() -> String {
+        format!("$-1\r\n{TIME}")
+    }
+
+    #[test]
+    fn after_a_refusal_the_connection_is_used_no_more() {
+        let refusal = "-LOADING it starts\r\n-LOADING it starts\r\n".to_owned();
+        let (port, served) = server(vec![vec![refusal], vec![nothing_there()]]);
+        let mut talk = store(&format!("redis://127.0.0.1:{port}")).open();
+        assert!(talk.load("name", LIMIT).is_err());
+        assert_eq!(talk.load("name", LIMIT).unwrap().now.now.wall_ms, 5_200);
+        served.join().unwrap();
+    }
 
     #[test]
     fn a_url_names_server_login_and_database() {
         let server = parse("redis://u%40x:p%3Aw@host:7000/3", None).unwrap();
         assert_eq!(server.addresses, [("host".to_owned(), 7000)]);
-        assert_eq!(
-            (server.user.as_str(), server.password.as_str()),
-            ("u@x", "p:w")
-        );
+        let command = |server: &Server| {
+            let login = server.login.as_ref().unwrap();
+            login.command().join(&b' ')
+        };
+        assert_eq!(command(&server), b"AUTH u@x p:w");
         assert_eq!((server.database, server.sentinel_name), (3, None));
         let server = parse("redis://:pw@[::1]", None).unwrap();
         assert_eq!(server.addresses, [("::1".to_owned(), 6379)]);
-        assert_eq!((server.user.as_str(), server.password.as_str()), ("", "pw"));
+        assert_eq!(command(&server), b"AUTH pw");
+        let server = parse("redis://user:@host", None).unwrap();
+        assert_eq!(command(&server), b"AUTH user ", "an empty password is one");
+        let server = parse("redis://a,b:1", None).unwrap();
+        assert_eq!(
+            server.addresses,
+            [("a".to_owned(), 6379), ("b".to_owned(), 1)]
+        );
         let server = parse("redis+sentinel://a,b:1/main/2", None).unwrap();
         assert_eq!(
             server.addresses,
@@ -338,17 +491,21 @@ mod tests {
             (server.sentinel_name.as_deref(), server.database),
             (Some("main"), 2)
         );
+        assert!(server.login.is_none());
         for bad in [
             "",
             "redis://",
             "http://x",
-            "redis://a,b",
+            "redis://a,",
             "redis://a/x",
             "redis://a:0",
             "redis://a/1/2",
             "redis+sentinel://a",
             "redis+sentinel://a/",
             "redis://a:b:c",
+            "redis://user@a",
+            "redis://:@a",
+            "redis://:a%00b@a",
         ] {
             assert!(parse(bad, None).is_none(), "{bad}");
         }
@@ -362,8 +519,114 @@ mod tests {
             b"short",
             b"+000000000000001",
             b"something quite different",
+            b"00000000000000FFsealed",
+            b"80000000000000ffsealed",
         ] {
             assert_eq!(split(other), (0, Vec::new()));
+        }
+    }
+
+    #[test]
+    fn a_cluster_is_followed_also_where_it_allows_just_one_command() {
+        let asked = "+OK\r\n".to_owned();
+        let (there, second) = server(vec![vec![asked, nothing_there()]]);
+        let here = format!("-ASK 7 :{there}\r\n{TIME}");
+        let (port, first) = server(vec![vec![here]]);
+        let mut talk = store(&format!("redis://127.0.0.1:{port}")).open();
+        assert_eq!(talk.load("name", LIMIT).unwrap().version, 0);
+        first.join().unwrap();
+        let commands = second.join().unwrap().remove(0);
+        let at = |command| commands.find(command).unwrap();
+        assert!(
+            at("ASKING") < at("GET") && at("GET") < at("TIME"),
+            "{commands}"
+        );
+    }
+
+    #[test]
+    fn the_node_that_a_node_names() {
+        for (named, address) in [
+            ("10.0.0.1:6381", Some(("10.0.0.1", 6381))),
+            ("node-1.example:1", Some(("node-1.example", 1))),
+            (":6381", Some(("here", 6381))),
+            ("?:6381", Some(("here", 6381))),
+            ("fd00::1:6381", Some(("fd00::1", 6381))),
+            ("[fd00::1]:6381", Some(("fd00::1", 6381))),
+            ("here:0", None),
+            ("here", None),
+            ("a\nb:1", None),
+        ] {
+            let expected = address.map(|(host, port): (&str, u16)| (host.to_owned(), port));
+            assert_eq!(named_by_node(named, "here"), expected, "{named:?}");
+        }
+    }
+
+    /// Accepts, and says nothing.
+    fn silent() -> (TcpListener, u16) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        (listener, port)
+    }
+
+    #[test]
+    fn one_that_hangs_takes_its_share_of_the_time_and_comes_last_from_then_on() {
+        let ((_listener, hangs), limit) = (silent(), Duration::from_millis(1_000));
+        let login = "+OK\r\n".to_owned();
+        let (port, served) = server(vec![vec![login.clone(), nothing_there()]; 2]);
+        let url = format!("redis://127.0.0.1:{hangs},127.0.0.1:{port}/1");
+        let store = store(&url);
+        let start = Instant::now();
+        assert!(store.open().load("name", limit).is_ok());
+        assert!(start.elapsed() >= limit / 2);
+        let start = Instant::now();
+        assert!(store.open().load("name", limit).is_ok());
+        assert!(start.elapsed() < limit / 2);
+        served.join().unwrap();
+    }
+
+    #[test]
+    fn one_that_hangs_when_it_is_asked_is_not_the_first_to_be_asked_again() {
+        let (_listener, hangs) = silent();
+        let (port, served) = server(vec![vec![nothing_there()]]);
+        let store = store(&format!("redis://127.0.0.1:{hangs},127.0.0.1:{port}"));
+        assert!(
+            store
+                .open()
+                .load("name", Duration::from_millis(50))
+                .is_err()
+        );
+        assert!(store.open().load("name", LIMIT).is_ok());
+        served.join().unwrap();
+    }
+
+    fn sentinel(names: u16) -> (u16, JoinHandle<Vec<String>>) {
+        let port = names.to_string();
+        let digits = port.len();
+        let named = format!("*2\r\n$9\r\n127.0.0.1\r\n${digits}\r\n{port}\r\n");
+        server(vec![vec![named]])
+    }
+
+    #[test]
+    fn where_a_sentinel_names_a_replica_the_next_is_asked() {
+        let replica = "*2\r\n$5\r\nslave\r\n$0\r\n\r\n".to_owned();
+        let (old, old_served) = server(vec![vec![replica]]);
+        let master = "*3\r\n$6\r\nmaster\r\n:5\r\n*1\r\n*1\r\n$1\r\n1\r\n".to_owned();
+        let (new, new_served) = server(vec![vec![master, nothing_there()]]);
+        let ((one, one_served), (other, other_served)) = (sentinel(old), sentinel(new));
+        let url = format!("redis+sentinel://127.0.0.1:{one},127.0.0.1:{other}/main");
+        assert!(store(&url).open().load("name", LIMIT).is_ok());
+        for served in [old_served, new_served, one_served, other_served] {
+            served.join().unwrap();
+        }
+    }
+
+    #[test]
+    fn what_no_host_is_called_a_sentinel_does_not_name() {
+        let bulk = |text: &str| Reply::Bulk(text.as_bytes().to_vec());
+        let named = |host: &str| named_by_sentinel(&Reply::Array(vec![bulk(host), bulk("1")]));
+        assert_eq!(named("::1"), Some(("::1".to_owned(), 1)));
+        for host in ["", "a\nb", "a b", "a:b"] {
+            assert_eq!(named(host), None, "{host:?}");
         }
     }
 }

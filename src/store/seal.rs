@@ -13,7 +13,7 @@ use zeroize::Zeroize;
 use crate::cache::record::{Lease, Record, Refusal, SharedToken};
 use crate::clock::Now;
 use crate::error::{Error, Status};
-use crate::ffi::secret::Secret;
+use crate::ffi::secret::{Secret, SecretBytes};
 
 /// Another format has other keys and names, so that programs of different versions share nothing
 /// rather than misunderstand each other.
@@ -22,7 +22,8 @@ const NAME_BYTES: usize = 16;
 
 /// Seals and opens the records of one API key.
 pub(crate) struct Seal {
-    key: Option<LessSafeKey>,
+    /// Out of core dumps, but while something is sealed or opened.
+    key: SecretBytes,
     name: String,
 }
 
@@ -52,10 +53,7 @@ impl Seal {
     pub(crate) fn close(&self, version: u64, record: &Record) -> Result<Vec<u8>, Error> {
         let mut nonce = [0; NONCE_LEN];
         getrandom::fill(&mut nonce).map_err(|_| no_seal("the system has no random numbers"))?;
-        let key = self
-            .key
-            .as_ref()
-            .ok_or_else(|| no_seal("there is no key"))?;
+        let key = self.key().ok_or_else(|| no_seal("there is no key"))?;
         let mut text = encode(record);
         let aad = self.associated(version);
         let sealed = key.seal_in_place_append_tag(
@@ -72,10 +70,16 @@ impl Seal {
         let (nonce, text) = sealed.split_at_mut_checked(NONCE_LEN)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
         let aad = Aad::from(self.associated(version));
-        let plain = self.key.as_ref()?.open_in_place(nonce, aad, text).ok()?;
+        let plain = self.key()?.open_in_place(nonce, aad, text).ok()?;
         let record = decode(plain);
         sealed.zeroize();
         record
+    }
+
+    /// On the heap, where it is wiped when it is dropped.
+    fn key(&self) -> Option<Box<LessSafeKey>> {
+        let key = UnboundKey::new(&CHACHA20_POLY1305, self.key.as_slice()).ok()?;
+        Some(Box::new(LessSafeKey::new(key)))
     }
 
     fn associated(&self, version: u64) -> Vec<u8> {
@@ -83,10 +87,17 @@ impl Seal {
     }
 }
 
-fn seal_key(secret: &Prk, base_url: &str) -> Option<LessSafeKey> {
+/// Empty if it cannot be derived.
+fn seal_key(secret: &Prk, base_url: &str) -> SecretBytes {
     let info = [b"seal ".as_slice(), base_url.as_bytes()];
-    let okm = secret.expand(&info, &CHACHA20_POLY1305).ok()?;
-    Some(LessSafeKey::new(UnboundKey::from(okm)))
+    let mut key = SecretBytes::zeroed(CHACHA20_POLY1305.key_len());
+    let derived = secret
+        .expand(&info, &CHACHA20_POLY1305)
+        .and_then(|okm| okm.fill(key.as_mut_slice()));
+    match derived {
+        Ok(()) => key,
+        Err(_) => SecretBytes::zeroed(0),
+    }
 }
 
 fn name(secret: &Prk, base_url: &str) -> String {

@@ -144,6 +144,8 @@ static int32_t load(const char *name, uint32_t timeout_ms, apivideo_record *reco
         CHECK(apivideo_record_set(record, 1, NULL, 1, 0, NULL) == APIVIDEO_STATUS_NULL_ARGUMENT);
         CHECK(apivideo_record_set(record, 0, t->data, 1, 0, NULL) == APIVIDEO_STATUS_INVALID_ARGUMENT);
         CHECK(apivideo_record_set(record, 1, t->data, 65537, 0, NULL) == APIVIDEO_STATUS_INVALID_ARGUMENT);
+        CHECK(apivideo_record_set(record, 1, t->data, 1, 1, NULL) == APIVIDEO_STATUS_INVALID_ARGUMENT);
+        CHECK(apivideo_record_set(record, 0, NULL, 0, 0, NULL) == APIVIDEO_STATUS_OK);
     }
     pthread_mutex_unlock(&t->lock);
     return APIVIDEO_STORE_RESULT_OK;

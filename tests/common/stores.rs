@@ -81,16 +81,15 @@ impl Drop for Directory {
     }
 }
 
-/// Without `redis-server` what needs it is skipped, and says so; with `CI=true` it fails.
+/// Without `redis-server` what needs it is skipped, and says so; with `CI=true` it fails on Linux.
 pub fn redis_is_there() -> bool {
     let found = Command::new("redis-server")
         .arg("--version")
         .output()
         .is_ok();
-    assert!(
-        found || std::env::var("CI").is_err(),
-        "redis-server is not installed"
-    );
+    // Where it can be installed in one step.
+    let must_be = cfg!(target_os = "linux") && std::env::var("CI").is_ok();
+    assert!(found || !must_be, "redis-server is not installed");
     if !found {
         println!("*** SKIPPED: redis-server is not installed ***");
     }

@@ -17,6 +17,8 @@ pub(crate) use windows::{LockFile, OwnDirectory, default_directory};
 #[derive(Debug)]
 pub(crate) enum Unfit {
     System(io::Error),
+    /// There is none: this user's usual one cannot be told.
+    NoDefault(io::Error),
     /// It is another user's.
     AnothersOwn,
     /// Others may read or change it.
@@ -32,6 +34,18 @@ impl From<io::Error> for Unfit {
     fn from(why: io::Error) -> Unfit {
         Unfit::System(why)
     }
+}
+
+/// Where a file system is, as its type tells.
+#[cfg(unix)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// On this machine: it never hangs.
+    Here,
+    /// On another one: locks may not hold there.
+    Elsewhere(&'static str),
+    /// A program's own (FUSE), or one that is not known: it may hang.
+    Unknown,
 }
 
 /// For what is no regular file, under the name of one.
@@ -124,6 +138,19 @@ mod tests {
     }
 
     #[test]
+    fn any_number_of_locks_can_be_held() {
+        let folder = Folder::new("locks");
+        let directory = folder.open();
+        let lock = |number: usize| {
+            let lock = directory.lock_file(&number.to_string()).unwrap();
+            assert!(lock.try_lock().unwrap(), "{number}");
+            lock
+        };
+        let held: Vec<LockFile> = (0..150).map(lock).collect();
+        assert_eq!(held.len(), 150);
+    }
+
+    #[test]
     fn what_is_no_directory_or_no_file_is_not_used() {
         let folder = Folder::new("kind");
         let directory = folder.open();
@@ -137,7 +164,7 @@ mod tests {
 
     #[test]
     fn the_usual_directory_is_the_users_own() {
-        let usual = default_directory();
+        let usual = default_directory().unwrap();
         assert!(usual.is_absolute(), "{usual:?}");
         assert!(usual.ends_with(Path::new("libapivideo")) || usual.starts_with("/tmp"));
     }

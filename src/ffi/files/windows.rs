@@ -73,6 +73,11 @@ impl OwnDirectory {
         })
     }
 
+    /// Whether it is known not to hang.
+    pub(crate) fn is_local(&self) -> bool {
+        true
+    }
+
     /// A regular file in it, to read.
     pub(crate) fn file_to_read(&self, name: &str) -> io::Result<File> {
         patiently(|| self.open_file(name, OpenOptions::new().read(true)))
@@ -105,6 +110,11 @@ impl OwnDirectory {
     /// Puts one file in the place of another.
     pub(crate) fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         patiently(|| fs::rename(self.path.join(from), self.path.join(to)))
+    }
+
+    /// Whether that is the name of this file still: here a file that is open keeps its name.
+    pub(crate) fn has(&self, _: &LockFile, _: &str) -> io::Result<bool> {
+        Ok(true)
     }
 
     pub(crate) fn remove(&self, name: &str) {
@@ -201,11 +211,13 @@ fn told(token: &OwnedHandle, what: TOKEN_INFORMATION_CLASS) -> io::Result<Vec<u6
     }
 }
 
-/// Where this user's programs keep such things: the same for services and after a login.
-pub(crate) fn default_directory() -> PathBuf {
-    environment::variable("LOCALAPPDATA")
-        .map_or_else(std::env::temp_dir, PathBuf::from)
-        .join("libapivideo")
+/// Where this user's programs keep such things: the same for services and after a login. An error
+/// where that cannot be told: processes that took another directory each would share nothing, and
+/// not know.
+pub(crate) fn default_directory() -> io::Result<PathBuf> {
+    let data = environment::variable("LOCALAPPDATA");
+    let data = data.ok_or_else(|| io::Error::other("LOCALAPPDATA is not set"))?;
+    Ok(PathBuf::from(data).join("libapivideo"))
 }
 
 /// A file whose lock is a process's: when that ends, the system lets go of it.
