@@ -1111,6 +1111,23 @@ apivideo_status apivideo_store_new_redis(const char *url,
                                          apivideo_error **error_out);
 
 /**
+ * Makes the store that a text names, as APIVIDEO_STORE of the environment does: for programs that
+ * have it from a file of settings. Sends nothing yet.
+ *
+ * `name`: "file", "file:" and a directory, or a URL as for apivideo_store_new_redis(). `ca_file`:
+ * as there. `store_out`: receives the store. Free it with apivideo_store_free(). `error_out`: may
+ * be NULL. Any thread may call this.
+ *
+ * Errors: NULL_ARGUMENT (name, store_out), INVALID_UTF8, INVALID_ARGUMENT. Unlike with
+ * apivideo_store_new_file(), a directory that cannot be used is no error: clients go on as without
+ * a store, and their log says so.
+ */
+apivideo_status apivideo_store_new_named(const char *name,
+                                         const char *ca_file,
+                                         apivideo_store **store_out,
+                                         apivideo_error **error_out);
+
+/**
  * Makes a store of a program's own: a database table, or anything else that can compare and swap.
  *
  * `load`, `swap`: called on threads of the library, one call at a time for each process. A call

@@ -220,6 +220,50 @@ static void a_store_that_fails_or_hangs_costs_its_time_once(void) {
     }
 }
 
+/* As APIVIDEO_STORE names one. */
+static void a_text_names_a_store(void) {
+    static const char *const bad[] = {"", "file:", "memcached://x", "redis://"};
+    char name[64];
+    apivideo_store *store = NULL;
+    apivideo_client *one, *other;
+    char *first, *second;
+    size_t i;
+    snprintf(name, sizeof name, "file:%s", directory);
+    REQUIRE(apivideo_store_new_named(name, NULL, &store, NULL) == APIVIDEO_STATUS_OK);
+    one = sharing(store, 1000);
+    other = sharing(store, 1000);
+    apivideo_store_free(store);
+    first = access_token_of(one);
+    second = access_token_of(other);
+    CHECK(strcmp(first, second) == 0);
+    CHECK(client_count(other, APIVIDEO_STATISTIC_TOKENS_ADOPTED) == 1);
+    free(first);
+    free(second);
+    apivideo_client_free(one);
+    apivideo_client_free(other);
+
+    /* A place that cannot be used is noticed when it is used, and costs nothing. */
+    REQUIRE(apivideo_store_new_named("file:/proc/none", NULL, &store, NULL) == APIVIDEO_STATUS_OK);
+    one = sharing(store, 1000);
+    apivideo_store_free(store);
+    free(access_token_of(one));
+    CHECK(client_count(one, APIVIDEO_STATISTIC_STORE_FAILURES) == 1);
+    apivideo_client_free(one);
+
+    for (i = 0; i < sizeof bad / sizeof *bad; i++) {
+        apivideo_error *error = NULL;
+        store = (apivideo_store *)&store;
+        CHECK(apivideo_store_new_named(bad[i], NULL, &store, &error) == APIVIDEO_STATUS_INVALID_ARGUMENT);
+        CHECK(store == NULL && strncmp(apivideo_error_message(error), "`name` ", 7) == 0);
+        apivideo_error_free(error);
+    }
+    CHECK(apivideo_store_new_named(NULL, NULL, &store, NULL) == APIVIDEO_STATUS_NULL_ARGUMENT);
+    CHECK(apivideo_store_new_named("file", NULL, NULL, NULL) == APIVIDEO_STATUS_NULL_ARGUMENT);
+    CHECK(apivideo_store_new_named("rediss://x", "/none", &store, NULL) == APIVIDEO_STATUS_INVALID_ARGUMENT);
+    CHECK(apivideo_store_new_named("redis://x", "/none", &store, NULL) == APIVIDEO_STATUS_OK);
+    apivideo_store_free(store);
+}
+
 static void what_is_no_store_is_refused(void) {
     static table t;
     apivideo_store *store = (apivideo_store *)&store;
@@ -269,6 +313,7 @@ int main(void) {
     RUN_EMPTY(the_lock_of_who_was_killed_does_not_live_on_in_its_child);
     RUN_EMPTY(a_programs_own_store_shares_too_and_is_released_once);
     RUN_EMPTY(a_store_that_fails_or_hangs_costs_its_time_once);
+    RUN_EMPTY(a_text_names_a_store);
     RUN_EMPTY(what_is_no_store_is_refused);
     empty();
     CHECK(rmdir(directory) == 0);
