@@ -19,9 +19,10 @@ namespace Microsoft.Extensions.DependencyInjection
         /// Registers one <see cref="ApiVideoClient"/> for the whole program, as itself and as
         /// <see cref="IApiVideoClient"/>. It has the options <see cref="ApiVideoClientOptions"/>,
         /// and what they leave out the environment's variables fill in. It writes to the
-        /// application's log as "LibApiVideo", unless the options have a log. A host that starts
-        /// checks the options, and does not start with an
-        /// <see cref="OptionsValidationException"/> if one is not valid.
+        /// application's log as "LibApiVideo", unless the options have a log, and shares its token by
+        /// the <see cref="TokenStore"/> or the <see cref="ITokenStore"/> that is registered as a
+        /// service, unless the options have a store. A host that starts checks the options, and does
+        /// not start with an <see cref="OptionsValidationException"/> if one is not valid.
         /// </summary>
         /// <param name="services">The services.</param>
         /// <param name="configure">Sets the options.</param>
@@ -45,7 +46,8 @@ namespace Microsoft.Extensions.DependencyInjection
 
         /// <summary>
         /// Does the same with options from the application's configuration, such as a section
-        /// "ApiVideo" of appsettings.json. Each key is the name of an option.
+        /// "ApiVideo" of appsettings.json. Each key is the name of an option; "Store" is what
+        /// <see cref="TokenStore.Named"/> takes.
         /// </summary>
         /// <param name="services">The services.</param>
         /// <param name="configuration">The section. It is read when the client is made.</param>
@@ -62,7 +64,8 @@ namespace Microsoft.Extensions.DependencyInjection
             NewClient(services, services.GetRequiredService<IOptions<ApiVideoClientOptions>>().Value);
 
         /// <summary>
-        /// Makes a client that writes to the application's log, if it has no other.
+        /// Makes a client that writes to the application's log and uses its store, if it has no
+        /// other.
         /// </summary>
         internal static ApiVideoClient NewClient(IServiceProvider services, ApiVideoClientOptions options)
         {
@@ -71,8 +74,12 @@ namespace Microsoft.Extensions.DependencyInjection
                 ILogger logger = loggers.CreateLogger("LibApiVideo");
                 options.Log = (level, line) => logger.Log(LogLevelOf(level), "{Line}", line);
             }
+            options.Store ??= services.GetService<TokenStore>() ?? OwnStore(services);
             return new ApiVideoClient(options);
         }
+
+        private static TokenStore? OwnStore(IServiceProvider services) =>
+            services.GetService<ITokenStore>() is ITokenStore store ? TokenStore.Of(store) : null;
 
         private static LogLevel LogLevelOf(ApiVideoLogLevel level) => level switch
         {
@@ -100,6 +107,8 @@ namespace Microsoft.Extensions.DependencyInjection
             // Empty means none.
             to.Proxy = from[nameof(to.Proxy)] ?? to.Proxy;
             to.CaFile = Text(from, nameof(to.CaFile)) ?? to.CaFile;
+            to.Store = Store(from, nameof(to.Store), to.CaFile) ?? to.Store;
+            to.StoreTimeout = Time(from, nameof(to.StoreTimeout)) ?? to.StoreTimeout;
             to.LogLevel = Value<ApiVideoLogLevel>(from, nameof(to.LogLevel), TryParse, "Off, Error, Warning, Info or Debug") ?? to.LogLevel;
         }
 
@@ -114,9 +123,26 @@ namespace Microsoft.Extensions.DependencyInjection
             {
                 return null;
             }
+            return parse(text, out T value) ? value : throw Bad(from, name, expected);
+        }
+
+        private static OptionsValidationException Bad(IConfiguration from, string name, string expected)
+        {
             string path = from is IConfigurationSection section ? $"{section.Path}:{name}" : name;
-            return parse(text, out T value) ? value : throw new OptionsValidationException(
-                nameof(ApiVideoClientOptions), typeof(ApiVideoClientOptions), new[] { $"{path} of the configuration must be {expected}." });
+            string[] failures = { $"{path} of the configuration must be {expected}." };
+            return new OptionsValidationException(nameof(ApiVideoClientOptions), typeof(ApiVideoClientOptions), failures);
+        }
+
+        private static TokenStore? Store(IConfiguration from, string name, string? caFile)
+        {
+            try
+            {
+                return Text(from, name) is string text ? TokenStore.Named(text, caFile) : null;
+            }
+            catch (ArgumentException)
+            {
+                throw Bad(from, name, "file, file:DIRECTORY, or the URL of a Redis, and its CaFile one that can be read");
+            }
         }
 
         private static TimeSpan? Time(IConfiguration from, string name) => Value<TimeSpan>(from, name, TryParse, "a time such as 00:00:30");
