@@ -78,6 +78,8 @@ pub(crate) struct Sharing {
     /// This process, among those that share the token.
     holder: u64,
     timeout_ms: i64,
+    /// The store may be asked when the client was freed.
+    outlives_client: bool,
     /// The newest fence that was seen: a record with an older one was restored from the past.
     newest: u64,
     /// On the monotonic clock: while the token at hand is good, the store is not looked at before.
@@ -159,10 +161,11 @@ impl Seen {
 
 impl Sharing {
     /// `holder`: another in each process.
-    pub(crate) fn new(holder: u64, timeout_ms: i64) -> Sharing {
+    pub(crate) fn new(holder: u64, timeout_ms: i64, outlives_client: bool) -> Sharing {
         Sharing {
             holder,
             timeout_ms,
+            outlives_client,
             newest: 0,
             look_at: i64::MIN,
             closed_until: i64::MIN,
@@ -509,7 +512,7 @@ impl Sharing {
     /// The flight ends here, though it may hold the lease: that is given back.
     pub(crate) fn abandon(&mut self, at: Context) -> Option<StoreTask> {
         match self.exchanged(&Report::Failed, at) {
-            Step::Do(task) => Some(task),
+            Step::Do(task) if self.outlives_client => Some(task),
             _ => None,
         }
     }

@@ -102,6 +102,11 @@ pub(crate) trait Backend: Send + Sync {
     fn open(&self) -> Box<dyn Connection>;
     /// Whether loading takes less time than starting a thread for it.
     fn is_quick(&self) -> bool;
+    /// Whether it may be asked when the client was freed. A program's own may not: what it needs
+    /// may be gone by then.
+    fn outlives_client(&self) -> bool {
+        true
+    }
 }
 
 /// A backend during one flight. What it holds is given back when it is dropped.
@@ -156,6 +161,10 @@ impl record::Store for SealedStore {
 
     fn is_quick(&self) -> bool {
         self.backend.is_quick()
+    }
+
+    fn outlives_client(&self) -> bool {
+        self.backend.outlives_client()
     }
 }
 

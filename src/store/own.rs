@@ -1,13 +1,13 @@
 //! A program's own store, by what it calls: anything that can compare and swap.
 //!
 //! Each call is made on a thread of its own, and waited for as long as an operation may take: a
-//! program's database client may have timeouts of its own, or none. While a call that was given up
-//! goes on, no other is made.
+//! program's database client may have timeouts of its own, or none. Calls take turns, of any clients;
+//! one that was given up has its turn until it returns.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::mem;
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
-use std::time::Duration;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::{Backend, Change, Connection, Stored};
 use crate::error::{Error, Status};
@@ -26,8 +26,8 @@ pub(crate) struct OwnStore {
 
 struct Shared {
     calls: Box<dyn Calls>,
-    /// A call is being made. Of each process its own.
-    busy: PerProcess<AtomicBool>,
+    /// Of each process its own.
+    turn: PerProcess<Turn>,
 }
 
 impl OwnStore {
@@ -35,7 +35,7 @@ impl OwnStore {
         OwnStore {
             shared: Arc::new(Shared {
                 calls,
-                busy: PerProcess::new(),
+                turn: PerProcess::new(),
             }),
         }
     }
@@ -51,6 +51,10 @@ impl Backend for OwnStore {
     fn is_quick(&self) -> bool {
         false
     }
+
+    fn outlives_client(&self) -> bool {
+        false
+    }
 }
 
 struct Calling {
@@ -60,12 +64,12 @@ struct Calling {
 impl Connection for Calling {
     fn load(&mut self, name: &str, limit: Duration) -> Result<Stored, Error> {
         let name = name.to_owned();
-        self.call(limit, move |calls| calls.load(&name, limit))
+        self.call(limit, move |calls, left| calls.load(&name, left))
     }
 
     fn swap(&mut self, change: &Change, limit: Duration) -> Result<bool, Error> {
         let change = change.clone();
-        self.call(limit, move |calls| calls.swap(&change, limit))
+        self.call(limit, move |calls, left| calls.swap(&change, left))
     }
 }
 
@@ -73,31 +77,33 @@ impl Calling {
     fn call<R: Send + 'static>(
         &self,
         limit: Duration,
-        call: impl FnOnce(&dyn Calls) -> Result<R, Error> + Send + 'static,
+        call: impl FnOnce(&dyn Calls, Duration) -> Result<R, Error> + Send + 'static,
     ) -> Result<R, Error> {
-        if self.shared.busy().swap(true, Ordering::SeqCst) {
+        let until = Instant::now() + limit;
+        if !self.shared.turn().take(limit) {
             return Err(Error::new(
                 Status::Timeout,
                 "The store has not returned from an earlier call.",
             ));
         }
+        let left = until.saturating_duration_since(Instant::now());
         let (answer, answers) = sync_channel(1);
         let shared = Arc::clone(&self.shared);
         let spawned = sys::spawn("apivideo-store", move || {
             let result = {
                 let _over = Over(&shared);
-                call(&*shared.calls)
+                call(&*shared.calls, left)
             };
             let _ = answer.send(result);
         });
         if let Err(why) = spawned {
-            self.shared.busy().store(false, Ordering::SeqCst);
+            self.shared.turn().give_back();
             return Err(Error::new(
                 Status::SystemError,
                 format!("The system refused a thread for the store: {why}."),
             ));
         }
-        answers.recv_timeout(limit).unwrap_or_else(|why| {
+        answers.recv_timeout(left).unwrap_or_else(|why| {
             Err(match why {
                 RecvTimeoutError::Timeout => Error::new(
                     Status::Timeout,
@@ -116,12 +122,39 @@ struct Over<'a>(&'a Shared);
 
 impl Drop for Over<'_> {
     fn drop(&mut self) {
-        self.0.busy().store(false, Ordering::SeqCst);
+        self.0.turn().give_back();
     }
 }
 
 impl Shared {
-    fn busy(&self) -> &AtomicBool {
-        self.busy.get(AtomicBool::default)
+    fn turn(&self) -> &Turn {
+        self.turn.get(Turn::default)
+    }
+}
+
+/// Whether a call is being made.
+#[derive(Default)]
+struct Turn {
+    taken: Mutex<bool>,
+    over: Condvar,
+}
+
+impl Turn {
+    /// Waits for it. `false`: in vain.
+    fn take(&self, limit: Duration) -> bool {
+        let (mut taken, _) = self
+            .over
+            .wait_timeout_while(self.taken(), limit, |taken| *taken)
+            .unwrap_or_else(PoisonError::into_inner);
+        !mem::replace(&mut *taken, true)
+    }
+
+    fn give_back(&self) {
+        *self.taken() = false;
+        self.over.notify_one();
+    }
+
+    fn taken(&self) -> MutexGuard<'_, bool> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
