@@ -555,8 +555,9 @@ apivideo_status apivideo_client_new(const char *api_key,
  * No other call may begin with this client from here on. Calls that are waiting end with CLOSED.
  * The client's operations end with CLOSED too, and must still be freed. Its tokens stay as they
  * are. A log or state callback may call this. No log or state callback is called once this has
- * returned, except one that another thread is just making: `release` says when that is over. The
- * API key is wiped now, or when the exchange under way is over.
+ * returned, nor one of a program's own store, except one that another thread is just making:
+ * `release` says when that is over. The API key is wiped now, or when the exchange under way is
+ * over.
  */
 void apivideo_client_free(apivideo_client *client);
 
@@ -1112,6 +1113,23 @@ apivideo_status apivideo_store_new_file(const char *directory,
  * Errors: NULL_ARGUMENT (url, store_out), INVALID_UTF8, INVALID_ARGUMENT.
  */
 apivideo_status apivideo_store_new_redis(const char *url,
+                                         const char *ca_file,
+                                         apivideo_store **store_out,
+                                         apivideo_error **error_out);
+
+/**
+ * Makes the store that a text names, as APIVIDEO_STORE of the environment does: for programs that
+ * have it from a file of settings. Sends nothing yet.
+ *
+ * `name`: "file", "file:" and a directory, or a URL as for apivideo_store_new_redis(). `ca_file`:
+ * as there. `store_out`: receives the store. Free it with apivideo_store_free(). `error_out`: may
+ * be NULL. Any thread may call this.
+ *
+ * Errors: NULL_ARGUMENT (name, store_out), INVALID_UTF8, INVALID_ARGUMENT. Unlike with
+ * apivideo_store_new_file(), a directory that cannot be used is no error: clients go on as without
+ * a store, and their log says so.
+ */
+apivideo_status apivideo_store_new_named(const char *name,
                                          const char *ca_file,
                                          apivideo_store **store_out,
                                          apivideo_error **error_out);

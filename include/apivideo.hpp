@@ -596,11 +596,54 @@ private:
 
 // --- Stores ---
 
+/// What a program's own store keeps under a name.
+struct record {
+    /// 1 to 2^63 - 1.
+    std::uint64_t version = 0;
+    /// Up to 65,536 bytes.
+    std::string data{};
+    /// Of a record that was loaded: the time by the store's own clock, where processes on machines
+    /// with different clocks share it. Nothing for this machine's.
+    std::optional<std::chrono::system_clock::time_point> now{};
+};
+
 /// A place where the processes that use one API key share its token. Any number of settings and
 /// clients may use one, and any thread; they go on with it when this object is gone.
 class store {
 public:
     using native_handle_type = apivideo_store*;
+
+    /// Loads what is kept under `name`; nothing if nothing is. After `timeout` the library goes on
+    /// without the answer.
+    using load_function = std::function<result<std::optional<record>>(
+        std::string_view name, milliseconds timeout)>;
+
+    /// Keeps `kept` under `name`, if what is kept there now has the version `expected`, or if
+    /// `expected` is 0 and nothing is. Gives whether it did. The comparison and the change must be
+    /// one step for all who use the store. What is kept may be removed after `keep`.
+    using swap_function = std::function<result<bool>(std::string_view name, std::uint64_t expected,
+                                                     const record& kept, milliseconds keep,
+                                                     milliseconds timeout)>;
+
+    /// Makes a store of a program's own: a database table, or anything else that can compare and
+    /// swap.
+    ///
+    /// The functions are called on threads of the library, one call at a time. What they throw, or
+    /// an error that they give, is a failure of the store. They must not call the client whose
+    /// store this is, and are destroyed when this and all that use it are gone and no call is
+    /// running any more. Error: null_argument.
+    [[nodiscard]] static store own(load_function load, swap_function swap) {
+        return try_own(std::move(load), std::move(swap)).value();
+    }
+    [[nodiscard]] static result<store> try_own(load_function load, swap_function swap) {
+        if (!load || !swap) {
+            return detail::null_argument(load ? "swap" : "load");
+        }
+        auto* const calls = new own_calls{std::move(load), std::move(swap)};
+        return detail::make<store>([&](apivideo_store** out, apivideo_error** why) {
+            return apivideo_store_new(call_load, call_swap, calls, release_calls, out, why);
+        });
+    }
 
     /// Makes a store of files in the user's usual place, for the processes that one user has on one
     /// machine. Error: invalid_argument if that place cannot be used.
@@ -637,7 +680,25 @@ public:
         return make_redis(url.c_str(), ca_file.c_str());
     }
 
-    /// Takes ownership of a C handle, such as one of apivideo_store_new(). Null is fine.
+    /// Makes the store that a text names, as APIVIDEO_STORE of the environment does. Error:
+    /// invalid_argument. A place that cannot be used is none: clients go on as without a store.
+    [[nodiscard]] static store named(const text& name) { return try_named(name).value(); }
+    /// With a PEM file of certificates that are trusted besides the system's.
+    [[nodiscard]] static store named(const text& name, const text& ca_file) {
+        return try_named(name, ca_file).value();
+    }
+    /// As above, without throwing.
+    [[nodiscard]] static result<store> try_named(const text& name) {
+        return name.is_cut() ? detail::cut_text("name") : make_named(name.c_str(), nullptr);
+    }
+    [[nodiscard]] static result<store> try_named(const text& name, const text& ca_file) {
+        if (name.is_cut() || ca_file.is_cut()) {
+            return detail::cut_text(name.is_cut() ? "name" : "ca_file");
+        }
+        return make_named(name.c_str(), ca_file.c_str());
+    }
+
+    /// Takes ownership of a C handle. Null is fine.
     explicit store(native_handle_type handle) noexcept : handle_(handle) {}
 
     /// Whether this holds a store. False after it was moved from.
@@ -656,6 +717,65 @@ private:
         return detail::make<store>([&](apivideo_store** out, apivideo_error** why) {
             return apivideo_store_new_redis(url, ca_file, out, why);
         });
+    }
+
+    [[nodiscard]] static result<store> make_named(const char* name, const char* ca_file) {
+        return detail::make<store>([&](apivideo_store** out, apivideo_error** why) {
+            return apivideo_store_new_named(name, ca_file, out, why);
+        });
+    }
+
+    struct own_calls {
+        load_function load;
+        swap_function swap;
+    };
+
+    static std::int32_t call_load(const char* name, std::uint32_t timeout_ms,
+                                  apivideo_record* loaded, void* user_data) noexcept {
+        return answer([&] {
+            const auto& load = static_cast<const own_calls*>(user_data)->load;
+            const result<std::optional<record>> kept = load(name, milliseconds(timeout_ms));
+            if (!kept) {
+                return APIVIDEO_STORE_RESULT_FAILED;
+            }
+            return !*kept || set(loaded, **kept) ? APIVIDEO_STORE_RESULT_OK
+                                                 : APIVIDEO_STORE_RESULT_FAILED;
+        });
+    }
+
+    static bool set(apivideo_record* loaded, const record& kept) {
+        const auto since = kept.now ? kept.now->time_since_epoch()
+                                    : std::chrono::system_clock::duration::zero();
+        const auto now_ms = std::chrono::duration_cast<milliseconds>(since).count();
+        return apivideo_record_set(loaded, kept.version, kept.data.data(), kept.data.size(), now_ms,
+                                   nullptr) == APIVIDEO_STATUS_OK;
+    }
+
+    static std::int32_t call_swap(const char* name, std::uint64_t expected, std::uint64_t version,
+                                  const void* data, std::size_t size, std::uint64_t keep_ms,
+                                  std::uint32_t timeout_ms, void* user_data) noexcept {
+        return answer([&] {
+            const auto& swap = static_cast<const own_calls*>(user_data)->swap;
+            const record kept{version, std::string(static_cast<const char*>(data), size)};
+            const result<bool> swapped =
+                swap(name, expected, kept, milliseconds(keep_ms), milliseconds(timeout_ms));
+            if (!swapped) {
+                return APIVIDEO_STORE_RESULT_FAILED;
+            }
+            return *swapped ? APIVIDEO_STORE_RESULT_OK : APIVIDEO_STORE_RESULT_CONFLICT;
+        });
+    }
+
+    /// A call that throws has failed.
+    template <typename Call>
+    static std::int32_t answer(const Call& call) noexcept {
+        std::int32_t given = APIVIDEO_STORE_RESULT_FAILED;
+        detail::call_quietly([&] { given = call(); });
+        return given;
+    }
+
+    static void release_calls(void* user_data) noexcept {
+        delete static_cast<own_calls*>(user_data);
     }
 
     detail::owner<apivideo_store, apivideo_store_free> handle_;

@@ -339,7 +339,8 @@ impl Config {
             && let Some(name) =
                 environment::text(environment::STORE, &variable)?.map(Zeroizing::new)
         {
-            filled.store = StoreChoice::In(Store::named(&name, path)?);
+            let store = Store::named(environment::STORE, &name, environment::CA_FILE, path)?;
+            filled.store = StoreChoice::In(store);
         }
         Ok(filled)
     }

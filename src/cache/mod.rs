@@ -75,9 +75,14 @@ pub(crate) struct Dependencies {
 impl Dependencies {
     /// What a process begins to share with: a name of its own.
     fn sharing(&self) -> Option<Sharing> {
-        let (_, timeout) = self.store.as_ref()?;
+        let (store, timeout) = self.store.as_ref()?;
         let half = || ((self.random)() * (f64::from(u32::MAX) + 1.0)) as u64;
-        Some(Sharing::new(half() << 32 | half(), millis(*timeout)))
+        let holder = half() << 32 | half();
+        Some(Sharing::new(
+            holder,
+            millis(*timeout),
+            store.outlives_client(),
+        ))
     }
 }
 

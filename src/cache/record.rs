@@ -208,6 +208,8 @@ pub(crate) trait Store: Send + Sync {
     fn session(&self) -> Box<dyn Session>;
     /// Whether loading takes less time than starting a thread for it.
     fn is_quick(&self) -> bool;
+    /// Whether it may be asked when the client was freed: to give a lease back.
+    fn outlives_client(&self) -> bool;
 }
 
 /// A store during one flight. What it holds is given back when it is dropped.

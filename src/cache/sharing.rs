@@ -85,6 +85,8 @@ pub(crate) struct Sharing {
     /// This process, among those that share the token.
     holder: u64,
     timeout_ms: i64,
+    /// The store may be asked when the client was freed.
+    outlives_client: bool,
     /// The newest fence that was seen: a record with an older one was restored from the past.
     newest: u64,
     /// The API rejected tokens up to this fence, as this process was told. A store may not know it.
@@ -161,10 +163,11 @@ impl Seen {
 
 impl Sharing {
     /// `holder`: another in each process.
-    pub(crate) fn new(holder: u64, timeout_ms: i64) -> Sharing {
+    pub(crate) fn new(holder: u64, timeout_ms: i64, outlives_client: bool) -> Sharing {
         Sharing {
             holder,
             timeout_ms,
+            outlives_client,
             newest: 0,
             rejected: 0,
             look_at: i64::MIN,
@@ -566,7 +569,7 @@ impl Sharing {
     /// The flight ends here, though it may hold the lease: that is given back.
     pub(crate) fn abandon(&mut self, at: Context) -> Option<StoreTask> {
         match self.exchanged(&Report::Failed, at) {
-            Step::Do(task) => Some(task),
+            Step::Do(task) if self.outlives_client => Some(task),
             _ => None,
         }
     }

@@ -116,11 +116,7 @@ pub unsafe extern "C" fn apivideo_store_new_file(
         clear(store_out);
         guard(error_out, || {
             require_out(store_out, "store_out")?;
-            let directory = match directory.is_null() {
-                true => None,
-                false => Some(Path::new(string(directory, "directory")?)),
-            };
-            let store = Store::file(directory)?;
+            let store = Store::file(optional_path(directory, "directory")?)?;
             give_box(store_out, || store);
             Ok(())
         })
@@ -157,11 +153,39 @@ pub unsafe extern "C" fn apivideo_store_new_redis(
         guard(error_out, || {
             require_out(store_out, "store_out")?;
             let url = string(url, "url")?;
-            let ca_file = match ca_file.is_null() {
-                true => None,
-                false => Some(Path::new(string(ca_file, "ca_file")?)),
-            };
+            let ca_file = optional_path(ca_file, "ca_file")?;
             let store = Store::redis(url, ca_file)?;
+            give_box(store_out, || store);
+            Ok(())
+        })
+    }
+}
+
+/// Makes the store that a text names, as APIVIDEO_STORE of the environment does: for programs that
+/// have it from a file of settings. Sends nothing yet.
+///
+/// `name`: "file", "file:" and a directory, or a URL as for apivideo_store_new_redis(). `ca_file`:
+/// as there. `store_out`: receives the store. Free it with apivideo_store_free(). `error_out`: may
+/// be NULL. Any thread may call this.
+///
+/// Errors: NULL_ARGUMENT (name, store_out), INVALID_UTF8, INVALID_ARGUMENT. Unlike with
+/// apivideo_store_new_file(), a directory that cannot be used is no error: clients go on as without
+/// a store, and their log says so.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn apivideo_store_new_named(
+    name: *const c_char,
+    ca_file: *const c_char,
+    store_out: *mut *mut apivideo_store,
+    error_out: *mut *mut apivideo_error,
+) -> Status {
+    // SAFETY: the header asks for valid pointers or NULL.
+    unsafe {
+        clear(store_out);
+        guard(error_out, || {
+            require_out(store_out, "store_out")?;
+            let name = string(name, "name")?;
+            let ca_file = optional_path(ca_file, "ca_file")?;
+            let store = Store::named("name", name, "ca_file", ca_file)?;
             give_box(store_out, || store);
             Ok(())
         })
@@ -278,6 +302,17 @@ fn check_record(version: u64, has_data: bool, size: usize, now_ms: i64) -> Resul
 fn null(name: &str) -> Error {
     let message = format!("The argument `{name}` is NULL.");
     Error::new(Status::NullArgument, message)
+}
+
+/// # Safety
+///
+/// As for [`string`], but the pointer may be NULL.
+unsafe fn optional_path<'a>(text: *const c_char, name: &str) -> Result<Option<&'a Path>, Error> {
+    if text.is_null() {
+        return Ok(None);
+    }
+    // SAFETY: it is not NULL, and the rest is the caller's promise.
+    Ok(Some(Path::new(unsafe { string(text, name) }?)))
 }
 
 type LoadFn = unsafe extern "C" fn(*const c_char, u32, *mut apivideo_record, *mut c_void) -> i32;

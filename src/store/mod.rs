@@ -46,19 +46,24 @@ impl Store {
         Ok(Store::of(files))
     }
 
-    /// The store that APIVIDEO_STORE names. It may hold a password, so no message repeats it. A
-    /// place that cannot be used is no error: clients go on as without a store.
+    /// The store that a text names, as APIVIDEO_STORE does. It may hold a password, so no message
+    /// repeats it. A place that cannot be used is no error: clients go on as without a store.
     ///
-    /// `ca_path`: what APIVIDEO_CA_FILE names, which is read for TLS only.
-    pub(crate) fn named(name: &str, ca_path: Option<&Path>) -> Result<Store, Error> {
-        let setting = environment::STORE;
+    /// `ca_path`: a file of certificates, which is read for TLS only. `setting`, `ca_setting`: what
+    /// messages call the two.
+    pub(crate) fn named(
+        setting: &str,
+        name: &str,
+        ca_setting: &str,
+        ca_path: Option<&Path>,
+    ) -> Result<Store, Error> {
         let files = |directory| file::FileStore::new(setting, directory).map(Store::of);
         match name.split_once(':') {
             None if name == "file" => files(None),
             Some(("file", directory)) => files(Some(Path::new(directory))),
             Some((scheme, _)) if scheme.starts_with("redis") => {
                 let ca_path = ca_path.filter(|_| scheme.starts_with("rediss"));
-                let ca_file = ca_path.map(|path| config::ca_file(environment::CA_FILE, path));
+                let ca_file = ca_path.map(|path| config::ca_file(ca_setting, path));
                 let servers = redis::RedisStore::new(setting, name, ca_file.transpose()?)?;
                 Ok(Store::of(servers))
             }
@@ -102,6 +107,11 @@ pub(crate) trait Backend: Send + Sync {
     fn open(&self) -> Box<dyn Connection>;
     /// Whether loading takes less time than starting a thread for it.
     fn is_quick(&self) -> bool;
+    /// Whether it may be asked when the client was freed. A program's own may not: what it needs
+    /// may be gone by then.
+    fn outlives_client(&self) -> bool {
+        true
+    }
 }
 
 /// A backend during one flight. What it holds is given back when it is dropped.
@@ -158,6 +168,10 @@ impl record::Store for SealedStore {
 
     fn is_quick(&self) -> bool {
         self.backend.is_quick()
+    }
+
+    fn outlives_client(&self) -> bool {
+        self.backend.outlives_client()
     }
 }
 

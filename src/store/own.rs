@@ -40,6 +40,10 @@ impl Backend for OwnStore {
     fn is_quick(&self) -> bool {
         false
     }
+
+    fn outlives_client(&self) -> bool {
+        false
+    }
 }
 
 struct Calling {

@@ -123,18 +123,21 @@ typedef struct {
     size_t size;
     int loads, swaps, released;
     int fails; /* Of each call: 0 not, 1 at once, 2 after a while. */
+    int calling, crowded;
 } table;
 
 static int trouble(table *t) {
     int fails = __atomic_load_n(&t->fails, __ATOMIC_SEQ_CST);
-    if (fails == 2) sleep_ms(1500);
+    if (__atomic_fetch_add(&t->calling, 1, __ATOMIC_SEQ_CST) != 0) t->crowded = 1;
+    sleep_ms(fails == 2 ? 1500 : 1); /* So that others come meanwhile, if they may. */
+    __atomic_fetch_sub(&t->calling, 1, __ATOMIC_SEQ_CST);
     return fails != 0;
 }
 
 static int32_t load(const char *name, uint32_t timeout_ms, apivideo_record *record, void *user_data) {
     table *t = (table *)user_data;
     if (trouble(t)) return APIVIDEO_STORE_RESULT_FAILED;
-    CHECK(strncmp(name, "apivideo-", 9) == 0 && timeout_ms <= 1000);
+    CHECK(strncmp(name, "apivideo-", 9) == 0 && timeout_ms <= 10000);
     pthread_mutex_lock(&t->lock);
     t->loads++;
     if (t->version != 0) {
@@ -222,6 +225,97 @@ static void a_store_that_fails_or_hangs_costs_its_time_once(void) {
     }
 }
 
+enum { CLIENTS = 12 };
+
+/* Who comes second is not told that the store fails, but waits. */
+static void clients_take_turns_at_a_programs_own_store(void) {
+    static table t;
+    apivideo_store *store = own_store(&t);
+    apivideo_client *clients[CLIENTS];
+    apivideo_operation *operations[CLIENTS];
+    int i;
+    for (i = 0; i < CLIENTS; i++) {
+        clients[i] = sharing(store, 10000);
+        REQUIRE(apivideo_get_token_start(clients[i], 0, &operations[i], NULL) == APIVIDEO_STATUS_OK);
+    }
+    apivideo_store_free(store);
+    for (i = 0; i < CLIENTS; i++) {
+        const apivideo_token *token = NULL;
+        CHECK(apivideo_operation_wait(operations[i], 20000, &token, NULL) == APIVIDEO_STATUS_OK);
+        CHECK(client_count(clients[i], APIVIDEO_STATISTIC_STORE_FAILURES) == 0);
+        apivideo_token_free(token);
+        apivideo_operation_free(operations[i]);
+        apivideo_client_free(clients[i]);
+    }
+    CHECK(sandbox_count("api_key", "requests") == 1);
+    CHECK(!t.crowded);
+}
+
+/* What a program's own store needs may be gone when its client is: not even a lease is given back. */
+static void a_programs_own_store_is_not_called_when_its_client_is_freed(void) {
+    static table t;
+    apivideo_store *store = own_store(&t);
+    apivideo_client *client = sharing(store, 10000);
+    apivideo_operation *operation = NULL;
+    int64_t start = now_ms();
+    int loads, swaps;
+    sandbox("/_sandbox/settings", "{\"latency_ms\":300}");
+    apivideo_store_free(store);
+    REQUIRE(apivideo_get_token_start(client, 0, &operation, NULL) == APIVIDEO_STATUS_OK);
+    await_request("api_key");
+    loads = t.loads;
+    swaps = t.swaps;
+    CHECK(loads == 1 && swaps == 1);
+    apivideo_client_free(client);
+    while (__atomic_load_n(&t.released, __ATOMIC_SEQ_CST) == 0) REQUIRE(now_ms() - start < 20000);
+    CHECK(t.loads == loads && t.swaps == swaps);
+    apivideo_operation_free(operation);
+}
+
+/* As APIVIDEO_STORE names one. */
+static void a_text_names_a_store(void) {
+    static const char *const bad[] = {"", "file:", "memcached://x", "redis://"};
+    char name[64];
+    apivideo_store *store = NULL;
+    apivideo_client *one, *other;
+    char *first, *second;
+    size_t i;
+    snprintf(name, sizeof name, "file:%s", directory);
+    REQUIRE(apivideo_store_new_named(name, NULL, &store, NULL) == APIVIDEO_STATUS_OK);
+    one = sharing(store, 1000);
+    other = sharing(store, 1000);
+    apivideo_store_free(store);
+    first = access_token_of(one);
+    second = access_token_of(other);
+    CHECK(strcmp(first, second) == 0);
+    CHECK(client_count(other, APIVIDEO_STATISTIC_TOKENS_ADOPTED) == 1);
+    free(first);
+    free(second);
+    apivideo_client_free(one);
+    apivideo_client_free(other);
+
+    /* A place that cannot be used is noticed when it is used, and costs nothing. */
+    REQUIRE(apivideo_store_new_named("file:/proc/none", NULL, &store, NULL) == APIVIDEO_STATUS_OK);
+    one = sharing(store, 1000);
+    apivideo_store_free(store);
+    free(access_token_of(one));
+    CHECK(client_count(one, APIVIDEO_STATISTIC_STORE_FAILURES) == 1);
+    apivideo_client_free(one);
+
+    for (i = 0; i < sizeof bad / sizeof *bad; i++) {
+        apivideo_error *error = NULL;
+        store = (apivideo_store *)&store;
+        CHECK(apivideo_store_new_named(bad[i], NULL, &store, &error) == APIVIDEO_STATUS_INVALID_ARGUMENT);
+        CHECK(store == NULL && strncmp(apivideo_error_message(error), "`name` ", 7) == 0);
+        apivideo_error_free(error);
+    }
+    CHECK(apivideo_store_new_named(NULL, NULL, &store, NULL) == APIVIDEO_STATUS_NULL_ARGUMENT);
+    CHECK(apivideo_store_new_named("file", NULL, NULL, NULL) == APIVIDEO_STATUS_NULL_ARGUMENT);
+    CHECK(apivideo_store_new_named("rediss://x", "/none", &store, NULL) == APIVIDEO_STATUS_INVALID_ARGUMENT);
+    CHECK(apivideo_store_new_named("redis://x", "/none", &store, NULL) == APIVIDEO_STATUS_OK);
+    apivideo_store_free(store);
+}
+
 static void what_is_no_store_is_refused(void) {
     static table t;
     apivideo_store *store = (apivideo_store *)&store;
@@ -271,6 +365,9 @@ int main(void) {
     RUN_EMPTY(the_lock_of_who_was_killed_does_not_live_on_in_its_child);
     RUN_EMPTY(a_programs_own_store_shares_too_and_is_released_once);
     RUN_EMPTY(a_store_that_fails_or_hangs_costs_its_time_once);
+    RUN_EMPTY(clients_take_turns_at_a_programs_own_store);
+    RUN_EMPTY(a_programs_own_store_is_not_called_when_its_client_is_freed);
+    RUN_EMPTY(a_text_names_a_store);
     RUN_EMPTY(what_is_no_store_is_refused);
     empty();
     CHECK(rmdir(directory) == 0);

@@ -163,7 +163,7 @@ impl Process {
 impl World {
     fn new(processes: u64, faults: Faults) -> World {
         let process = |holder| Process {
-            sharing: Sharing::new(holder, 1_000),
+            sharing: Sharing::new(holder, 1_000, true),
             doing: Doing::Nothing,
             token: None,
             is_rejected: false,

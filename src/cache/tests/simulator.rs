@@ -208,7 +208,7 @@ impl Client {
         holder: u64,
         shares: bool,
     ) -> Client {
-        let sharing = shares.then(|| Sharing::new(holder, STORE_TIMEOUT));
+        let sharing = shares.then(|| Sharing::new(holder, STORE_TIMEOUT, true));
         Client {
             state: State::new(keep_fresh, inherited.clone(), sharing),
             published: inherited,

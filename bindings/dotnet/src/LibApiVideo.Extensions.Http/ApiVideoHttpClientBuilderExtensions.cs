@@ -102,7 +102,8 @@ namespace Microsoft.Extensions.DependencyInjection
 
         private static ApiVideoClient NewClient(IServiceProvider services, string apiKey, Action<ApiVideoClientOptions>? configure)
         {
-            var options = new ApiVideoClientOptions { ApiKey = apiKey, Log = ApiVideoServiceCollectionExtensions.LogOf(services) };
+            var options = new ApiVideoClientOptions { ApiKey = apiKey };
+            ApiVideoServiceCollectionExtensions.FillIn(options, services);
             configure?.Invoke(options);
             return new ApiVideoClient(options);
         }

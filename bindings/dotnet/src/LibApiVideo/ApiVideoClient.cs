@@ -18,8 +18,9 @@ namespace LibApiVideo
         private readonly CancellationTokenSource _closing = new CancellationTokenSource();
         private readonly object _adopting = new object();
 
-        // Native code has only weak references to it.
+        // Native code has only weak references to them.
         private readonly Callbacks _callbacks;
+        private readonly OwnStore? _store;
 
         /// <summary>
         /// The latest token, in the form that
@@ -87,7 +88,9 @@ namespace LibApiVideo
         private ApiVideoClient(string apiKey, string parameter, ApiVideoClientOptions options)
         {
             NativeLoader.EnsureLoaded();
-            _callbacks = new Callbacks(options.Log, options.StateChanged);
+            _callbacks = new Callbacks(options);
+            _store = options.Store?.Own;
+            _store?.AddUser(_callbacks);
             _handle = Open(apiKey, parameter, options, _callbacks);
             try
             {
@@ -304,6 +307,7 @@ namespace LibApiVideo
             Metrics.Remove(this);
 #endif
             _closing.Cancel();
+            _callbacks.Close();
             // The native client is freed when the last call that uses it has returned.
             _handle.Dispose();
         }

@@ -16,7 +16,7 @@ namespace LibApiVideo
         }
 
         private ApiVideoStatistics(Func<Statistic, long> get) =>
-            _values = Enumerable.Range(0, (int)Statistic.ExchangesInFlight + 1).Select(each => get((Statistic)each)).ToArray();
+            _values = Enumerable.Range(0, (int)Statistic.StoreFailures + 1).Select(each => get((Statistic)each)).ToArray();
 
         /// <summary>Requests to <c>POST /auth/api-key</c>.</summary>
         public long AuthenticateRequests => this[Statistic.AuthenticateRequests];
@@ -63,14 +63,16 @@ namespace LibApiVideo
         /// <summary>The counters in one line.</summary>
         public override string ToString() =>
             $"{TokensGranted} tokens by {AuthenticateRequests} authentications and {RefreshRequests} refreshes; {RefreshRejections} refresh tokens and "
-            + $"{KeyRejections} keys refused, {Failures} failures, {Invalidations} invalidations, {Timeouts} timeouts; {Waiters} wait";
+            + $"{KeyRejections} keys refused, {Failures} failures, {Invalidations} invalidations, {Timeouts} timeouts; {Waiters} wait; {TokensAdopted} tokens adopted, {StoreFailures} failures of the store";
 
         private long this[Statistic statistic] => _values[(int)statistic];
 
         internal ApiVideoStatistics Plus(ApiVideoStatistics other) => new ApiVideoStatistics(each => this[each] + other[each]);
 
         /// <summary>What a client that is gone leaves: nothing of the moment.</summary>
-        internal ApiVideoStatistics WithoutNow() => new ApiVideoStatistics(each => each < Statistic.Waiters ? this[each] : 0);
+        internal ApiVideoStatistics WithoutNow() => new ApiVideoStatistics(each => IsNow(each) ? 0 : this[each]);
+
+        private static bool IsNow(Statistic statistic) => statistic >= Statistic.Waiters && statistic <= Statistic.ExchangesInFlight;
 
         private static long Get(StatisticsHandle handle, Statistic statistic)
         {

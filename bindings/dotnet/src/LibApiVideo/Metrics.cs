@@ -89,8 +89,10 @@ namespace LibApiVideo
                 Part(s => s.RefreshRejections, "error.type", "refresh_rejected"),
                 Part(s => s.Failures, "error.type", "_OTHER"));
             Count(meter, "apivideo.token.grants", "{token}", "Tokens received.", Part(s => s.TokensGranted));
+            Count(meter, "apivideo.token.adoptions", "{token}", "Tokens taken from the store, which another process got.", Part(s => s.TokensAdopted));
             Count(meter, "apivideo.token.invalidations", "{token}", "Tokens withdrawn because the API rejected them.", Part(s => s.Invalidations));
             Count(meter, "apivideo.wait.timeouts", "{call}", "Calls that stopped waiting for a token before there was one.", Part(s => s.Timeouts));
+            Count(meter, "apivideo.store.failures", "{operation}", "Operations of the store that failed.", Part(s => s.StoreFailures));
             Tell(() => meter.CreateObservableUpDownCounter("apivideo.wait.active", () => Measure(Part(s => s.Waiters)), "{call}", "Calls that wait for a token."));
             Tell(() => meter.CreateObservableUpDownCounter(
                 "apivideo.auth.active_requests", () => Measure(Part(s => s.ExchangesInFlight)), "{request}", "Requests for a token that are under way."));

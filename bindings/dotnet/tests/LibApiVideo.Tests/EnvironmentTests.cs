@@ -1,6 +1,7 @@
 using System;
 using System.Reflection;
 using System.Runtime.InteropServices;
+using System.IO;
 
 namespace LibApiVideo.Tests
 {
@@ -10,7 +11,7 @@ namespace LibApiVideo.Tests
         /// <summary>Runs it with these variables only, given as NAME=value.</summary>
         private static void With(Action act, params string[] variables)
         {
-            string[] names = { "API_KEY", "BASE_URL", "ENVIRONMENT", "CA_FILE" };
+            string[] names = { "API_KEY", "BASE_URL", "ENVIRONMENT", "CA_FILE", "STORE" };
             try
             {
                 foreach (string variable in variables)
@@ -147,9 +148,38 @@ namespace LibApiVideo.Tests
         }, "CA_FILE=/no/such/file");
 
         [Test]
+        public void TheStoreIsTheOptionsOrTheEnvironments()
+        {
+            string folder = Path.Combine(Path.GetTempPath(), "libapivideo-" + Guid.NewGuid().ToString("N"));
+            string AccessToken(TokenStore? store = null)
+            {
+                using (ApiVideoClient client = Sandbox.Client(o => o.Store = store))
+                {
+                    return client.GetToken().AccessToken;
+                }
+            }
+            try
+            {
+                With(() =>
+                {
+                    string token = AccessToken();
+                    Assert.Equal(token, AccessToken(), "the token of the environment's store");
+                    Assert.True(token != AccessToken(TokenStore.None), "a client without a store gets its own");
+                    Assert.True(token != AccessToken(TokenStore.Of(new Table())), "so does one with another");
+                }, "STORE=file:" + folder);
+            }
+            finally
+            {
+                Directory.Delete(folder, recursive: true);
+            }
+            With(() => Assert.True(AccessToken() != null, "a place that cannot be used is no error"), "STORE=file:" + Path.Combine(Path.GetTempFileName(), "none"));
+            With(() => Assert.True(AccessToken() != null, "for redis:// the file of certificates is not read"), "STORE=redis://127.0.0.1:1");
+        }
+
+        [Test]
         public void AVariableThatIsNotValidIsNamedAndNotShown()
         {
-            foreach (string name in new[] { "API_KEY", "BASE_URL", "ENVIRONMENT" })
+            foreach (string name in new[] { "API_KEY", "BASE_URL", "ENVIRONMENT", "STORE" })
             {
                 With(() =>
                 {

@@ -36,27 +36,35 @@ namespace LibApiVideo.Tests
         [Test]
         public void EveryCounterIsMeasured()
         {
+            var shared = new Table();
+            ApiVideoClient Sharing(Table table) => Sandbox.Client(o => o.Store = TokenStore.Of(table));
             // Other tests have counted too: what matters is what is added here.
             Sandbox.Client().Dispose();
             Dictionary<string, long> before = Read();
             long Added(string name) => Read()[name + " server.address=127.0.0.1"] - before[name + " server.address=127.0.0.1"];
             void Check()
             {
-                Assert.Equal(2, Added("apivideo.auth.requests {request} apivideo.auth.credential=api_key"));
+                Assert.Equal(1, Added("apivideo.token.adoptions {token}"));
+                Assert.Equal(1, Added("apivideo.store.failures {operation}"));
+                Assert.Equal(4, Added("apivideo.auth.requests {request} apivideo.auth.credential=api_key"));
                 Assert.Equal(1, Added("apivideo.auth.requests {request} apivideo.auth.credential=refresh_token"));
                 Assert.Equal(1, Added("apivideo.auth.failures {request} error.type=key_rejected"));
                 Assert.Equal(0, Added("apivideo.auth.failures {request} error.type=refresh_rejected"));
                 Assert.Equal(0, Added("apivideo.auth.failures {request} error.type=_OTHER"));
-                Assert.Equal(2, Added("apivideo.token.grants {token}"));
+                Assert.Equal(4, Added("apivideo.token.grants {token}"));
                 Assert.Equal(1, Added("apivideo.token.invalidations {token}"));
                 Assert.Equal(0, Added("apivideo.wait.timeouts {call}"));
             }
             using (ApiVideoClient good = Sandbox.Client())
             using (ApiVideoClient bad = Sandbox.Client(key: "not-the-key"))
+            using (ApiVideoClient one = Sharing(shared), other = Sharing(shared), third = Sharing(new Table { Failure = new InvalidOperationException() }))
             {
                 good.GetToken();
                 good.Invalidate(good.Refresh());
                 Assert.Throws<ApiVideoKeyRejectedException>(() => bad.GetToken());
+                one.GetToken();
+                other.GetToken();
+                third.GetToken();
                 Check();
             }
             // No counter goes back when a client is gone.

@@ -133,8 +133,8 @@ class StatisticsPointer(Pointer):
     pass
 
 
-class RecordPointer(Pointer):
-    pass
+class RecordPointer(c_void_p):
+    """The library's own, and none to free."""
 
 
 class StorePointer(Pointer):
@@ -209,6 +209,7 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "apivideo_statistics_free": (None, [StatisticsPointer]),
     "apivideo_store_new_file": (_status, [c_char_p, POINTER(StorePointer), _error_out]),
     "apivideo_store_new_redis": (_status, [c_char_p, c_char_p, POINTER(StorePointer), _error_out]),
+    "apivideo_store_new_named": (_status, [c_char_p, c_char_p, POINTER(StorePointer), _error_out]),
     "apivideo_store_new": (
         _status,
         [StoreLoadCallback, StoreSwapCallback, c_void_p, ReleaseCallback, POINTER(StorePointer), _error_out],

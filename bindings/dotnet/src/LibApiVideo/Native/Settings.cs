@@ -39,13 +39,23 @@ namespace LibApiVideo.Native
             Set(config, nameof(options.KeepFresh), options.KeepFresh ? 1 : 0, NativeMethods.apivideo_config_set_keep_fresh);
             Set(config, nameof(options.Proxy), options.Proxy, NativeMethods.apivideo_config_set_proxy);
             SetCaFile(config, options);
-            if (options.Log != null)
+            SetStore(config, options);
+            Set(config, nameof(options.StoreTimeout), options.StoreTimeout, NativeMethods.apivideo_config_set_store_timeout_ms);
+            callbacks.Use(config);
+        }
+
+        private static void SetStore(ConfigHandle config, ApiVideoClientOptions options)
+        {
+            if (options.Store is null && Variables.Value(Variables.Store) is string name)
             {
-                Check(nameof(options.LogLevel), callbacks.SetLog(config, options.LogLevel, out ErrorHandle error), error);
+                using (StoreHandle store = TokenStore.OpenNamed(name, Variables.Store, Variables.Value(Variables.CaFile)))
+                {
+                    Check(Variables.Store, NativeMethods.apivideo_config_set_store(config, store, out ErrorHandle error), error);
+                }
             }
-            if (options.StateChanged != null)
+            else
             {
-                Check(nameof(options.StateChanged), callbacks.SetStateChanged(config, out ErrorHandle error), error);
+                (options.Store ?? TokenStore.None).Use(config);
             }
         }
 
