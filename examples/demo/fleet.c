@@ -214,6 +214,14 @@ static int check_row(const struct counts *row, int is_shared) {
     return check(!is_shared || row->exchanges <= alone(row->at) + row->store_failed, "more exchanges than shared tokens need") && good;
 }
 
+static void say_exchanges(const char *before, const struct counts *row) {
+    char text[32];
+    printf("%s%s", before, grouped(row->exchanges, text));
+    if (row->store_failed > 0) {
+        printf(" (the store failed a process %s times)", grouped(row->store_failed, text));
+    }
+}
+
 static void say_reads(uint64_t reads, uint64_t failed) {
     char text[32];
     printf("; %" PRIu64 " of %s reads failed.\n", failed, grouped(reads, text));
@@ -265,15 +273,17 @@ static int with_redis(struct story *story) {
 
 static void conclude(const struct story *story) {
     const struct counts *r = &story->redis, *k = &story->killed, *b = &story->back, *l = &story->later;
-    char text[32];
-    printf("\nEach on its own, %d processes made %s exchanges in %d s", processes, grouped(story->without.exchanges, text), stretch);
+    printf("\nEach on its own, %d processes made", processes);
+    say_exchanges(" ", &story->without);
+    printf(" exchanges in %d s", stretch);
     say_reads(story->without.reads, story->without.failed);
-    printf("With files they made %" PRIu64 ", where one process alone makes %" PRIu64 " at most", story->file.exchanges,
-           alone(story->file.at));
+    say_exchanges("With files they made ", &story->file);
+    printf(", where one process alone makes %" PRIu64 " at most", alone(story->file.at));
     say_reads(story->file.reads, story->file.failed);
     if (story->has_redis) {
-        printf("With Redis they made %" PRIu64 ", then %" PRIu64 " while it was away, each on its own again, and %" PRIu64
-               " once all had met again", r->exchanges, k->exchanges, l->exchanges);
+        say_exchanges("With Redis they made ", r);
+        say_exchanges(", while that was away each its own again, ", k);
+        say_exchanges(", and once all had met again ", l);
         say_reads(r->reads + k->reads + b->reads + l->reads, r->failed + k->failed + b->failed + l->failed);
     }
 }
