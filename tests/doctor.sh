@@ -45,7 +45,8 @@ wants() {
         rust) echo redis-server ;;
         cpp) echo clang++ ;;
         abi) echo abidiff ;;
-        examples | install) echo libcurl ;;
+        examples) echo libcurl redis-server ;;
+        install) echo libcurl ;;
         python) echo node ;;
         packages) echo cmake meson ruby dpkg-buildpackage lintian dh musl libffi ;;
         windows) echo lld-link ;;

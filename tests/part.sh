@@ -160,6 +160,21 @@ part_examples() {
         APIVIDEO_API_KEY=sandbox-key APIVIDEO_BASE_URL=$APIVIDEO_TEST_URL "$build/$name.out" >"$build/$name.log" 2>&1 ||
             { cat "$build/$name.log"; complain "$source failed"; return 1; }
     done
+    check_demo_fleet
+}
+# A few processes, for a quarter of a minute. The demo itself says whether a read failed, or a shared token cost too much.
+check_demo_fleet() {
+    echo "-- make demo-fleet"
+    log=$build/demo-fleet.log
+    make --silent demo-fleet FLEET='20 2 3' CARGOFLAGS='--locked --quiet' >"$log" 2>&1 || { cat "$log"; complain "make demo-fleet failed"; return 1; }
+    for sentence in 'Each on its own, 20 processes made ' 'With files they made ' \
+        "$({ command -v redis-server || command -v valkey-server; } >/dev/null && echo 'With Redis they made ' || echo 'Redis is left out: ')"; do
+        grep -q "^$sentence" "$log" || { cat "$log"; complain "make demo-fleet does not say: $sentence"; return 1; }
+    done
+    # Where no store failed anybody, the numbers are these.
+    made=$(sed -n 's/^With files they made \([0-9]*\),.*/\1/p' "$log")
+    [ -z "$made" ] || [ "$made" -le 3 ] || { cat "$log"; complain "20 processes made $made exchanges, and share their token"; return 1; }
+    ! grep -q '; [1-9][0-9]* of [0-9,]* reads failed' "$log" || { cat "$log"; complain "a read failed"; return 1; }
 }
 
 part_python() { bash bindings/python/test.sh; }
