@@ -72,6 +72,20 @@ pub(crate) enum Report<'a> {
     Failed,
 }
 
+impl<'a> Report<'a> {
+    pub(crate) fn of(
+        set: Option<&'a TokenSet>,
+        refused: Option<&'a Refused>,
+        sent: Now,
+    ) -> Report<'a> {
+        match (set, refused) {
+            (Some(set), _) => Report::Granted { set, sent },
+            (None, Some(refused)) => Report::Refused(refused),
+            (None, None) => Report::Failed,
+        }
+    }
+}
+
 /// Nobody should ask api.video for a while.
 pub(crate) struct Refused {
     pub(crate) error: Error,
@@ -567,8 +581,8 @@ impl Sharing {
     }
 
     /// The flight ends here, though it may hold the lease: that is given back.
-    pub(crate) fn abandon(&mut self, at: Context) -> Option<StoreTask> {
-        match self.exchanged(&Report::Failed, at) {
+    pub(crate) fn abandon(&mut self, report: &Report, at: Context) -> Option<StoreTask> {
+        match self.exchanged(report, at) {
             Step::Do(task) if self.outlives_client => Some(task),
             _ => None,
         }

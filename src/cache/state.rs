@@ -360,10 +360,11 @@ impl<T> State<T> {
         at: Context,
     ) -> Option<Task> {
         let flight = self.known.flight?;
-        if self.known.held.is_closed() {
-            return self.abandon(at);
-        }
         let refusal = self.refusal_for_all(&outcome);
+        if self.known.held.is_closed() {
+            let set = self.set_for_others(&outcome, sent, at);
+            return self.abandon(&Report::of(set.as_ref(), refusal.as_ref(), sent), at);
+        }
         let next = match outcome {
             Outcome::Granted {
                 access_token,
@@ -405,7 +406,7 @@ impl<T> State<T> {
         at: Context,
     ) -> Option<Task> {
         if self.known.held.is_closed() {
-            return self.abandon(at);
+            return self.abandon(&Report::Failed, at);
         }
         self.share(at, |sharing, view, events| {
             sharing.loaded(result, view, started, at, events)
@@ -424,7 +425,7 @@ impl<T> State<T> {
             if let Some(sharing) = &mut self.sharing {
                 sharing.swapped_for_nothing(&result, swap);
             }
-            return self.abandon(at);
+            return self.abandon(&Report::Failed, at);
         }
         self.share(at, |sharing, view, events| {
             sharing.swapped(result, swap, view, started, at, events)
@@ -434,17 +435,35 @@ impl<T> State<T> {
     /// The flight has paused.
     pub(crate) fn on_paused(&mut self, at: Context) -> Option<Task> {
         if self.known.held.is_closed() {
-            return self.abandon(at);
+            return self.abandon(&Report::Failed, at);
         }
         self.share(at, |sharing, view, _| sharing.paused(view, at.now))
     }
 
-    /// The client was freed: all that is left to do is to give the lease back.
-    fn abandon(&mut self, at: Context) -> Option<Task> {
+    /// What others can use of an exchange whose client was freed.
+    fn set_for_others(&self, outcome: &Outcome, sent: Now, at: Context) -> Option<TokenSet> {
+        let (
+            Some(sharing),
+            Outcome::Granted {
+                access_token,
+                lifetime_ms,
+                ..
+            },
+        ) = (&self.sharing, outcome)
+        else {
+            return None;
+        };
+        let validity = policy::validity(*lifetime_ms, sent, at);
+        Some(sharing.token_set(access_token.as_str(), validity, at))
+    }
+
+    /// The client was freed: all that is left to do is to tell the others, and to give the lease
+    /// back.
+    fn abandon(&mut self, report: &Report, at: Context) -> Option<Task> {
         let task = self
             .sharing
             .as_mut()
-            .and_then(|sharing| sharing.abandon(at));
+            .and_then(|sharing| sharing.abandon(report, at));
         if task.is_none() {
             self.known.flight = None;
         }
@@ -513,14 +532,8 @@ impl<T> State<T> {
     ) -> Option<Task> {
         let set = result.as_ref().ok().cloned();
         self.result = Some(result);
-        self.share(at, |sharing, _, _| {
-            let report = match (&set, &refusal) {
-                (Some(set), _) => Report::Granted { set, sent },
-                (None, Some(refused)) => Report::Refused(refused),
-                (None, None) => Report::Failed,
-            };
-            sharing.exchanged(&report, at)
-        })
+        let report = Report::of(set.as_deref(), refusal.as_ref(), sent);
+        self.share(at, |sharing, _, _| sharing.exchanged(&report, at))
     }
 
     /// What api.video says to whoever asks next, whichever process that is.
