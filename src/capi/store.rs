@@ -99,12 +99,14 @@ pub(crate) struct Filled(RefCell<Option<(u64, Vec<u8>, i64)>>);
 ///
 /// `directory`: an existing one of this user's own that others cannot use (mode 0700), or one that
 /// is made so. NULL means the usual one: .cache/libapivideo in the home directory that the system
-/// has for the user, whatever HOME says, or /tmp/libapivideo-UID for who has none. A relative path
-/// is relative to the folder that is the current one now. `store_out`: receives the store. Free it
+/// has for the user, whatever HOME says, or /tmp/libapivideo-UID for who has none; on Windows
+/// libapivideo in %LOCALAPPDATA%. A relative path is relative to the folder that is the current one
+/// now. The directory is looked at, which takes as long as its file system takes. `store_out`: receives the store. Free it
 /// with apivideo_store_free(). `error_out`: may be NULL. Any thread may call this.
 ///
 /// Errors: NULL_ARGUMENT (store_out), INVALID_UTF8; INVALID_ARGUMENT if the directory cannot be
-/// used, is another user's, can be used by others, is a symbolic link, or is on a network.
+/// used, is another user's, can be used by others, is a symbolic link, or is on a network, or if it
+/// cannot be told which is the usual one.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apivideo_store_new_file(
     directory: *const c_char,
