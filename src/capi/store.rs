@@ -99,12 +99,15 @@ pub(crate) struct Filled(RefCell<Option<(u64, Vec<u8>, i64)>>);
 ///
 /// `directory`: an existing one of this user's own that others cannot use (mode 0700), or one that
 /// is made so. NULL means the usual one: .cache/libapivideo in the home directory that the system
-/// has for the user, whatever HOME says, or /tmp/libapivideo-UID for who has none. A relative path
-/// is relative to the folder that is the current one now. `store_out`: receives the store. Free it
-/// with apivideo_store_free(). `error_out`: may be NULL. Any thread may call this.
+/// has for the user, whatever HOME says, or /tmp/libapivideo-UID for who has none; on Windows
+/// libapivideo in %LOCALAPPDATA%. A relative path is relative to the folder that is the current one
+/// now. The directory is looked at, which takes as long as its file system takes. `store_out`:
+/// receives the store. Free it with apivideo_store_free(). `error_out`: may be NULL. Any thread may
+/// call this.
 ///
 /// Errors: NULL_ARGUMENT (store_out), INVALID_UTF8; INVALID_ARGUMENT if the directory cannot be
-/// used, is another user's, can be used by others, is a symbolic link, or is on a network.
+/// used, is another user's, can be used by others, is a symbolic link, or is on a network, or if it
+/// cannot be told which is the usual one.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apivideo_store_new_file(
     directory: *const c_char,
@@ -196,11 +199,11 @@ pub unsafe extern "C" fn apivideo_store_new_named(
 ///
 /// `load`, `swap`: called on threads of the library, one call at a time for each process: others
 /// wait for their turn, within the time limit of the store. A call that lasts longer than that is
-/// given up, and no other is made until it returns. `user_data`: passed to each call. It must stay usable, from any thread, until `release`
-/// is called with it. `release`: called once, when the store and all that use it are freed and no
-/// call is running any more. If this function fails, it is called before this returns. It may be
-/// NULL. `store_out`: receives the store. Free it with apivideo_store_free(). `error_out`: may be
-/// NULL. Any thread may call this.
+/// given up, and no other is made until it returns. `user_data`: passed to each call. It must stay
+/// usable, from any thread, until `release` is called with it. `release`: called once, when the
+/// store and all that use it are freed and no call is running any more. If this function fails, it
+/// is called before this returns. It may be NULL. `store_out`: receives the store. Free it with
+/// apivideo_store_free(). `error_out`: may be NULL. Any thread may call this.
 ///
 /// Errors: NULL_ARGUMENT (load, swap, store_out).
 #[unsafe(no_mangle)]
@@ -239,14 +242,14 @@ pub unsafe extern "C" fn apivideo_store_free(store: *mut apivideo_store) {
 /// Says what a program's own store has loaded.
 ///
 /// `record`: what apivideo_store_load_callback was given. `version`: what was given to
-/// apivideo_store_swap_callback with the data; 0, with NULL and 0 for the data, says that nothing is
-/// kept. `data`: copied; `size` bytes, up to 65,536. `now_ms`: the time by the store's own clock, in
-/// milliseconds since 1970, or 0 for this machine's. Where machines share a store that has a clock,
-/// give it with each record, and when nothing is kept too: a lease and a token are timed by it.
-/// `error_out`: may be NULL.
+/// apivideo_store_swap_callback with the data; 0, with NULL and 0 for the data, says that nothing
+/// is kept. `data`: copied; `size` bytes, up to 65,536. `now_ms`: the time by the store's own
+/// clock, in milliseconds since 1970, or 0 for this machine's. Where machines share a store that
+/// has a clock, give it with each record, and when nothing is kept too: a lease and a token are
+/// timed by it. `error_out`: may be NULL.
 ///
-/// Errors: NULL_ARGUMENT (record; data with a version); INVALID_ARGUMENT for a version or a size out
-/// of range, or for a time before 2000 or after 2200, as one in other units is.
+/// Errors: NULL_ARGUMENT (record; data with a version); INVALID_ARGUMENT for a version or a size
+/// out of range, or for a time before 2000 or after 2200, as one in other units is.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apivideo_record_set(
     record: *mut apivideo_record,

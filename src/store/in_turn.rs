@@ -18,16 +18,16 @@ pub(crate) struct InTurn(PerProcess<Turn>);
 
 #[derive(Default)]
 struct Turn {
-    held: Mutex<Held>,
+    held: Mutex<HeldBy>,
     changed: Condvar,
 }
 
 #[derive(Clone, Copy, Default, PartialEq)]
-enum Held {
+enum HeldBy {
     #[default]
-    ByNobody,
-    ByWhoIsWaitedFor,
-    ByWhoWasGivenUp,
+    Nobody,
+    WhoIsWaitedFor,
+    WhoWasGivenUp,
 }
 
 impl InTurn {
@@ -55,7 +55,7 @@ impl InTurn {
             let _ = answer.send(operation(left));
         });
         if let Err(why) = spawned {
-            turn.give(Held::ByNobody);
+            turn.give(HeldBy::Nobody);
             return Err(Error::new(
                 Status::SystemError,
                 format!("The system refused a thread for the store: {why}."),
@@ -72,7 +72,7 @@ impl InTurn {
                     Ok(result) => result,
                     Err(TryRecvError::Disconnected) => Err(panicked()),
                     Err(TryRecvError::Empty) => {
-                        *held = Held::ByWhoWasGivenUp;
+                        *held = HeldBy::WhoWasGivenUp;
                         turn.changed.notify_all();
                         let message =
                             format!("The store did not answer within {} ms.", limit.as_millis());
@@ -98,24 +98,24 @@ impl Turn {
     /// Waits for its turn. `None` if it does not come.
     fn take(&self, until: Instant) -> Option<()> {
         let mut held = self.held();
-        while *held != Held::ByNobody {
+        while *held != HeldBy::Nobody {
             let left = until.saturating_duration_since(Instant::now());
-            if *held == Held::ByWhoWasGivenUp || left.is_zero() {
+            if *held == HeldBy::WhoWasGivenUp || left.is_zero() {
                 return None;
             }
             let waited = self.changed.wait_timeout(held, left);
             held = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
-        *held = Held::ByWhoIsWaitedFor;
+        *held = HeldBy::WhoIsWaitedFor;
         Some(())
     }
 
-    fn give(&self, to: Held) {
+    fn give(&self, to: HeldBy) {
         *self.held() = to;
         self.changed.notify_all();
     }
 
-    fn held(&self) -> MutexGuard<'_, Held> {
+    fn held(&self) -> MutexGuard<'_, HeldBy> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -125,7 +125,7 @@ struct Over<'a>(&'a InTurn);
 
 impl Drop for Over<'_> {
     fn drop(&mut self) {
-        self.0.turn().give(Held::ByNobody);
+        self.0.turn().give(HeldBy::Nobody);
     }
 }
 
