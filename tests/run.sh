@@ -58,7 +58,7 @@ else
     row format lint docs rust packages model windows fuzz musl sanitizer portability site prism &
     trap 'kill $! 2>/dev/null' EXIT
     trap 'exit 130' INT TERM HUP
-    row build c cpp abi examples readme install reproducible valgrind python dotnet prism site portability sanitizer
+    row build c store cpp abi examples readme install reproducible valgrind python dotnet prism site portability sanitizer
     wait $!
 fi
 

@@ -19,7 +19,6 @@ use std::time::Duration;
 
 use crate::cache::record::{self, Loaded, Session, StoreNow, Swap};
 use crate::config;
-use crate::environment;
 use crate::error::{Error, Status};
 use seal::Seal;
 

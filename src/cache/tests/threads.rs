@@ -346,6 +346,10 @@ impl<F: Fn() + Send + Sync + 'static> Store for Failing<F> {
     fn is_quick(&self) -> bool {
         true
     }
+
+    fn outlives_client(&self) -> bool {
+        true
+    }
 }
 
 impl<F: Fn() + Send + Sync> Session for Failing<F> {
