@@ -61,7 +61,7 @@ release = $(CARGO_TARGET_DIR)/$(if $(TARGET),$(TARGET)/)release
 stage   = $(CARGO_TARGET_DIR)/$(if $(windows),$(TARGET)/)stage
 flags   = --release $(CARGOFLAGS)$(if $(TARGET), --target $(TARGET)$(if $(GLIBC),.$(GLIBC)))
 
-.PHONY: all rust demo demo-fleet sandbox test docs pictures doctor test-fresh simulate model mutants cargo-mutants prove python-test dotnet-test bench-python bench-dotnet bench bench-save header licenses install uninstall dist wheels packages clean help FORCE
+.PHONY: all rust demo demo-fleet sandbox test docs pictures doctor test-fresh simulate plan model mutants cargo-mutants prove python-test dotnet-test bench-python bench-dotnet bench bench-save header licenses install uninstall dist wheels packages clean help FORCE
 
 all: ## The shared and the static library, in target/stage/lib
 
@@ -151,6 +151,9 @@ test-fresh: ## Every test in a bare Debian, as a user and as root (needs root an
 
 simulate: ## Client-years of chance in simulated time: YEARS=100
 	APIVIDEO_SIMULATE_YEARS=$(or $(YEARS),100) $(CARGO) test --release $(CARGOFLAGS) --lib randomized -- --nocapture
+
+plan: ## What fleets of up to 100,000 processes ask of api.video and of Redis, in simulated time
+	@APIVIDEO_PLAN=1 $(CARGO) test --quiet --release $(CARGOFLAGS) --lib the_plan_for_large_fleets -- --nocapture
 
 model: ## Interleavings of the cache's threads, and of processes that share a token
 	APIVIDEO_MODEL=full $(CARGO) test --release $(CARGOFLAGS) --lib sharing::model -- --nocapture

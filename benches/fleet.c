@@ -4,8 +4,8 @@
  *   fleet cold COUNT               So many processes without a token want one at the same moment. Prints the milliseconds until the last
  *                                  has it, and how many exchanges were made.
  *   fleet rejected COUNT           So many have the same token, and say at the same moment that the API rejected it. Prints the same.
- *   fleet renewals COUNT SECONDS   So many read all the time. Prints the exchanges, how many tokens a process used, the store's failures,
- *                                  and the reads that failed.
+ *   fleet renewals COUNT SECONDS   So many read all the time. Prints the exchanges; those for each token that a process used; the store's
+ *                                  failures; and the reads that failed.
  *   fleet next                     This process wants a token. Prints the microseconds that it takes after apivideo_client_new().
  */
 #include "support.h"
@@ -128,15 +128,29 @@ static void at_once(int count, void (*act)(apivideo_client *)) {
     printf("%.3f %ld\n", (double)(shared->last - began) * 1e-3, exchanges() - before);
 }
 
+/* Exchanges that have just been made are still on their way to the others. */
+static long settled(void) {
+    long was = -1, now = exchanges();
+    int i;
+    for (i = 0; i < 5 && now != was; i++) {
+        sleep_ms(1000);
+        was = now;
+        now = exchanges();
+    }
+    return now;
+}
+
 static void renewals(int count) {
-    long before;
+    long before, made, in_all;
     start(count, read_on);
     before = exchanges();
     close(gate[1]);
     sleep_ms(1000 * seconds);
+    made = exchanges() - before;
+    in_all = settled() - before;
     shared->over = 1;
     end(count);
-    printf("%ld %ld %ld %ld\n", exchanges() - before, (long)shared->used, (long)shared->store_failed, (long)shared->failed);
+    printf("%ld %.3f %ld %ld\n", made, (double)in_all / (double)shared->used, (long)shared->store_failed, (long)shared->failed);
 }
 
 int main(int argc, char **argv) {

@@ -179,12 +179,12 @@ def renewals(bench: Bench) -> None:
         }
     result = {who: task.result() for who, task in under_way.items()}
     for kind in BY:
-        exchanges, used, failures, failed = result[kind]
+        exchanges, each, failures, failed = result[kind]
         assert failed == 0, "no read fails"
         work = f"{RENEWALS} processes, lives of {LIFE} s, {SECONDS} s long, {BY[kind]}"
         rows.append(Row(f"exchanges of {work}", [exchanges], "", "no store", result["none"][:1]))
         rows.append(Row(f"exchanges of {work}", [exchanges], "", "1 process", result["alone"][:1]))
-        rows.append(Row(f"exchanges for each token that a process used, {work}", [exchanges / used], "", limit=1.05, tolerance=0.05))
+        rows.append(Row(f"exchanges for each token that a process used, {work}", [each], "", limit=1.05, tolerance=0.05))
         floors.extend([f"of their looks at the store {failures:.0f} failed, {BY[kind]}"] if failures else [])
 
 

@@ -320,7 +320,8 @@ impl Line {
             .into_iter()
             .map(|address| SocketAddr::new(address, port))
             .collect();
-        let tcp = dial::dial(&addresses, until).map_err(|why| failed(&peer, limit, &why))?;
+        let tcp = dial::dial(&dial::persistently(&addresses), until)
+            .map_err(|why| failed(&peer, limit, &why))?;
         let stream = Box::new(Socket::new(tcp, until));
         match &self.tls {
             None => Ok(stream),

@@ -2,6 +2,7 @@
 //! threads; and their interleavings, tried by a model checker.
 
 mod pictures;
+mod plan;
 mod randomized;
 mod scenarios;
 mod shared;

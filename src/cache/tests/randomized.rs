@@ -30,6 +30,8 @@ struct Life {
     /// By client and completion: when it must have been answered.
     deadlines: HashMap<(usize, u64), i64>,
     explicit_calls: usize,
+    /// Where nothing but this goes wrong: how often it did.
+    faults: Option<usize>,
 }
 
 impl Life {
@@ -63,6 +65,15 @@ impl Life {
             keep_fresh,
             deadlines: HashMap::new(),
             explicit_calls: 0,
+            faults: None,
+        }
+    }
+
+    /// They and their store always work, but for what may cost one exchange each.
+    fn with_good_store(seed: u64) -> Life {
+        Life {
+            faults: Some(0),
+            ..Life::with_store(seed)
         }
     }
 
@@ -78,6 +89,10 @@ impl Life {
 
     fn step(&mut self) {
         let c = self.dice.index(self.sim.clients.len());
+        if let Some(faults) = self.faults {
+            self.faults = Some(faults + usize::from(self.calm_step(c)));
+            return;
+        }
         if self.sim.store.is_some() && self.dice.below(10) == 0 {
             return self.trouble_sharing(c);
         }
@@ -87,7 +102,7 @@ impl Life {
             70..74 => self.ask(c, Purpose::Token, true),
             74..76 => self.ask(c, Purpose::Refresh, false),
             76..78 => self.ask(c, Purpose::Authenticate, false),
-            78..81 => self.invalidate(c),
+            78..81 => drop(self.invalidate(c)),
             81..90 => self.change_mode(),
             90..92 => self.sim.server.revoke_refresh_token(),
             92..94 => self.sim.server.key_works = self.dice.below(3) > 0,
@@ -108,6 +123,36 @@ impl Life {
         }
     }
 
+    /// Whether something went wrong.
+    fn calm_step(&mut self, c: usize) -> bool {
+        match self.dice.below(100) {
+            0..50 => self.read(c),
+            50..86 => self.pass(),
+            86..88 => self.sim.server.latency_ms = 1 + self.dice.below(3 * SECOND),
+            88..90 if self.sim.clients.len() < 6 => drop(self.sim.fork(c, self.keep_fresh)),
+            90..92 => return self.invalidate(c),
+            fault => {
+                let ms = self.dice.below(20 * SECOND);
+                let Some(store) = &mut self.sim.store else {
+                    return false;
+                };
+                match fault {
+                    92..94 => store.forget(),
+                    94..96 => store.damage(),
+                    96..98 => self.sim.stop(c, ms),
+                    _ => self.crash(c),
+                }
+                return true;
+            }
+        }
+        false
+    }
+
+    fn crash(&mut self, c: usize) {
+        self.sim.crash(c, self.keep_fresh);
+        self.deadlines.retain(|(of, _), _| *of != c);
+    }
+
     /// What may befall those that share, and what they share by.
     fn trouble_sharing(&mut self, c: usize) {
         let mode = self.dice.below(9);
@@ -124,10 +169,7 @@ impl Life {
             2 => store.restore(),
             3 => store.set_clock(by),
             4 => store.latency_ms = 1 + ms / 50,
-            5 => {
-                self.sim.crash(c, self.keep_fresh);
-                self.deadlines.retain(|(of, _), _| *of != c);
-            }
+            5 => self.crash(c),
             6 => self.sim.stop(c, ms),
             7 => store.damage(),
             _ => {
@@ -188,9 +230,11 @@ impl Life {
         }
     }
 
-    fn invalidate(&mut self, c: usize) {
-        if let Some(set) = self.sim.clients[c].published.clone() {
-            let _ = self.sim.invalidate(c, &set);
+    /// Whether there was a token, and it was withdrawn.
+    fn invalidate(&mut self, c: usize) -> bool {
+        match self.sim.clients[c].published.clone() {
+            Some(set) => self.sim.invalidate(c, &set).is_ok(),
+            None => false,
         }
     }
 
@@ -253,6 +297,14 @@ impl Life {
                 .take_while(|(at, _)| at - from < HOUR)
                 .count();
             assert!(within <= allowed, "{within} requests in an hour");
+        }
+        if let Some(faults) = self.faults {
+            let (from, to) = (requests[0].0, requests[requests.len() - 1].0);
+            // A token is renewed after 70 % of its life at the earliest.
+            let due = 10 * (to - from) / (7 * self.sim.server.lifetime_ms);
+            let alone = 1 + usize::try_from(due).unwrap();
+            let made = requests.len();
+            assert!(made <= alone + faults, "{made} requests, {faults} faults");
         }
     }
 
@@ -339,4 +391,9 @@ fn what_must_always_hold_holds_whatever_happens() {
 #[test]
 fn what_must_always_hold_holds_for_those_who_share_whatever_happens_to_their_store() {
     live_as_asked(Life::with_store);
+}
+
+#[test]
+fn a_shared_token_costs_one_exchange_and_a_fault_one_more() {
+    live_as_asked(Life::with_good_store);
 }

@@ -1,7 +1,7 @@
 //! A store, simulated: with everything that may be wrong with one, and a watch over what is put
 //! into it.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use super::simulator::{Dice, SECOND};
 use crate::cache::record::{Loaded, Record, StoreNow, Swap};
@@ -38,6 +38,12 @@ pub(super) struct SimulatedStore {
     pub(super) mode: Mode,
     /// The time of an operation is up to this.
     pub(super) latency_ms: i64,
+    /// How long it works for one, and does nothing else; 0: any number of them at once.
+    pub(super) busy_us: i64,
+    /// Until when it is busy, on the simulation's clock.
+    busy_until_us: i64,
+    /// How many operations there were, by the second.
+    pub(super) by_second: BTreeMap<i64, usize>,
     /// Its clock, compared with the simulation's.
     clock_ms: i64,
     /// Whether it tells that a holder has ended, as a kernel's lock does.
@@ -64,6 +70,9 @@ impl SimulatedStore {
         SimulatedStore {
             mode: Mode::Up,
             latency_ms: 2,
+            busy_us: 0,
+            busy_until_us: 0,
+            by_second: BTreeMap::new(),
             clock_ms: 1_000_000,
             tells_of_deaths: false,
             was_tampered_with: false,
@@ -127,6 +136,10 @@ impl SimulatedStore {
         if let Some(failed) = self.failed(limit_ms) {
             return (failed.0, Err(failed.1));
         }
+        let took = self.took(now);
+        if took > limit_ms {
+            return (limit_ms, Err(error()));
+        }
         let record = self.record();
         let lease = record.and_then(|record| record.lease);
         let gone = lease.is_some_and(|lease| self.dead.contains(&lease.holder));
@@ -136,7 +149,7 @@ impl SimulatedStore {
             now: self.now(now),
             holder_is_gone: gone && self.tells_of_deaths,
         };
-        (self.took(), Ok(loaded))
+        (took, Ok(loaded))
     }
 
     pub(super) fn swap(
@@ -152,8 +165,9 @@ impl SimulatedStore {
         if let Some(failed) = self.failed(limit_ms) {
             return (failed.0, Err(failed.1));
         }
+        let took = self.took(now);
         if self.version() != swap.expected || self.mode == Mode::Conflict {
-            return (self.took(), Ok(false));
+            return answered(took, limit_ms, false);
         }
         self.check(swap, self.now(now).now);
         let held = Held {
@@ -163,8 +177,8 @@ impl SimulatedStore {
         };
         self.held = Some(held);
         match self.mode {
-            Mode::LostAnswer => (self.took(), Err(error())),
-            _ => (self.took(), Ok(true)),
+            Mode::LostAnswer => (took, Err(error())),
+            _ => answered(took, limit_ms, true),
         }
     }
 
@@ -209,11 +223,15 @@ impl SimulatedStore {
         }
     }
 
-    fn took(&mut self) -> i64 {
+    /// How long an operation takes that arrives now: those before it come first.
+    fn took(&mut self, now: Now) -> i64 {
         if let Mode::Slow(ms) = self.mode {
             return ms;
         }
-        1 + self.dice.below(self.latency_ms)
+        *self.by_second.entry(now.mono_ms / SECOND).or_default() += 1;
+        let now_us = 1_000 * now.mono_ms;
+        self.busy_until_us = self.busy_until_us.max(now_us) + self.busy_us;
+        1 + self.dice.below(self.latency_ms) + (self.busy_until_us - now_us) / 1_000
     }
 
     fn now(&self, now: Now) -> StoreNow {
@@ -225,6 +243,14 @@ impl SimulatedStore {
             },
             boot: 0,
         }
+    }
+}
+
+/// It is done, but the answer may come too late.
+fn answered(took: i64, limit_ms: i64, is_done: bool) -> (i64, Result<bool, Error>) {
+    match took > limit_ms {
+        true => (limit_ms, Err(error())),
+        false => (took, Ok(is_done)),
     }
 }
 
