@@ -189,7 +189,7 @@ impl TokenCache {
         };
         state.renew_if_due(now);
         if state.wants_launch() || self.keep_fresh {
-            self.carry_out(process_state, state, now, Caller::MustNotWait);
+            self.carry_out(process_state, state, now, Caller::MustNotWait, None);
         }
     }
 
@@ -344,25 +344,48 @@ impl TokenCache {
         caller: Caller,
         act: impl FnOnce(&mut State<Arc<Completion>>, Now) -> R,
     ) -> R {
+        self.change_and_end(caller, |state, now| (act(state, now), None))
+    }
+
+    /// Changes it by what came of a task. With the last task ends what the store was asked by.
+    fn advance(
+        &self,
+        caller: Caller,
+        session: &mut Option<Box<dyn Session>>,
+        act: impl FnOnce(&mut State<Arc<Completion>>, Now) -> Option<Task>,
+    ) -> Option<Task> {
+        self.change_and_end(caller, |state, now| match act(state, now) {
+            None => (None, session.take()),
+            next => (next, None),
+        })
+    }
+
+    fn change_and_end<R>(
+        &self,
+        caller: Caller,
+        act: impl FnOnce(&mut State<Arc<Completion>>, Now) -> (R, Option<Box<dyn Session>>),
+    ) -> R {
         let process_state = self.process_state();
         let mut state = lock(&process_state.state);
         let now = self.now();
         if caller.works_until().is_some() {
             state.has_a_worker();
         }
-        let result = act(&mut state, now);
-        self.carry_out(process_state, state, now, caller);
+        let (result, session) = act(&mut state, now);
+        self.carry_out(process_state, state, now, caller, session);
         result
     }
 
     /// Publishes under the lock, so that what is published last is the newest, and all else outside
-    /// it. A program's callbacks come last: they may wait for what was started here.
+    /// it. A program's callbacks come last: they may wait for what was started here, and for long,
+    /// so that a session ends before them.
     fn carry_out(
         &self,
         process_state: &ProcessState,
         mut state: MutexGuard<'_, State<Arc<Completion>>>,
         now: Now,
         caller: Caller,
+        session: Option<Box<dyn Session>>,
     ) {
         let effects: Effects<Arc<Completion>> = state.take_effects(now);
         if let Some(set) = effects.publish {
@@ -374,6 +397,7 @@ impl TokenCache {
         // very flight.
         let reported_later = state.is_in_flight();
         drop(state);
+        drop(session);
         if let (Some(at), Some(me)) = (wake_at, self.me.upgrade()) {
             (self.dependencies.alarm)(&me, Some(at));
         }
@@ -480,16 +504,22 @@ impl TokenCache {
         while let Some(task) = next {
             let limit = until_ms.map(|until| self.time_until(until));
             next = match task {
-                Task::Exchange(request) => self.exchange(&request, caller, limit),
+                Task::Exchange(request) => self.exchange(&request, caller, limit, &mut session),
                 Task::Store(task) => self.ask_store(task, caller, limit, &mut session),
             };
         }
     }
 
-    fn exchange(&self, request: &Request, caller: Caller, limit: Option<Duration>) -> Option<Task> {
+    fn exchange(
+        &self,
+        request: &Request,
+        caller: Caller,
+        limit: Option<Duration>,
+        session: &mut Option<Box<dyn Session>>,
+    ) -> Option<Task> {
         let sent = self.now();
         let outcome = self.dependencies.endpoint.send(request, limit);
-        self.change(caller, |state, now| {
+        self.advance(caller, session, |state, now| {
             state.on_response(request, outcome, sent, self.context(now))
         })
     }
@@ -510,22 +540,26 @@ impl TokenCache {
         let started = self.now();
         match task {
             StoreTask::Load { limit_ms } => {
-                let session = session.get_or_insert_with(|| store.session());
-                let result = session.load(time(limit_ms));
-                self.change(caller, |state, now| {
+                let result = session
+                    .get_or_insert_with(|| store.session())
+                    .load(time(limit_ms));
+                self.advance(caller, session, |state, now| {
                     state.on_loaded(result, started, self.context(now))
                 })
             }
             StoreTask::Swap { swap, limit_ms } => {
-                let session = session.get_or_insert_with(|| store.session());
-                let result = session.swap(&swap, time(limit_ms));
-                self.change(caller, |state, now| {
+                let result = session
+                    .get_or_insert_with(|| store.session())
+                    .swap(&swap, time(limit_ms));
+                self.advance(caller, session, |state, now| {
                     state.on_swapped(*swap, result, started, self.context(now))
                 })
             }
             StoreTask::Pause { ms } => {
                 std::thread::sleep(time(ms));
-                self.change(caller, |state, now| state.on_paused(self.context(now)))
+                self.advance(caller, session, |state, now| {
+                    state.on_paused(self.context(now))
+                })
             }
         }
     }

@@ -250,7 +250,7 @@ impl Sharing {
                 if self.flight.looks == 0 || self.flight.phase != Phase::Looking {
                     self.spend(started, at.now);
                 }
-                self.works(false, events);
+                self.succeeded(false, events);
                 self.see(loaded, at.now);
                 match self.flight.phase {
                     Phase::Unsure if self.has_lease() => self.leased(),
@@ -260,7 +260,7 @@ impl Sharing {
                 }
             }
             Err(error) => {
-                self.fails(error, started, at, events);
+                self.failed(error, started, at, events);
                 match self.flight.phase {
                     Phase::Offering(_) => Step::Over,
                     _ => self.without_store(view, at.now),
@@ -330,7 +330,7 @@ impl Sharing {
             return self.go_alone(at.now);
         }
         if self.is_too_slow() {
-            self.fails(self.too_slow(), at.now, at, events);
+            self.failed(self.too_slow(), at.now, at, events);
             return self.without_store(view, at.now);
         }
         self.take(view, at.now)
@@ -458,14 +458,14 @@ impl Sharing {
         match result {
             Ok(true) => {
                 self.spend(started, at.now);
-                self.works(true, events);
+                self.succeeded(true, events);
                 self.is_there(swap);
                 if is_offer { Step::Over } else { self.leased() }
             }
             // Somebody else was quicker.
             Ok(false) => {
                 self.spend(started, at.now);
-                self.works(true, events);
+                self.succeeded(true, events);
                 match is_offer {
                     true => self.look_at_offer(),
                     false => self.outrun(view, at, events),
@@ -474,7 +474,7 @@ impl Sharing {
             // It may be there all the same, if there is time to look.
             Err(error) => {
                 self.swap_fails = true;
-                self.fails(error, started, at, events);
+                self.failed(error, started, at, events);
                 if is_offer {
                     return self.look_at_offer();
                 }
@@ -718,7 +718,7 @@ impl Sharing {
 
     /// An operation succeeded. Who can only load from a store still cannot use it, nor can who has
     /// no time for more.
-    fn works(&mut self, is_swap: bool, events: &mut Vec<Event>) {
+    fn succeeded(&mut self, is_swap: bool, events: &mut Vec<Event>) {
         if (self.swap_fails || self.is_too_slow()) && !is_swap {
             return;
         }
@@ -730,7 +730,7 @@ impl Sharing {
         self.closed_until = i64::MIN;
     }
 
-    fn fails(&mut self, error: Error, started: Now, at: Context, events: &mut Vec<Event>) {
+    fn failed(&mut self, error: Error, started: Now, at: Context, events: &mut Vec<Event>) {
         if self.failures == 0 {
             events.push(Event::StoreFailed(error));
         }

@@ -364,8 +364,8 @@ impl<F: Fn() + Send + Sync> Session for Failing<F> {
 }
 
 /// A cache whose store does something when it is asked.
-fn cache_with(first: impl Fn() + Send + Sync + 'static) -> Arc<TokenCache> {
-    let store: Arc<dyn Store> = Arc::new(Failing(Arc::new(first)));
+fn cache_with<F: Fn() + Send + Sync + 'static>(first: Arc<F>) -> Arc<TokenCache> {
+    let store: Arc<dyn Store> = Arc::new(Failing(first));
     let dependencies = Dependencies {
         store: Some((store, Duration::from_secs(1))),
         ..dependencies(&Arc::default())
@@ -377,7 +377,8 @@ fn cache_with(first: impl Fn() + Send + Sync + 'static) -> Arc<TokenCache> {
 fn a_bug_in_a_quick_store_is_an_error_of_its_callers_and_no_end_of_all_flights() {
     let has_bug = Arc::new(AtomicBool::new(true));
     let has_it = Arc::clone(&has_bug);
-    let cache = cache_with(move || assert!(!has_it.load(Ordering::SeqCst), "a bug"));
+    let first = move || assert!(!has_it.load(Ordering::SeqCst), "a bug");
+    let cache = cache_with(Arc::new(first));
     assert_eq!(get(&cache).unwrap_err().status, Status::Internal);
     assert_eq!(cache.statistics().exchanges_in_flight, 0);
     has_bug.store(false, Ordering::SeqCst);
@@ -386,6 +387,20 @@ fn a_bug_in_a_quick_store_is_an_error_of_its_callers_and_no_end_of_all_flights()
         ..token_request(&cache)
     };
     cache.get(authenticate).unwrap();
+}
+
+#[test]
+fn what_a_store_was_asked_by_ends_before_a_program_is_called() {
+    let first = Arc::new(|| {});
+    let cache = cache_with(Arc::clone(&first));
+    let users = Arc::strong_count(&first);
+    let (tell, told) = std::sync::mpsc::channel();
+    let completion = Arc::new(Completion::new());
+    let count = move || tell.send(Arc::strong_count(&first)).unwrap();
+    completion.on_answer(Box::new(count)).unwrap();
+    cache.start(token_request(&cache), &completion).unwrap();
+    let left = told.recv_timeout(Duration::from_secs(10)).unwrap();
+    assert_eq!(left, users, "there is a session still");
 }
 
 // --- News ---
