@@ -68,8 +68,8 @@ def start(*options: str) -> Generator[Sandbox, None, None]:
 
     options: those of the program, such as "--expires-in", "5".
 
-    Raises FileNotFoundError if there is no such program, and RuntimeError if it ends at once, or does
-    not listen within 30 seconds.
+    Raises FileNotFoundError if there is no such program, and RuntimeError if it ends at once, or
+    does not listen within 30 seconds.
     """
     command = [_program(), "--exit-with-parent", *options]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
