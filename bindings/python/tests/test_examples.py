@@ -25,6 +25,8 @@ def environment(sandbox: Sandbox) -> dict[str, str]:
         ("requests_session.py", "videos"),
         ("httpx_async.py", "20 requests, 1 authentication"),
         ("prometheus_metrics.py", "apivideo_tokens_granted_total 1.0"),
+        ("prometheus_metrics.py", "apivideo_tokens_adopted_total 0.0"),
+        ("prometheus_metrics.py", "apivideo_store_failures_total 0.0"),
     ],
 )
 def test_examples(sandbox: Sandbox, name: str, says: str) -> None:

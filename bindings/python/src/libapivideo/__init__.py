@@ -40,7 +40,7 @@ from ._errors import (
     TokenRejectedError,
     WaitTimeoutError,
 )
-from ._store import FileStore, RedisStore, Store
+from ._store import FileStore, OwnStore, Record, RedisStore, Store
 from ._token import Token
 from ._version import __version__
 
@@ -58,9 +58,11 @@ __all__ = [
     "NetworkError",
     "NoRefreshTokenError",
     "NullArgumentError",
+    "OwnStore",
     "PendingError",
     "ProtocolError",
     "RateLimitedError",
+    "Record",
     "RedisStore",
     "RefreshRejectedError",
     "ResourceError",

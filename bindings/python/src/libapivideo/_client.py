@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from . import _core
 from ._abi import Statistic, TokenState, lib
+from ._store import use
 from ._token import Token
 from ._version import __version__
 
@@ -88,7 +89,7 @@ class _Base:
         keep_fresh: bool = False,
         proxy: str | None = None,
         ca_file: str | os.PathLike[str] | None = None,
-        store: Store | None = None,
+        store: Store | str | None = None,
         store_timeout: Seconds | None = None,
         on_state: Callable[[TokenState], None] | None = None,
     ) -> None:
@@ -125,10 +126,11 @@ class _Base:
             SSL_CERT_DIR name the system's certificates, if they are set. TLS verification cannot be
             turned off.
         store: where the processes that use this key share its token, so that all of them together
-            make one exchange for each: a FileStore or a RedisStore. Whatever happens to it, the client is never
-            worse off than without one. With a store, tokens have no refresh token. Default: what
-            the environment's APIVIDEO_STORE says: `file`, `file:` and a directory, or a URL as for
-            RedisStore; nowhere if it is not set.
+            make one exchange for each: a FileStore, a RedisStore, an OwnStore, or a text: `file`,
+            `file:` and a directory, or a URL as for RedisStore, whose server may also show a
+            certificate of `ca_file`; or "" for nowhere. Whatever happens to it, the client is never
+            worse off than without one. With a store, tokens have no refresh token. Default: the
+            text that the environment's APIVIDEO_STORE is; nowhere if it is not set.
         store_timeout: the limit for an operation of the store; 0.001 to 10. Default: 1.
         on_state: a function that is called with the new TokenState when it has changed, from any
             thread. It must be quick, and should not raise. If gevent has patched Python's locks,
@@ -155,9 +157,8 @@ class _Base:
             },
             switches={"wait_for_recovery": wait_for_recovery, "keep_fresh": keep_fresh},
         )
-        if store is not None:
-            store._use(config)
-        self._core = _core.Core(_key(api_key), config, on_state)
+        kept = None if store is None else use(store, ca_file, config)
+        self._core = _core.Core(_key(api_key), config, on_state, kept)
 
     @classmethod
     def sharing(cls: type[_Self], other: Client | AsyncClient) -> _Self:
