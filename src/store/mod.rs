@@ -9,9 +9,9 @@ pub(crate) mod file;
 mod in_turn;
 #[cfg(feature = "capi")]
 pub(crate) mod own;
-mod redis;
+pub(crate) mod redis;
 mod resp;
-mod seal;
+pub(crate) mod seal;
 
 use std::path::Path;
 use std::sync::Arc;

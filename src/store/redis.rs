@@ -1,7 +1,7 @@
 //! Records in Redis or Valkey: alone, behind Sentinel, or in a cluster.
 //!
-//! Written by hand: what is needed is six commands over a connection that we dial ourselves, within
-//! one deadline that counts the name's lookup too.
+//! Written by hand: a few commands are needed, over a connection that we dial ourselves, within one
+//! deadline that counts the name's lookup too.
 //!
 //! A value is its version as 16 hexadecimal digits, and then the sealed record. One script compares
 //! and swaps. The clock is the server's.
@@ -21,8 +21,8 @@ use crate::ffi::secret::Secret;
 use crate::http::{CaFile, Line, Sources, host_and_port};
 
 const DIGITS: usize = 16;
-/// What it takes for a value of ours is just what [`split`] does: where they differed, no swap would
-/// ever succeed.
+/// What it takes for a value of ours is just what [`split`] does: where they differed, no swap
+/// would ever succeed.
 const SWAP: &str = "local v = redis.call('GET', KEYS[1]) \
     local h = v and string.match(v, '^[0-7]' .. string.rep('[0-9a-f]', 15)) or '0000000000000000' \
     if h ~= ARGV[1] then return 0 end \
@@ -32,7 +32,7 @@ const MOST_HOPS: usize = 4;
 const PORT: u16 = 6379;
 const SENTINEL_PORT: u16 = 26_379;
 
-type Address = (String, u16);
+pub(crate) type Address = (String, u16);
 
 /// The store that a URL names.
 pub(crate) struct RedisStore(Arc<Server>);
@@ -159,17 +159,7 @@ impl Connection for Talk {
         // In this order: what a cluster allows just this once is the first command.
         let commands: [&[&[u8]]; 2] = [&[b"GET", name.as_bytes()], &[b"TIME"]];
         let [value, time] = self.ask(commands, Instant::now() + limit)?;
-        let (version, sealed) = match value {
-            Reply::Bulk(value) => split(&value),
-            Reply::Nil => (0, Vec::new()),
-            other => return Err(other.unexpected()),
-        };
-        Ok(Stored {
-            version,
-            sealed,
-            now: clock(&time).ok_or_else(|| time.unexpected())?,
-            holder_is_gone: false,
-        })
+        stored(&value, &time)
     }
 
     fn swap(&mut self, change: &Change, limit: Duration) -> Result<bool, Error> {
@@ -196,6 +186,39 @@ impl Connection for Talk {
             other => Err(other.unexpected()),
         }
     }
+}
+
+fn stored(value: &Reply, time: &Reply) -> Result<Stored, Error> {
+    let (version, sealed) = match value {
+        Reply::Bulk(value) => split(value),
+        Reply::Nil => (0, Vec::new()),
+        other => return Err(other.unexpected()),
+    };
+    Ok(Stored {
+        version,
+        sealed,
+        now: clock(time).ok_or_else(|| time.unexpected())?,
+        holder_is_gone: false,
+    })
+}
+
+/// What becomes of a server's words, whatever they are: a version and a record's length, or an
+/// error; and a node to ask instead.
+#[cfg(fuzzing)]
+pub(crate) fn loaded(words: &[u8]) -> (Result<(u64, usize), Error>, Option<Address>) {
+    let stream = super::resp::canned::Canned(std::io::Cursor::new(words.to_vec()));
+    let replies = Wire::new(Box::new(stream)).ask(&[&[b"GET"], &[b"TIME"]], Instant::now());
+    let replies = match replies {
+        Ok(replies) => replies,
+        Err(error) => return (Err(error), None),
+    };
+    let named = replies.iter().find_map(|reply| match reply.redirection() {
+        Some((named, _)) => named_by_node(named, "localhost"),
+        None => named_by_sentinel(reply),
+    });
+    let loaded = stored(&replies[0], &replies[1]);
+    let facts = loaded.map(|stored| (stored.version, stored.sealed.len()));
+    (facts, named)
 }
 
 /// A value that is none of ours is as good as none.

@@ -120,7 +120,7 @@ fn no_seal(why: &str) -> Error {
 
 // --- The text that is sealed: numbers of 8 bytes, the least significant first ---
 
-fn encode(record: &Record) -> Vec<u8> {
+pub(crate) fn encode(record: &Record) -> Vec<u8> {
     let mut text = Vec::with_capacity(2048);
     let mut put = |number: i64| text.extend(number.to_le_bytes());
     for number in [record.boot, record.fence, record.withdrawn] {
@@ -161,7 +161,7 @@ fn encode(record: &Record) -> Vec<u8> {
     text
 }
 
-fn decode(text: &[u8]) -> Option<Record> {
+pub(crate) fn decode(text: &[u8]) -> Option<Record> {
     let mut reader = Reader(text);
     let [boot, fence, withdrawn] = reader.numbers()?;
     let replaced_at = match reader.is_some()? {
