@@ -44,6 +44,8 @@ impl FileStore {
             })?,
             None => files::default_directory(),
         };
+        // It takes as long as all else that a load does: rather now.
+        boot();
         Ok(FileStore {
             directory: directory.into(),
         })
@@ -219,7 +221,7 @@ fn remove_forgotten(path: &Path, directory: &OwnDirectory) {
 /// This machine's clocks. Where the start of the machine has no name, the wall clock alone.
 fn store_now() -> StoreNow {
     let now = SystemClock.now();
-    match sys_boot() {
+    match boot() {
         0 => StoreNow {
             now: Now {
                 mono_ms: now.wall_ms,
@@ -232,7 +234,7 @@ fn store_now() -> StoreNow {
 }
 
 /// A number for this start of the machine; 0 if there is none.
-fn sys_boot() -> u64 {
+fn boot() -> u64 {
     use std::sync::atomic::{AtomicU64, Ordering};
     static BOOT: AtomicU64 = AtomicU64::new(u64::MAX);
     match BOOT.load(Ordering::Relaxed) {
