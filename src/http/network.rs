@@ -316,10 +316,13 @@ impl Line {
             ),
             Refusal::System(number) => failed(&peer, limit, &io::Error::from_raw_os_error(number)),
         })?;
-        let addresses: Vec<_> = dial::in_turns(&found)
+        let mut addresses: Vec<_> = dial::in_turns(&found)
             .into_iter()
             .map(|address| SocketAddr::new(address, port))
             .collect();
+        // Each twice: of a thousand that come at once a server's system drops some, and ours would
+        // try those again after a second only.
+        addresses.extend_from_within(..);
         let tcp = dial::dial(&addresses, until).map_err(|why| failed(&peer, limit, &why))?;
         let stream = Box::new(Socket::new(tcp, until));
         match &self.tls {
