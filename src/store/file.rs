@@ -57,6 +57,8 @@ impl FileStore {
         let named = named.map_err(|why| {
             Error::invalid(format!("`{setting}` is no path: {}.", sys::words_of(&why)))
         })?;
+        // It takes as long as all else that a load does: rather now.
+        boot();
         Ok(FileStore(Arc::new(Place {
             path: named.map_or_else(OnceBox::new, |path| OnceBox::with_value(Box::new(path))),
             is_local: AtomicBool::new(false),
@@ -342,7 +344,7 @@ fn is_forgotten(directory: &OwnDirectory, name: &str) -> bool {
 /// This machine's clocks. Where the start of the machine has no name, the wall clock alone.
 fn store_now() -> StoreNow {
     let now = SystemClock.now();
-    match sys_boot() {
+    match boot() {
         0 => StoreNow {
             now: Now {
                 mono_ms: now.wall_ms,
@@ -355,7 +357,7 @@ fn store_now() -> StoreNow {
 }
 
 /// A number for this start of the machine; 0 if there is none.
-fn sys_boot() -> u64 {
+fn boot() -> u64 {
     use std::sync::atomic::AtomicU64;
     static BOOT: AtomicU64 = AtomicU64::new(u64::MAX);
     match BOOT.load(Ordering::Relaxed) {

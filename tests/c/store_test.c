@@ -226,7 +226,6 @@ static void a_store_that_fails_or_hangs_costs_its_time_once(void) {
     }
 }
 
-<<<<<<< HEAD
 enum { CLIENTS = 12 };
 
 /* Who comes second is not told that the store fails, but waits. */
@@ -316,7 +315,8 @@ static void a_text_names_a_store(void) {
     CHECK(apivideo_store_new_named("rediss://x", "/none", &store, NULL) == APIVIDEO_STATUS_INVALID_ARGUMENT);
     CHECK(apivideo_store_new_named("redis://x", "/none", &store, NULL) == APIVIDEO_STATUS_OK);
     apivideo_store_free(store);
-=======
+}
+
 /* --- Secrets --- */
 
 /* What one client swaps in, another opens: both clients have the token, and nothing else has. */
@@ -362,7 +362,6 @@ static void no_secret_is_left_in_memory_by_files(void) { no_secret_is_left_in_me
 /* Not where there is no Redis: the Rust tests say so. */
 static void no_secret_is_left_in_memory_by_redis(void) {
     no_secret_is_left_in_memory_by_a_store(getenv("APIVIDEO_TEST_REDIS"));
->>>>>>> store
 }
 
 static void what_is_no_store_is_refused(void) {
