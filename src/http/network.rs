@@ -316,7 +316,7 @@ impl Line {
             ),
             Refusal::System(number) => failed(&peer, limit, &io::Error::from_raw_os_error(number)),
         })?;
-        let mut addresses: Vec<_> = dial::in_turns(&found)
+        let addresses: Vec<_> = dial::in_turns(&found)
             .into_iter()
             .map(|address| SocketAddr::new(address, port))
             .collect();
