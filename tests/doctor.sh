@@ -4,7 +4,7 @@
 # root on Debian or Ubuntu installs it. tests/run.sh sources this file.
 # shellcheck disable=SC2046,SC2048,SC2116 # most words here are lists of names
 
-all_parts="format lint docs rust build c cpp abi examples readme install reproducible python dotnet model valgrind sanitizer fuzz site prism musl portability packages"
+all_parts="format lint docs rust build c store cpp abi examples readme install reproducible python dotnet model valgrind sanitizer fuzz site prism musl portability packages"
 
 # needs PART: without these it cannot run.
 needs() {
@@ -15,6 +15,7 @@ needs() {
         rust) echo cc kill ;;
         build) echo cc make strip ;;
         c | cpp) echo cc c++ make ;;
+        store) echo cc make python3 ;;
         abi) echo cc make nm readelf python3 "$(has pycparser || echo venv)" ;;
         examples) echo cc c++ make pkg-config ;;
         readme) echo cc c++ make python3 ;;
@@ -42,7 +43,7 @@ needs() {
 wants() {
     case $1 in
         lint) echo shellcheck actionlint ;;
-        rust) echo redis-server ;;
+        rust | store) echo redis-server ;;
         cpp) echo clang++ ;;
         abi) echo abidiff ;;
         examples) echo libcurl redis-server ;;

@@ -1,6 +1,6 @@
 #!/bin/sh
 # One part of the tests: `sh tests/part.sh c`. tests/run.sh runs them all, and knows what each needs.
-# The parts c, cpp, abi, examples, readme, install, reproducible and valgrind test what the part build has built.
+# The parts c, store, cpp, abi, examples, readme, install, reproducible and valgrind test what the part build has built.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 unset CARGO_TARGET_DIR CARGO_BUILD_TARGET # Everything here is in target/.
@@ -124,6 +124,21 @@ part_c() {
     test_program dlopen_test c99 loaded -ldl -lpthread || result=1
     [ "$(id -u)" != 0 ] || test_program privileges_test c11 static $static || result=1
     return $result
+}
+
+# Processes that share a token, with a Redis where there is one.
+part_store() {
+    need_sandbox || return 1
+    if command -v redis-server >/dev/null; then
+        port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])') || return 1
+        redis-server --bind 127.0.0.1 --port "$port" --save '' --dir "$build" >"$build/redis.log" &
+        trap "kill $! 2>/dev/null" EXIT
+        until redis-cli -p "$port" PING >/dev/null 2>&1; do sleep 0.1; done
+        export APIVIDEO_TEST_REDIS="redis://127.0.0.1:$port"
+    fi
+    for name in store_test fleet_test; do
+        test_program $name c99 shared $shared || return 1
+    done
 }
 
 part_cpp() {

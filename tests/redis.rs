@@ -2,115 +2,26 @@
 //!
 //! Without `redis-server` these tests are skipped, and say so; with `CI=true` they fail.
 
+#![cfg(unix)]
 #![allow(clippy::unwrap_used)]
 
 mod common;
+#[path = "common/lying_proxy.rs"]
+mod lying_proxy;
+#[path = "common/stores.rs"]
+mod stores;
 
 use std::fs;
-use std::io::Read;
-use std::net::TcpListener;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex};
+use std::path::Path;
+use std::process::Command;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use apivideo::{Client, Config, LogLevel, Status, Store};
+use apivideo::{Client, Config, Status, Store};
 use apivideo_sandbox::{Fault, FaultRule, On, Sandbox};
 use common::{KEY, client_with, config_for, eventually};
-
-fn is_there() -> bool {
-    let found = Command::new("redis-server")
-        .arg("--version")
-        .output()
-        .is_ok();
-    assert!(
-        found || std::env::var("CI").is_err(),
-        "redis-server is not installed"
-    );
-    if !found {
-        println!("*** SKIPPED: redis-server is not installed ***");
-    }
-    found
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
-}
-
-/// A server of a test's own.
-struct Redis {
-    child: Child,
-    port: u16,
-    folder: PathBuf,
-}
-
-impl Redis {
-    fn start(options: &[&str]) -> Redis {
-        let port = free_port();
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("redis-{port}"));
-        fs::create_dir_all(&folder).unwrap();
-        Redis::start_at(port, folder, options)
-    }
-
-    fn start_at(port: u16, folder: PathBuf, options: &[&str]) -> Redis {
-        let child = Command::new("redis-server")
-            .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
-            .args(["--port", &port.to_string()])
-            .args(["--dir", folder.to_str().unwrap()])
-            .args(options)
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
-        let redis = Redis {
-            child,
-            port,
-            folder,
-        };
-        eventually("redis-server", || redis.answers());
-        redis
-    }
-
-    fn answers(&self) -> bool {
-        std::net::TcpStream::connect(("127.0.0.1", self.port)).is_ok()
-    }
-
-    fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
-    }
-
-    fn cli(&self, arguments: &[&str]) -> String {
-        let output = Command::new("redis-cli")
-            .args(["-p", &self.port.to_string()])
-            .args(arguments)
-            .output()
-            .unwrap();
-        String::from_utf8_lossy(&output.stdout).trim().to_owned()
-    }
-
-    fn signal(&self, name: &str) {
-        let pid = self.child.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args([name, &pid])
-                .status()
-                .unwrap()
-                .success()
-        );
-    }
-}
-
-impl Drop for Redis {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        let _ = fs::remove_dir_all(&self.folder);
-    }
-}
+use lying_proxy::LyingProxy;
+use stores::{Lines, Redis, exchanges, free_port, redis_is_there};
 
 fn config(url: &str, sandbox: &Sandbox) -> Config {
     let mut config = config_for(sandbox.base_url(), sandbox);
@@ -120,10 +31,6 @@ fn config(url: &str, sandbox: &Sandbox) -> Config {
 
 fn client(url: &str, sandbox: &Sandbox) -> Client {
     client_with(&config(url, sandbox))
-}
-
-fn exchanges(sandbox: &Sandbox) -> u64 {
-    sandbox.counters().api_key.requests
 }
 
 /// Two clients get one token by the store, which never fails.
@@ -147,7 +54,7 @@ fn assert_shared(url: &str) {
 
 #[test]
 fn many_cold_clients_make_one_exchange() {
-    if !is_there() {
+    if !redis_is_there() {
         return;
     }
     let (sandbox, redis) = (common::sandbox(), Redis::start(&[]));
@@ -170,7 +77,7 @@ fn many_cold_clients_make_one_exchange() {
 
 #[test]
 fn passwords_users_and_databases() {
-    if !is_there() {
+    if !redis_is_there() {
         return;
     }
     let redis = Redis::start(&["--requirepass", "hush:@"]);
@@ -194,7 +101,7 @@ fn passwords_users_and_databases() {
 
 #[test]
 fn a_server_that_refuses_is_told_of_once_in_words_and_costs_no_token() {
-    if !is_there() {
+    if !redis_is_there() {
         return;
     }
     let redis = Redis::start(&["--requirepass", "hush"]);
@@ -225,13 +132,10 @@ fn a_server_that_refuses_is_told_of_once_in_words_and_costs_no_token() {
     ] {
         let sandbox = common::sandbox();
         let mut config = config(&url, &sandbox);
-        let lines = Arc::new(Mutex::new(Vec::new()));
-        let log = Arc::clone(&lines);
-        config.set_log(LogLevel::Warning, move |_, line| {
-            log.lock().unwrap().push(line.to_owned())
-        });
+        let lines = Lines::of(&mut config);
         client_with(&config).get_token().unwrap();
-        let lines = lines.lock().unwrap();
+        eventually("a line", || !lines.all().is_empty());
+        let lines = lines.all();
         assert_eq!(lines.len(), 1, "{lines:?}");
         assert!(
             lines[0].contains(words) && !lines[0].contains("word@"),
@@ -240,9 +144,22 @@ fn a_server_that_refuses_is_told_of_once_in_words_and_costs_no_token() {
     }
 }
 
+/// What a child process does, with all settings from its environment.
+#[test]
+fn child() {
+    if std::env::var_os("APIVIDEO_STORE").is_none() {
+        return;
+    }
+    let mut config = Config::default();
+    config.set_store_timeout_ms(5_000).unwrap();
+    let client = Client::from_environment(&config).unwrap();
+    client.get_token().unwrap();
+    println!("{} store failures", client.statistics().store_failures);
+}
+
 #[test]
 fn tls_is_verified() {
-    if !is_there() {
+    if !redis_is_there() {
         return;
     }
     let certified = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
@@ -279,106 +196,75 @@ fn tls_is_verified() {
         client.get_token().unwrap();
         assert_eq!(client.statistics().store_failures, failures, "{ca_file:?}");
     }
+    let sandbox = common::sandbox();
+    let child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "child", "--nocapture"])
+        .env("APIVIDEO_BASE_URL", sandbox.base_url())
+        .env("APIVIDEO_API_KEY", KEY)
+        .env("APIVIDEO_CA_FILE", &ca_file)
+        .env("APIVIDEO_STORE", &url)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&child.stdout);
+    assert!(said.contains("0 store failures"), "{said}");
     fs::remove_dir_all(&folder).unwrap();
 }
 
+/// Not a part of either that is long enough to be of use.
+fn assert_no_secret_in(what: &str, bytes: &[u8], token: &str) {
+    for secret in [KEY, token] {
+        for part in secret.as_bytes().windows(8) {
+            let found = bytes.windows(8).any(|window| window == part);
+            assert!(!found, "{what} has {}", String::from_utf8_lossy(part));
+        }
+    }
+}
+
 #[test]
-fn neither_key_nor_token_is_in_a_dump() {
-    if !is_there() {
+fn neither_key_nor_token_leaves_the_process_or_is_in_a_dump_or_a_monitor() {
+    if !redis_is_there() {
         return;
     }
     let (sandbox, redis) = (common::sandbox(), Redis::start(&["--rdbcompression", "no"]));
-    let token = client(&redis.url(), &sandbox).get_token().unwrap();
+    let watched = redis.folder.join("monitor");
+    let mut monitor = Command::new("redis-cli")
+        .args(["-p", &redis.port.to_string(), "MONITOR"])
+        .stdout(fs::File::create(&watched).unwrap())
+        .spawn()
+        .unwrap();
+    eventually("the monitor", || !fs::read(&watched).unwrap().is_empty());
+    let proxy = LyingProxy::before(redis.port);
+    let first = client(&proxy.url(), &sandbox);
+    let token = first.get_token().unwrap();
+    let adopted = client(&proxy.url(), &sandbox).get_token().unwrap();
+    first.invalidate(&token).unwrap();
+    let newer = first.get_token().unwrap();
     assert_eq!(redis.cli(&["SAVE"]), "OK");
-    let dump = fs::read(redis.folder.join("dump.rdb")).unwrap();
-    assert!(
-        dump.windows(9).any(|window| window == b"apivideo-"),
-        "the record is in it"
-    );
-    for secret in [KEY, token.access_token()] {
-        for part in secret.as_bytes().windows(8) {
-            assert!(!dump.windows(8).any(|window| window == part));
-        }
-    }
-    let name = redis.cli(&["KEYS", "*"]);
-    let left: i64 = redis.cli(&["PTTL", &name]).parse().unwrap();
-    assert!(
-        (3_600_000..=4_300_000).contains(&left),
-        "it expires in {left} ms"
-    );
-}
-
-#[test]
-fn a_server_that_is_down_hangs_or_is_none_costs_its_time_once() {
-    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
-    let hangs = format!("redis://{}", silent.local_addr().unwrap());
-    let down = format!("redis://127.0.0.1:{}", free_port());
-    let babbles = TcpListener::bind("127.0.0.1:0").unwrap();
-    let none = format!("redis://{}", babbles.local_addr().unwrap());
-    thread::spawn(move || {
-        while let Ok((mut peer, _)) = babbles.accept() {
-            let _ = peer.read(&mut [0; 100]);
-            let _ = std::io::Write::write_all(&mut peer, b"HTTP/1.1 400 Bad Request\r\n\r\n");
-        }
+    redis.cli(&["ECHO", "the end"]);
+    eventually("the monitor's last line", || {
+        String::from_utf8_lossy(&fs::read(&watched).unwrap()).contains("the end")
     });
-    for (url, most) in [(hangs, 1_500), (down, 500), (none, 500)] {
-        let sandbox = common::sandbox();
-        let client = client(&url, &sandbox);
-        let start = Instant::now();
-        client.get_token().unwrap();
-        assert!(
-            start.elapsed() < Duration::from_millis(most),
-            "{url}: {:?}",
-            start.elapsed()
-        );
-        assert_eq!(client.statistics().store_failures, 1, "{url}");
+    monitor.kill().unwrap();
+    monitor.wait().unwrap();
+    assert_eq!(adopted.access_token(), token.access_token());
+    for (what, bytes) in [
+        ("a connection", proxy.seen()),
+        ("the monitor", fs::read(&watched).unwrap()),
+        ("the dump", fs::read(redis.folder.join("dump.rdb")).unwrap()),
+    ] {
+        let has_record = bytes.windows(9).any(|window| window == b"apivideo-");
+        assert!(has_record, "the record is in {what}");
+        assert_no_secret_in(what, &bytes, token.access_token());
+        assert_no_secret_in(what, &bytes, newer.access_token());
     }
-}
-
-#[test]
-fn a_server_that_was_stopped_or_restarted_empty_costs_an_exchange() {
-    if !is_there() {
-        return;
-    }
-    let (sandbox, redis) = (common::sandbox(), Redis::start(&[]));
-    let url = redis.url();
-    client(&url, &sandbox).get_token().unwrap();
-    redis.signal("-STOP");
-    let start = Instant::now();
-    client(&url, &sandbox).get_token().unwrap();
-    assert!(start.elapsed() < Duration::from_millis(1_500));
-    redis.signal("-CONT");
-    assert_eq!(exchanges(&sandbox), 2);
-    client(&url, &sandbox).get_token().unwrap();
-    assert_eq!(exchanges(&sandbox), 2, "what was there is there");
-    assert_eq!(redis.cli(&["FLUSHALL"]), "OK");
-    let (one, other) = (client(&url, &sandbox), client(&url, &sandbox));
-    one.get_token().unwrap();
-    other.get_token().unwrap();
-    assert_eq!(exchanges(&sandbox), 3);
-}
-
-#[test]
-fn a_value_that_is_none_of_ours_is_replaced() {
-    if !is_there() {
-        return;
-    }
-    let (sandbox, redis) = (common::sandbox(), Redis::start(&[]));
-    client(&redis.url(), &sandbox).get_token().unwrap();
-    let name = redis.cli(&["KEYS", "*"]);
-    redis.cli(&["SET", &name, "something else"]);
-    let (one, other) = (
-        client(&redis.url(), &sandbox),
-        client(&redis.url(), &sandbox),
-    );
-    one.get_token().unwrap();
-    other.get_token().unwrap();
-    assert_eq!(exchanges(&sandbox), 2);
+    let left: i64 = redis.cli(&["PTTL", &redis.record()]).parse().unwrap();
+    let expected = 3_600_000..=4_300_000;
+    assert!(expected.contains(&left), "it expires in {left} ms");
 }
 
 #[test]
 fn a_cluster_is_followed_to_the_node_that_has_the_key() {
-    if !is_there() {
+    if !redis_is_there() {
         return;
     }
     let options = ["--cluster-enabled", "yes", "--cluster-node-timeout", "2000"];
@@ -404,7 +290,7 @@ fn a_cluster_is_followed_to_the_node_that_has_the_key() {
 
 #[test]
 fn sentinel_names_the_server_and_the_replica_that_was_promoted() {
-    if !is_there() {
+    if !redis_is_there() {
         return;
     }
     let mut master = Redis::start(&[]);
@@ -414,36 +300,11 @@ fn sentinel_names_the_server_and_the_replica_that_was_promoted() {
             .cli(&["INFO", "replication"])
             .contains("master_link_status:up")
     });
-    let port = free_port();
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("redis-{port}"));
-    fs::create_dir_all(&folder).unwrap();
-    let file = folder.join("sentinel.conf");
-    let text = format!(
-        "sentinel monitor main 127.0.0.1 {} 1\nsentinel down-after-milliseconds main 300\n\
-         sentinel failover-timeout main 3000\n",
-        master.port
-    );
-    fs::write(&file, text).unwrap();
-    let child = Command::new("redis-server")
-        .args([
-            file.to_str().unwrap(),
-            "--sentinel",
-            "--port",
-            &port.to_string(),
-        ])
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
-    let sentinel = Redis {
-        child,
-        port,
-        folder,
-    };
+    let sentinel = Redis::start_sentinel(&master);
     eventually("Sentinel", || {
-        sentinel.answers()
-            && sentinel
-                .cli(&["SENTINEL", "replicas", "main"])
-                .contains(&replica.port.to_string())
+        sentinel
+            .cli(&["SENTINEL", "replicas", "main"])
+            .contains(&replica.port.to_string())
     });
     let url = format!("redis+sentinel://127.0.0.1:{}/main", sentinel.port);
     assert_shared(&url);
@@ -452,7 +313,7 @@ fn sentinel_names_the_server_and_the_replica_that_was_promoted() {
     let read_only = client(&replica.url(), &sandbox);
     read_only.get_token().unwrap();
     assert!(read_only.statistics().store_failures > 0);
-    master.child.kill().unwrap();
+    master.kill();
     let asked = ["SENTINEL", "get-master-addr-by-name", "main"];
     eventually("the promotion", || {
         sentinel.cli(&asked).contains(&replica.port.to_string())

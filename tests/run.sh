@@ -56,7 +56,7 @@ else
     row format lint docs rust prism model sanitizer fuzz site portability musl packages &
     trap 'kill $! 2>/dev/null' EXIT
     trap 'exit 130' INT TERM HUP
-    row build c cpp abi examples readme install reproducible valgrind python dotnet
+    row build c store cpp abi examples readme install reproducible valgrind python dotnet
     wait $!
 fi
 

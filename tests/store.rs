@@ -3,68 +3,34 @@
 //! A child process is this test again, told by the environment what to do. `APIVIDEO_TEST_PROCESSES`
 //! is how many start at once: `make prove` has 1,000.
 
+#![cfg(unix)]
 #![allow(clippy::unwrap_used)]
 
 mod common;
+#[path = "common/stores.rs"]
+mod stores;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use apivideo::{Client, Config, LogLevel, Status, Store};
+use apivideo::{Client, Config, Status, Store};
 use apivideo_sandbox::{Fault, FaultRule, On, Sandbox};
 use common::{KEY, client_with, config_for, eventually};
+use stores::{Directory, exchanges};
 
-/// A directory of a test's own, gone with it.
-struct Directory(PathBuf);
-
-impl Directory {
-    fn new() -> Directory {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::SeqCst);
-        let name = format!("store-{}-{number}", std::process::id());
-        Directory(Path::new(env!("CARGO_TARGET_TMPDIR")).join(name))
-    }
-
-    fn store(&self) -> Store {
-        Store::file(Some(&self.0)).unwrap()
-    }
-
-    fn config(&self, sandbox: &Sandbox) -> Config {
-        let mut config = config_for(sandbox.base_url(), sandbox);
-        config.set_store(Some(self.store()));
-        config
-    }
-
-    fn client(&self, sandbox: &Sandbox) -> Client {
-        client_with(&self.config(sandbox))
-    }
-
-    /// The record's file.
-    fn record(&self) -> PathBuf {
-        let entries = fs::read_dir(&self.0).unwrap();
-        let mut paths = entries.map(|entry| entry.unwrap().path());
-        paths.find(|path| path.extension().is_none()).unwrap()
-    }
-
-    fn set_mode(&self, mode: u32) {
-        fs::set_permissions(&self.0, fs::Permissions::from_mode(mode)).unwrap();
-    }
+fn config(directory: &Directory, sandbox: &Sandbox) -> Config {
+    let mut config = config_for(sandbox.base_url(), sandbox);
+    config.set_store(Some(directory.store()));
+    config
 }
 
-impl Drop for Directory {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
-fn exchanges(sandbox: &Sandbox) -> u64 {
-    sandbox.counters().api_key.requests
+fn client(directory: &Directory, sandbox: &Sandbox) -> Client {
+    client_with(&config(directory, sandbox))
 }
 
 // --- Children ---
@@ -156,10 +122,6 @@ fn start_all(count: usize, sandbox: &Sandbox, store: &str) -> Vec<Process> {
     all
 }
 
-fn env_of(directory: &Directory) -> String {
-    format!("file:{}", directory.0.display())
-}
-
 #[test]
 fn many_cold_processes_make_one_exchange() {
     let count = std::env::var("APIVIDEO_TEST_PROCESSES");
@@ -170,7 +132,7 @@ fn many_cold_processes_make_one_exchange() {
     let (sandbox, directory) = (common::sandbox(), Directory::new());
     let slow = Fault::Delay { ms: 200 };
     sandbox.fault(FaultRule::new(On::ApiKey, slow));
-    let mut processes = start_all(count, &sandbox, &env_of(&directory));
+    let mut processes = start_all(count, &sandbox, &directory.name());
     processes.iter_mut().for_each(Process::go);
     let answers: Vec<_> = processes.iter_mut().map(Process::token).collect();
     assert!(answers.iter().all(|(token, _)| *token == answers[0].0));
@@ -184,7 +146,7 @@ fn a_process_that_starts_when_another_has_ended_makes_no_exchange() {
     let (sandbox, directory) = (common::sandbox(), Directory::new());
     let mut tokens = Vec::new();
     for _ in 0..3 {
-        let mut process = start_all(1, &sandbox, &env_of(&directory)).remove(0);
+        let mut process = start_all(1, &sandbox, &directory.name()).remove(0);
         process.go();
         tokens.push(process.token().0);
         assert!(process.0.wait().unwrap().success());
@@ -198,7 +160,7 @@ fn a_process_that_is_killed_while_it_gets_the_token_is_followed_at_once() {
     let (sandbox, directory) = (common::sandbox(), Directory::new());
     let hang = Fault::Hang { handled: false };
     sandbox.fault(FaultRule::new(On::ApiKey, hang));
-    let mut processes = start_all(2, &sandbox, &env_of(&directory));
+    let mut processes = start_all(2, &sandbox, &directory.name());
     processes[0].go();
     eventually("its request", || exchanges(&sandbox) == 1);
     processes[1].go();
@@ -220,7 +182,7 @@ fn a_process_that_is_stopped_while_it_gets_the_token_is_followed_and_displaces_n
     let (sandbox, directory) = (common::sandbox(), Directory::new());
     let slow = Fault::Delay { ms: 500 };
     sandbox.fault(FaultRule::new(On::ApiKey, slow));
-    let mut processes = start_all(3, &sandbox, &env_of(&directory));
+    let mut processes = start_all(3, &sandbox, &directory.name());
     processes[0].go();
     eventually("its request", || exchanges(&sandbox) == 1);
     processes[0].signal("-STOP");
@@ -243,7 +205,7 @@ fn a_process_that_is_stopped_while_it_gets_the_token_is_followed_and_displaces_n
 #[test]
 fn what_is_in_the_files_tells_neither_key_nor_token_and_is_the_users_alone() {
     let (sandbox, directory) = (common::sandbox(), Directory::new());
-    let token = directory.client(&sandbox).get_token().unwrap();
+    let token = client(&directory, &sandbox).get_token().unwrap();
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&directory.0), 0o700);
     let parts: Vec<&[u8]> = [KEY.as_bytes(), token.access_token().as_bytes()]
@@ -274,7 +236,7 @@ fn a_directory_that_is_not_safe_is_refused_in_words() {
     directory.set_mode(0o700);
     let link = directory.0.join("link");
     symlink(&directory.0, &link).unwrap();
-    refused(&link, "cannot be used");
+    refused(&link, "is a symbolic link");
     let file = directory.0.join("file");
     fs::write(&file, "").unwrap();
     refused(&file, "cannot be used");
@@ -302,106 +264,13 @@ impl UidOf for fs::Metadata {
     }
 }
 
-/// Whatever is done to the files, a new client gets a token; and how many exchanges there were.
-#[test]
-fn whatever_befalls_the_files_costs_an_exchange_and_no_token() {
-    type Befalls = fn(&Directory);
-    let table: [(&str, Befalls, u64); 8] = [
-        ("nothing", |_| {}, 1),
-        (
-            "the record is gone",
-            |d| fs::remove_file(d.record()).unwrap(),
-            2,
-        ),
-        ("all is gone", |d| fs::remove_dir_all(&d.0).unwrap(), 2),
-        (
-            "the record is empty",
-            |d| fs::write(d.record(), "").unwrap(),
-            2,
-        ),
-        (
-            "the record is cut",
-            |d| {
-                let bytes = fs::read(d.record()).unwrap();
-                fs::write(d.record(), &bytes[..bytes.len() - 1]).unwrap();
-            },
-            2,
-        ),
-        (
-            "a bit is wrong",
-            |d| {
-                let mut bytes = fs::read(d.record()).unwrap();
-                bytes[40] ^= 4;
-                fs::write(d.record(), bytes).unwrap();
-            },
-            2,
-        ),
-        (
-            "the record is a link",
-            |d| {
-                let record = d.record();
-                let elsewhere = d.0.join("elsewhere.x");
-                fs::rename(&record, &elsewhere).unwrap();
-                symlink(&elsewhere, &record).unwrap();
-            },
-            2,
-        ),
-        (
-            "the record is a directory",
-            |d| {
-                let record = d.record();
-                fs::remove_file(&record).unwrap();
-                fs::create_dir(&record).unwrap();
-            },
-            2,
-        ),
-    ];
-    for (what, befall, expected) in table {
-        let (sandbox, directory) = (common::sandbox(), Directory::new());
-        let first = directory.client(&sandbox).get_token().unwrap();
-        let config = directory.config(&sandbox);
-        befall(&directory);
-        let second = client_with(&config).get_token().unwrap();
-        assert_eq!(exchanges(&sandbox), expected, "{what}");
-        assert_eq!(
-            first.access_token() == second.access_token(),
-            expected == 1,
-            "{what}"
-        );
-    }
-}
-
-#[test]
-fn a_full_disk_costs_an_exchange_for_each_process_and_one_line_in_the_log() {
-    let (sandbox, directory) = (common::sandbox(), Directory::new());
-    let mut config = directory.config(&sandbox);
-    drop(client_with(&config).get_token().unwrap());
-    // No file can be written under this name, as on a full disk.
-    let new = directory.record().with_extension("new");
-    fs::remove_file(directory.record()).unwrap();
-    fs::create_dir(&new).unwrap();
-    let lines = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
-    let log = std::sync::Arc::clone(&lines);
-    config.set_log(LogLevel::Warning, move |_, line| {
-        log.lock().unwrap().push(line.to_owned())
-    });
-    let client = client_with(&config);
-    client.get_token().unwrap();
-    client.authenticate().unwrap();
-    assert_eq!(exchanges(&sandbox), 3);
-    assert!(client.statistics().store_failures >= 1);
-    let lines = lines.lock().unwrap();
-    assert_eq!(lines.len(), 1, "{lines:?}");
-    assert!(lines[0].starts_with("The token store fails."), "{lines:?}");
-}
-
 #[test]
 fn another_key_and_another_server_have_records_of_their_own() {
     let (sandbox, directory) = (common::sandbox(), Directory::new());
     let other = common::sandbox();
-    directory.client(&sandbox).get_token().unwrap();
-    directory.client(&other).get_token().unwrap();
-    let error = Client::new("another-key", &directory.config(&sandbox))
+    client(&directory, &sandbox).get_token().unwrap();
+    client(&directory, &other).get_token().unwrap();
+    let error = Client::new("another-key", &config(&directory, &sandbox))
         .unwrap()
         .get_token();
     assert_eq!(error.unwrap_err().status, Status::KeyRejected);
@@ -411,7 +280,7 @@ fn another_key_and_another_server_have_records_of_their_own() {
 #[test]
 fn a_401_is_told_to_the_others() {
     let (sandbox, directory) = (common::sandbox(), Directory::new());
-    let (one, other) = (directory.client(&sandbox), directory.client(&sandbox));
+    let (one, other) = (client(&directory, &sandbox), client(&directory, &sandbox));
     let rejected = one.get_token().unwrap();
     let same = other.get_token().unwrap();
     one.invalidate(&rejected).unwrap();
@@ -440,7 +309,7 @@ fn a_store_of_the_environment_is_named_in_its_error() {
 #[test]
 fn a_short_lived_process_has_its_token_from_a_file_in_a_moment() {
     let (sandbox, directory) = (common::sandbox(), Directory::new());
-    let config = directory.config(&sandbox);
+    let config = config(&directory, &sandbox);
     client_with(&config).get_token().unwrap();
     let mut times: Vec<Duration> = (0..200)
         .map(|_| {

@@ -46,6 +46,8 @@ const LOOK_FIRST: i64 = 20;
 const LOOK_CAP: i64 = 250;
 /// While its token is good, a process looks again for another's within this time.
 const CALM_LOOK_CAP: i64 = SECOND;
+/// Over this time they spread, at least.
+const LOOK_SPREAD: i64 = 300;
 /// A store that fails is asked again within this time.
 const STORE_RETRY_CAP: i64 = 30 * SECOND;
 /// An exchange's time, kept in reserve for doing without a store.
@@ -113,9 +115,11 @@ pub(crate) fn calm_look_again(lifetime: i64, random: f64) -> i64 {
     jitter((lifetime / 20).clamp(LOOK_FIRST, CALM_LOOK_CAP), random)
 }
 
-/// How long after a shared token is due a process looks for the next: usually one is there.
+/// How long after a shared token is due a process looks for the next: usually one is there. Tokens of
+/// a few seconds have more of their lives for that, or many processes would look in one moment.
 pub(crate) fn look_delay(lifetime: i64, random: f64) -> i64 {
-    scale(lifetime, 0.01 * random)
+    let spread = (lifetime / 100).max(LOOK_SPREAD.min(lifetime / 20));
+    scale(spread, random)
 }
 
 /// After the `failures`th failure of a store in a row (from 1): the delay to the next try.
@@ -236,6 +240,8 @@ mod tests {
             assert!((500..=1_000).contains(&calm_look_again(HOUR, draw)));
             assert!((100..=200).contains(&calm_look_again(4 * SECOND, draw)));
             assert!((0..=36_000).contains(&look_delay(HOUR, draw)));
+            assert!((0..=300).contains(&look_delay(10 * SECOND, draw)));
+            assert!((0..=100).contains(&look_delay(2 * SECOND, draw)));
             assert!((400..=800).contains(&store_retry(1, draw)));
             assert!((15_000..=30_000).contains(&store_retry(u32::MAX, draw)));
         }

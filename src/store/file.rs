@@ -18,7 +18,7 @@ use super::{Backend, Change, Connection, LARGEST, Stored};
 use crate::cache::record::StoreNow;
 use crate::clock::{Clock, Now, SystemClock};
 use crate::error::{Error, Status};
-use crate::ffi::file_lock::{self, LockFile, OwnDirectory, Unfit};
+use crate::ffi::files::{self, LockFile, OwnDirectory, Unfit};
 use crate::ffi::sys;
 
 /// At the beginning of each file: what it is, whether a lock tells that its lease is alive, and its
@@ -42,8 +42,10 @@ impl FileStore {
             Some(directory) => std::path::absolute(directory).map_err(|why| {
                 Error::invalid(format!("`{setting}` is no path: {}.", sys::words_of(&why)))
             })?,
-            None => default_directory(),
+            None => files::default_directory(),
         };
+        // It takes as long as all else that a load does: rather now.
+        boot();
         Ok(FileStore {
             directory: directory.into(),
         })
@@ -57,15 +59,6 @@ impl FileStore {
             ..explain(&self.directory, &unfit)
         })
     }
-}
-
-/// Below the home directory that the system has for the user: the same from cron as after a login.
-fn default_directory() -> PathBuf {
-    let below = match cfg!(target_vendor = "apple") {
-        true => "Library/Caches/libapivideo",
-        false => ".cache/libapivideo",
-    };
-    file_lock::home().map_or_else(file_lock::homeless, |home| home.join(below))
 }
 
 impl Backend for FileStore {
@@ -228,7 +221,7 @@ fn remove_forgotten(path: &Path, directory: &OwnDirectory) {
 /// This machine's clocks. Where the start of the machine has no name, the wall clock alone.
 fn store_now() -> StoreNow {
     let now = SystemClock.now();
-    match sys_boot() {
+    match boot() {
         0 => StoreNow {
             now: Now {
                 mono_ms: now.wall_ms,
@@ -241,7 +234,7 @@ fn store_now() -> StoreNow {
 }
 
 /// A number for this start of the machine; 0 if there is none.
-fn sys_boot() -> u64 {
+fn boot() -> u64 {
     use std::sync::atomic::{AtomicU64, Ordering};
     static BOOT: AtomicU64 = AtomicU64::new(u64::MAX);
     match BOOT.load(Ordering::Relaxed) {
@@ -261,9 +254,7 @@ fn explain(path: &Path, unfit: &Unfit) -> Error {
         Unfit::Network(kind) => format!(
             "is on {kind}, where locks may not hold; use a local one, or Redis for many machines"
         ),
-        Unfit::System(why) if why.raw_os_error() == Some(libc::ELOOP) => {
-            "is a symbolic link, or has one in it, which is not followed".to_owned()
-        }
+        Unfit::Link => "is a symbolic link, which is not followed".to_owned(),
         Unfit::System(why) if why.kind() == io::ErrorKind::TimedOut => {
             "has been locked by another process for too long".to_owned()
         }
@@ -273,4 +264,70 @@ fn explain(path: &Path, unfit: &Unfit) -> Error {
         Status::SystemError,
         format!("The store's directory {path:?} {why}."),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(5);
+
+    fn change(expected: u64, version: u64, is_lease: bool) -> Change {
+        Change {
+            name: "apivideo-test".to_owned(),
+            expected,
+            version,
+            sealed: version.to_le_bytes().to_vec(),
+            keep: LIMIT,
+            is_lease,
+        }
+    }
+
+    /// A store in a directory of a test's own, which is gone with it.
+    struct Own(FileStore);
+
+    impl Own {
+        fn new(test: &str) -> Own {
+            let name = format!("apivideo-store-{test}-{}", std::process::id());
+            let path = std::env::temp_dir().join(name);
+            Own(FileStore::new("directory", Some(&path)).unwrap())
+        }
+    }
+
+    impl Drop for Own {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.0.directory);
+        }
+    }
+
+    #[test]
+    fn a_record_takes_the_place_of_the_expected_one_only() {
+        let own = Own::new("swap");
+        let (mut one, mut other) = (own.0.open(), own.0.open());
+        assert_eq!(one.load("apivideo-test", LIMIT).unwrap().version, 0);
+        assert!(one.swap(&change(0, 7, false), LIMIT).unwrap());
+        assert!(!other.swap(&change(0, 8, false), LIMIT).unwrap());
+        let stored = other.load("apivideo-test", LIMIT).unwrap();
+        assert_eq!(
+            (stored.version, stored.sealed),
+            (7, 7_u64.to_le_bytes().to_vec())
+        );
+        assert!(other.swap(&change(7, 9, false), LIMIT).unwrap());
+        assert_eq!(one.load("apivideo-test", LIMIT).unwrap().version, 9);
+    }
+
+    #[test]
+    fn who_has_ended_holds_no_lease_and_who_lives_does() {
+        let own = Own::new("lease");
+        let (mut holder, mut other) = (own.0.open(), own.0.open());
+        assert!(holder.swap(&change(0, 7, true), LIMIT).unwrap());
+        let gone = |connection: &mut Box<dyn Connection>| {
+            let stored = connection.load("apivideo-test", LIMIT);
+            stored.unwrap().holder_is_gone
+        };
+        assert!(!gone(&mut other));
+        assert!(!gone(&mut holder));
+        drop(holder);
+        assert!(gone(&mut other));
+    }
 }

@@ -4,15 +4,15 @@
 //! program's database client may have timeouts of its own, or none. While a call that was given up
 //! goes on, no other is made.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use super::{Backend, Change, Connection, Stored};
 use crate::error::{Error, Status};
 use crate::ffi::sys;
 use crate::process::fork::PerProcess;
+use crate::process::sync::{Condvar, Mutex};
 
 /// What a program does to load and to swap.
 pub(crate) trait Calls: Send + Sync {
@@ -81,33 +81,55 @@ impl Calling {
                 "The store has not returned from an earlier call.",
             ));
         }
-        let (answer, answers) = sync_channel(1);
-        let shared = Arc::clone(&self.shared);
+        let answer = Arc::new(Answer {
+            result: Mutex::new(None),
+            given: Condvar::new(),
+        });
+        let (shared, theirs) = (Arc::clone(&self.shared), Arc::clone(&answer));
         let spawned = sys::spawn("apivideo-store", move || {
             let result = {
                 let _over = Over(&shared);
                 call(&*shared.calls)
             };
-            let _ = answer.send(result);
+            theirs.give(result);
         });
         if let Err(why) = spawned {
             self.shared.busy().store(false, Ordering::SeqCst);
             return Err(Error::new(
                 Status::SystemError,
-                format!("The system refused a thread for the store: {why}."),
+                format!(
+                    "The system refused a thread for the store: {}.",
+                    sys::words_of(&why)
+                ),
             ));
         }
-        answers.recv_timeout(limit).unwrap_or_else(|why| {
-            Err(match why {
-                RecvTimeoutError::Timeout => Error::new(
-                    Status::Timeout,
-                    format!("The store did not answer within {} ms.", limit.as_millis()),
-                ),
-                RecvTimeoutError::Disconnected => {
-                    Error::new(Status::Internal, "The store's call panicked.")
-                }
-            })
+        answer.wait(limit).unwrap_or_else(|| {
+            Err(Error::new(
+                Status::Timeout,
+                format!("The store did not answer within {} ms.", limit.as_millis()),
+            ))
         })
+    }
+}
+
+/// What a call comes to, for who waits for it.
+struct Answer<R> {
+    result: Mutex<Option<R>>,
+    given: Condvar,
+}
+
+impl<R> Answer<R> {
+    fn give(&self, result: R) {
+        *self.result.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
+        self.given.notify_one();
+    }
+
+    fn wait(&self, limit: Duration) -> Option<R> {
+        let result = self.result.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self
+            .given
+            .wait_timeout_while(result, limit, |result| result.is_none());
+        waited.unwrap_or_else(PoisonError::into_inner).0.take()
     }
 }
 

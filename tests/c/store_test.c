@@ -1,4 +1,5 @@
 /* A token that several clients share: by files, and by a program's own store. */
+#include "memory_search.h"
 #include "support.h"
 
 #include <signal.h>
@@ -220,6 +221,53 @@ static void a_store_that_fails_or_hangs_costs_its_time_once(void) {
     }
 }
 
+/* --- Secrets --- */
+
+/* What one client swaps in, another opens: both clients have the token, and nothing else has. */
+static void no_secret_is_left_in_memory_by_a_store(const char *url) {
+    static const char key[] = "canary-0123456789-abcdefghij"; /* Not in memory that can be written. */
+    needle key_needle = needle_of(key), first_needle, token_needle;
+    apivideo_client *clients[2];
+    const apivideo_token *token = NULL;
+    char settings[128];
+    int i;
+    snprintf(settings, sizeof settings, "{\"key\": \"%s\"}", key);
+    sandbox("/_sandbox/settings", settings);
+    explicit_bzero(settings, sizeof settings);
+    for (i = 0; i < 2; i++) {
+        apivideo_config *config = test_config();
+        apivideo_store *store = NULL;
+        REQUIRE((url == NULL ? apivideo_store_new_file(directory, &store, NULL)
+                             : apivideo_store_new_redis(url, NULL, &store, NULL)) == APIVIDEO_STATUS_OK);
+        REQUIRE(apivideo_config_set_store(config, store, NULL) == APIVIDEO_STATUS_OK);
+        REQUIRE(apivideo_client_new(key, config, &clients[i], NULL) == APIVIDEO_STATUS_OK);
+        apivideo_config_free(config);
+        apivideo_store_free(store);
+        REQUIRE(apivideo_get_token(clients[i], &token, NULL) == APIVIDEO_STATUS_OK);
+        first_needle = needle_of(apivideo_token_access_token(token));
+        apivideo_token_free(token);
+    }
+    REQUIRE(apivideo_authenticate(clients[0], &token, NULL) == APIVIDEO_STATUS_OK);
+    token_needle = needle_of(apivideo_token_access_token(token));
+    CHECK(apivideo_invalidate_token(clients[1], token, NULL) == APIVIDEO_STATUS_OK);
+    apivideo_token_free(token);
+    CHECK(client_count(clients[1], APIVIDEO_STATISTIC_STORE_FAILURES) == 0);
+    CHECK(count_in_memory(&key_needle) == 2); /* The search finds what is there. */
+    CHECK(count_in_memory(&first_needle) >= 1);
+    CHECK(count_in_memory(&token_needle) >= 1);
+    for (i = 0; i < 2; i++) apivideo_client_free(clients[i]);
+    CHECK(count_in_memory(&key_needle) == 0);
+    CHECK(count_in_memory(&first_needle) == 0);
+    CHECK(count_in_memory(&token_needle) == 0);
+}
+
+static void no_secret_is_left_in_memory_by_files(void) { no_secret_is_left_in_memory_by_a_store(NULL); }
+
+/* Not where there is no Redis: the Rust tests say so. */
+static void no_secret_is_left_in_memory_by_redis(void) {
+    no_secret_is_left_in_memory_by_a_store(getenv("APIVIDEO_TEST_REDIS"));
+}
+
 static void what_is_no_store_is_refused(void) {
     static table t;
     apivideo_store *store = (apivideo_store *)&store;
@@ -270,6 +318,8 @@ int main(void) {
     RUN_EMPTY(a_programs_own_store_shares_too_and_is_released_once);
     RUN_EMPTY(a_store_that_fails_or_hangs_costs_its_time_once);
     RUN_EMPTY(what_is_no_store_is_refused);
+    RUN_EMPTY(no_secret_is_left_in_memory_by_files);
+    if (getenv("APIVIDEO_TEST_REDIS") != NULL) RUN(no_secret_is_left_in_memory_by_redis);
     empty();
     CHECK(rmdir(directory) == 0);
     return report();

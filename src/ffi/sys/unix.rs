@@ -110,8 +110,8 @@ pub(crate) fn wiped_in_child() -> &'static AtomicU64 {
 /// Calls `hook` in every child of `fork()`, before that returns there.
 pub(crate) fn at_fork_in_child(hook: extern "C" fn()) {
     // SAFETY: registering is always allowed; the hook stays valid because the library is never
-    // unloaded (-z nodelete), and it only stores to an atomic, which is safe in a child of a
-    // process with threads.
+    // unloaded (-z nodelete), and it only stores to atomics and closes files, which is safe in a
+    // child of a process with threads.
     unsafe { libc::pthread_atfork(None, None, Some(hook)) };
 }
 

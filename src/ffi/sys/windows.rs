@@ -65,6 +65,11 @@ pub(crate) fn tick() -> i64 {
     wall_units(GetSystemTimeAsFileTime).wrapping_add(mono_ms().wrapping_mul(0x9E37_79B9))
 }
 
+/// Windows has no name for it.
+pub(crate) fn boot_id() -> Option<u64> {
+    None
+}
+
 /// There are no forked children.
 pub(crate) fn wiped_in_child() -> &'static AtomicU64 {
     static NEVER_WIPED: AtomicU64 = AtomicU64::new(0);

@@ -1,7 +1,5 @@
-//! Files of a directory that is this user's alone, and the kernel's locks on them.
-//!
-//! Everything is opened relative to the directory, and no symbolic link is followed there: whoever
-//! changes the path meanwhile changes nothing.
+//! Unix: everything is opened relative to the directory, and no symbolic link is followed there, so
+//! whoever changes the path meanwhile changes nothing.
 
 #![allow(unsafe_code)]
 
@@ -15,25 +13,8 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
-use super::sys;
-
-/// Why a directory is not used.
-#[derive(Debug)]
-pub(crate) enum Unfit {
-    System(io::Error),
-    /// It is another user's.
-    AnothersOwn,
-    /// Others may read or change it.
-    OpenToOthers,
-    /// It is on another machine.
-    Network(&'static str),
-}
-
-impl From<io::Error> for Unfit {
-    fn from(why: io::Error) -> Unfit {
-        Unfit::System(why)
-    }
-}
+use super::{Unfit, no_file};
+use crate::ffi::sys;
 
 /// A directory of this user's own, open.
 pub(crate) struct OwnDirectory(File);
@@ -45,10 +26,14 @@ impl OwnDirectory {
             Err(why) if why.kind() == io::ErrorKind::NotFound => {
                 let mut builder = std::fs::DirBuilder::new();
                 builder.recursive(true).mode(0o700).create(path)?;
-                open_directory(path)?
+                open_directory(path)
             }
-            other => other?,
+            other => other,
         };
+        let directory = directory.map_err(|why| match is_link(path) {
+            true => Unfit::Link,
+            false => Unfit::System(why),
+        })?;
         let facts = directory.metadata()?;
         if facts.uid() != own_user() {
             return Err(Unfit::AnothersOwn);
@@ -88,7 +73,7 @@ impl OwnDirectory {
         let file = owned(fd)?;
         match file.metadata()?.is_file() {
             true => Ok(file),
-            false => Err(io::Error::other("there is something that is no file")),
+            false => Err(no_file()),
         }
     }
 
@@ -116,6 +101,11 @@ fn open_directory(path: &Path) -> io::Result<File> {
     let flags = libc::O_RDONLY | libc::O_DIRECTORY | libc::O_NOFOLLOW | libc::O_CLOEXEC;
     // SAFETY: the path is NUL-terminated and lives during the call.
     owned(unsafe { libc::open(path.as_ptr(), flags) })
+}
+
+/// The kernel's errors for a link differ.
+fn is_link(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_ok_and(|facts| facts.is_symlink())
 }
 
 fn owned(fd: libc::c_int) -> io::Result<File> {
@@ -158,9 +148,22 @@ fn network(_: &File) -> Option<&'static str> {
     None
 }
 
+/// Below the home directory that the system has for the user, the same from cron as after a login;
+/// below /tmp for who has none.
+pub(crate) fn default_directory() -> PathBuf {
+    let below = match cfg!(target_vendor = "apple") {
+        true => "Library/Caches/libapivideo",
+        false => ".cache/libapivideo",
+    };
+    home().map_or_else(
+        || PathBuf::from(format!("/tmp/libapivideo-{}", own_user())),
+        |home| home.join(below),
+    )
+}
+
 /// The home directory that the system has for this user: the same for every program, whatever its
 /// environment.
-pub(crate) fn home() -> Option<PathBuf> {
+fn home() -> Option<PathBuf> {
     let mut entry = MaybeUninit::<libc::passwd>::uninit();
     let mut found = std::ptr::null_mut();
     let mut texts = vec![0; 16 * 1024];
@@ -183,11 +186,6 @@ pub(crate) fn home() -> Option<PathBuf> {
         let own = std::fs::metadata(home).is_ok_and(|facts| facts.uid() == own_user());
         own.then(|| home.to_owned())
     }
-}
-
-/// A directory below /tmp for who has no home.
-pub(crate) fn homeless() -> PathBuf {
-    PathBuf::from(format!("/tmp/libapivideo-{}", own_user()))
 }
 
 /// Locks that a forked child must let go of, which are the parent's. More than these are not held
