@@ -16,7 +16,7 @@ const LOOK_WITH_TLS_US: i64 = 600;
 const SERVER_MS: i64 = 200;
 /// Many processes that start begin in steps of this.
 const STEP: i64 = 100;
-const HOURS: i64 = 10;
+const HOURS: i64 = 4;
 
 /// What came of some time.
 #[derive(Default)]
@@ -95,8 +95,8 @@ impl Fleet {
     }
 
     fn live(&mut self, ms: i64) -> Load {
-        for _ in 0..ms / (10 * SECOND) {
-            self.sim.pass(10 * SECOND);
+        for _ in 0..ms / MINUTE {
+            self.sim.pass(MINUTE);
             let now = self.sim.now;
             let clients = self.sim.clients.iter_mut();
             self.missing += clients
@@ -128,7 +128,7 @@ impl Figures {
         let mut fleet = Fleet::new(processes, look_us);
         let (start, started_ms) = fleet.start(within);
         // Whoever got a token of its own lives with it for an hour.
-        fleet.live(2 * HOUR);
+        fleet.live(HOUR);
         let steady = fleet.live(HOURS * HOUR);
         fleet.store().mode = Mode::Down;
         let outage = fleet.live(HOUR);
@@ -179,7 +179,7 @@ fn a_fleet_of_any_size_makes_the_exchanges_of_one_process() {
     let fleet = Figures::of(300, 0, LOOK_US);
     assert_eq!(fleet.start.exchanges, 1);
     let hourly = fleet.steady.exchanges as f64 / HOURS as f64;
-    assert!((1.2..=1.5).contains(&hourly), "{hourly}");
+    assert!((1.0..=1.5).contains(&hourly), "{hourly}");
     assert_eq!(fleet.missing, 0);
     assert!(fleet.outage.exchanges >= 300, "each for itself");
     assert!(fleet.outage.most_exchanges < 20, "and not all at once");
@@ -199,10 +199,8 @@ fn the_plan_for_large_fleets() {
         (10_000, 10 * SECOND, LOOK_US),
         (10_000, 10 * SECOND, LOOK_WITH_TLS_US),
         (25_000, MINUTE, LOOK_WITH_TLS_US),
-        (100_000, 0, LOOK_US),
         (100_000, MINUTE, LOOK_US),
-        (100_000, MINUTE, LOOK_WITH_TLS_US),
-        (100_000, 5 * MINUTE, LOOK_WITH_TLS_US),
+        (100_000, 2 * MINUTE, LOOK_WITH_TLS_US),
     ] {
         println!("{}", Figures::of(processes, within, look_us));
     }
