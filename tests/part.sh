@@ -132,7 +132,8 @@ part_store() {
     if command -v redis-server >/dev/null; then
         port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])') || return 1
         redis-server --bind 127.0.0.1 --port "$port" --save '' --dir "$build" >"$build/redis.log" &
-        trap "kill $! 2>/dev/null" EXIT
+        redis=$!
+        trap 'kill "$redis" 2>/dev/null' EXIT
         until redis-cli -p "$port" PING >/dev/null 2>&1; do sleep 0.1; done
         export APIVIDEO_TEST_REDIS="redis://127.0.0.1:$port"
     fi
