@@ -825,7 +825,7 @@ struct table {
             return apivideo::error(status::network_error, "trouble");
         }
         if (trouble == 3) {
-            return std::optional(apivideo::record{});
+            return std::optional(apivideo::record{0, "data of no version"});
         }
         const std::lock_guard lock(mutex);
         const auto found = kept.find(name);

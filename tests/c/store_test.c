@@ -162,7 +162,7 @@ static int32_t swap(const char *name, uint64_t expected, uint64_t version, const
     (void)timeout_ms;
     if (trouble(t)) return APIVIDEO_STORE_RESULT_FAILED;
     CHECK(strncmp(name, "apivideo-", 9) == 0 && keep_ms >= 600000);
-    CHECK(version > expected && version <= INT64_MAX && size <= sizeof t->data);
+    CHECK(version != 0 && version != expected && version <= INT64_MAX && size <= sizeof t->data);
     pthread_mutex_lock(&t->lock);
     t->swaps++;
     if (t->version == expected) {
