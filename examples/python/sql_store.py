@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 
 import libapivideo
 
@@ -23,9 +23,9 @@ class SqlStore(libapivideo.OwnStore):
             db.execute("CREATE TABLE IF NOT EXISTS tokens (name TEXT PRIMARY KEY, version INTEGER NOT NULL, data BLOB NOT NULL)")
 
     @contextlib.contextmanager
-    def transaction(self, timeout: float) -> Iterator[sqlite3.Connection]:
+    def transaction(self, timeout: float) -> Generator[sqlite3.Connection, None, None]:
         # A connection for each call: they come on threads of their own.
-        with contextlib.closing(sqlite3.connect(self.database, timeout)) as db, db:
+        with contextlib.closing(sqlite3.connect(self.database, timeout=timeout)) as db, db:
             yield db
 
     def load(self, name: str, timeout: float) -> libapivideo.Record | None:
