@@ -102,7 +102,7 @@ namespace LibApiVideo.Tests
         public void AListenerThatThrowsDisturbsNoClient()
         {
             ChildProcess child = ChildProcess.Run("listener-throws", Library.Path);
-            Assert.Equal("Bearer, 7 instruments\nBearer\n", child.Output);
+            Assert.Equal("Bearer, 9 instruments\nBearer\n", child.Output);
         }
 
         /// <summary>In a process of its own, whose first client it makes.</summary>
