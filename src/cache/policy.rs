@@ -50,8 +50,8 @@ const LOOK_FIRST: i64 = 20;
 const LOOK_CAP: i64 = 250;
 /// While its token is good, a process looks again for another's within this time.
 const CALM_LOOK_CAP: i64 = SECOND;
-/// Over this time they spread, at least.
-const LOOK_SPREAD: i64 = 300;
+/// And all of them spread over this time, at least.
+const LOOK_SPREAD: i64 = SECOND;
 /// A store that fails is asked again within this time.
 const STORE_RETRY_CAP: i64 = 30 * SECOND;
 /// An exchange's time, kept in reserve for doing without a store.
@@ -265,8 +265,8 @@ mod tests {
             assert!((500..=1_000).contains(&calm_look_again(HOUR, draw)));
             assert!((100..=200).contains(&calm_look_again(4 * SECOND, draw)));
             assert!((0..=36_000).contains(&look_delay(HOUR, draw)));
-            assert!((0..=300).contains(&look_delay(10 * SECOND, draw)));
-            assert!((0..=100).contains(&look_delay(2 * SECOND, draw)));
+            assert!((0..=1_000).contains(&look_delay(MINUTE, draw)));
+            assert!((0..=500).contains(&look_delay(10 * SECOND, draw)));
             assert!((400..=800).contains(&store_retry(1, draw)));
             assert!((15_000..=30_000).contains(&store_retry(u32::MAX, draw)));
         }
