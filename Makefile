@@ -182,7 +182,7 @@ prove: ## All that looks for failures: the tests, and the long runs
 	CI=true sh tests/fuzz.sh 300
 	$(MAKE) simulate
 
-bench: ## Side by side with what else there is, in about three minutes
+bench: ## Side by side with what else there is, in about six minutes
 	sh benches/bench.sh
 
 bench-save: ## The same, kept in benches/results.json and benches/README.md

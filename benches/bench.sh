@@ -1,5 +1,5 @@
 #!/bin/sh
-# libapivideo beside what a user would take instead, in one run: `make bench`. About three minutes, besides what is built once.
+# libapivideo beside what a user would take instead, in one run: `make bench`. About six minutes, besides what is built once.
 # `make bench-save` also keeps the result, in results.json and in README.md's table.
 set -eu
 cd "$(dirname "$0")/.."
