@@ -4,7 +4,7 @@
 # root on Debian or Ubuntu installs it. tests/run.sh sources this file.
 # shellcheck disable=SC2046,SC2048,SC2116 # most words here are lists of names
 
-all_parts="format lint docs rust build c store cpp abi examples readme install reproducible python dotnet model valgrind sanitizer fuzz site prism musl portability windows packages"
+all_parts="format lint docs rust build c store cpp abi examples readme install reproducible python dotnet model valgrind sanitizer fuzz site prism musl portability packages"
 
 # needs PART: without these it cannot run.
 needs() {

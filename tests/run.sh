@@ -1,5 +1,5 @@
 #!/bin/sh
-# Every suite of every language: `make test`. `sh tests/run.sh c python` runs these parts only; race, leaks, mutants and arm64 only so.
+# Every suite of every language: `make test`. `sh tests/run.sh c python` runs these parts only; race, leaks, mutants, arm64 and windows only so.
 #
 # Begins with what is needed and missing, and installs that as root on Debian or Ubuntu. Then two rows of parts run side by side.
 # What a part prints is shown when it ends, and is kept in target/tests. Ends with a table, and "N passed, N failed, N skipped".
@@ -45,7 +45,7 @@ row() { for part in "$@"; do mkdir "$logs/claimed-$part" 2>/dev/null && run "$pa
 count() { grep -c "^[^ ]*  *$1 " "$results"; }
 
 for part in "$@"; do
-    [ -n "$(needs "$part")" ] || { echo "error: there is no part $part. Parts: $all_parts race leaks mutants arm64" >&2; exit 2; }
+    [ -n "$(needs "$part")" ] || { echo "error: there is no part $part. Parts: $all_parts race leaks mutants arm64 windows" >&2; exit 2; }
 done
 rm -rf "$logs" && mkdir -p "$logs" && : >"$results" || exit 1
 doctor ${*:-$all_parts} || exit 1
@@ -55,7 +55,7 @@ if [ $# -gt 0 ]; then
     row "$@"
 else
     # The long ones first; who is through with its own row takes the last of the other's.
-    row format lint docs rust packages model windows fuzz musl sanitizer portability site prism &
+    row format lint docs rust packages model fuzz musl sanitizer portability site prism &
     trap 'kill $! 2>/dev/null' EXIT
     trap 'exit 130' INT TERM HUP
     row build c store cpp abi examples readme install reproducible valgrind python dotnet prism site portability sanitizer
