@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 use crate::api_key::checked_api_key;
 use crate::auth::Auth;
 use crate::cache::completion::Completion;
+use crate::cache::record::Store;
 use crate::cache::statistics::Statistics;
 use crate::cache::waiters::{Purpose, TokenRequest, WaiterId};
 use crate::cache::{Dependencies, TokenCache};
@@ -69,6 +70,7 @@ impl Client {
         fork::watch();
         sys::stay_loaded();
         let http = Arc::new(config.http());
+        let store = config.store(api_key);
         let dependencies = Dependencies {
             clock: Arc::new(SystemClock),
             random: Box::new(random),
@@ -83,6 +85,7 @@ impl Client {
                 })
             },
             alarm: timer::alarm,
+            store: store.map(|(store, timeout)| (Arc::new(store) as Arc<dyn Store>, timeout)),
         };
         let cache = TokenCache::new(dependencies, config.keeps_fresh());
         let limits = Limits {

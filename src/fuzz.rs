@@ -7,14 +7,16 @@ use std::time::SystemTime;
 use crate::auth;
 use crate::cache::exchange::{Outcome, Request};
 use crate::cache::policy;
+use crate::cache::record::StoreNow;
 use crate::capi::apivideo_token;
-use crate::clock::SystemClock;
+use crate::clock::{Now, SystemClock};
 use crate::config::Config;
 use crate::error::Error;
 use crate::http::{self, Body, Headers, Reply, Request as HttpRequest, Route, Waits};
 use crate::request::checks::Checked;
 use crate::request::refusal;
 use crate::request::response::Response;
+use crate::store::{redis, seal};
 use crate::token::{Token, TokenSet};
 
 /// What was granted: the access token, the refresh token and the life.
@@ -111,6 +113,34 @@ pub fn retry_after(value: &str, now: SystemTime) -> Option<(u64, i64)> {
     let asked = http::parse_retry_after(value, now)?;
     let taken = policy::clamp_retry_after(i64::try_from(asked).unwrap_or(i64::MAX));
     Some((asked, taken))
+}
+
+/// What becomes of the words of a server of Redis: a version and a record's length, or an error; and
+/// the host and port of another server that they name.
+pub fn redis(words: &[u8]) -> (Result<(u64, usize), Error>, Option<(String, u16)>) {
+    redis::loaded(words)
+}
+
+/// Whether it is a record; then it is written as it was read, and each of its numbers is used.
+pub fn record(text: &[u8], now: [i64; 2]) -> bool {
+    let Some(record) = seal::decode(text) else {
+        return false;
+    };
+    let written = seal::encode(&record);
+    assert!(text.starts_with(&written), "read and written again");
+    let [wall_ms, mono_ms] = now;
+    let now = Now { wall_ms, mono_ms };
+    for boot in [record.boot, record.boot.wrapping_add(1)] {
+        let seen = record.clone().seen_at(StoreNow { now, boot });
+        assert!(seen.leased_for_ms(0, now) <= policy::LEASE);
+        assert!(seen.refused_for_ms(now) <= policy::RETRY_AFTER_MAX);
+        assert!(seen.useful_for_ms(now) >= 0);
+        if let Some(token) = seen.good_token(now) {
+            let set = token.token_set(now, now, 1.0);
+            assert!(set.usable_for_ms(now) <= policy::MAX_LIFETIME);
+        }
+    }
+    true
 }
 
 /// Settings as they are used: the base URL, the headers, and the proxy's host and port.

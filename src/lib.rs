@@ -26,6 +26,7 @@
 //! - `request`: a request to the API: what may be asked for, what is tried again, and the answer.
 //! - `auth`: the two endpoints' wire format. `problem`: api.video's problem objects. `http`: deadlines, limits, TLS and proxies.
 //! - `webhook`: the signatures of api.video's own requests.
+//! - `store`: where processes share a token.
 //! - `token`, `error`, `clock`, `text`: what the names say.
 //! - `process`: what a forked child gets anew, the one timer thread, the locks.
 
@@ -45,6 +46,7 @@ mod http;
 mod problem;
 mod process;
 mod request;
+mod store;
 mod text;
 mod token;
 mod webhook;
@@ -58,5 +60,6 @@ pub use client::{Client, ClientInner, Operation, Pending, PendingCall, PendingRe
 pub use config::{Config, Environment};
 pub use error::{Error, Problem, Status};
 pub use request::response::Response;
+pub use store::Store;
 pub use token::Token;
 pub use webhook::verify as verify_webhook;

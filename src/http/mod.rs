@@ -36,19 +36,22 @@ use std::time::{Duration, Instant, SystemTime};
 use crate::error::{Error, Status};
 use exchange::{Exchange, Received, Trouble};
 use network::{Network, host_port, io_failed};
-use stream::{Stream, is_overdue};
+use stream::is_overdue;
 use tls::Tls;
 
 pub(crate) use cancel::Cancel;
 pub(crate) use connections::Connections;
 pub(crate) use exchange::Body;
 pub(crate) use head::Headers;
+pub(crate) use network::Line;
 pub(crate) use proxy::{Environment, Proxy, Route, host_and_port, is_loopback};
 pub(crate) use retry_after::Waits;
 #[cfg(fuzzing)]
 pub(crate) use retry_after::parse_retry_after;
 pub(crate) use roots::{CaFile, Sources};
-pub(crate) use stream::Patience;
+#[cfg(any(test, fuzzing))]
+pub(crate) use stream::Socket;
+pub(crate) use stream::{Patience, Stream};
 pub(crate) use ureq_proto::http::{Method, Uri};
 
 /// No reply of the auth endpoints is larger.

@@ -129,11 +129,11 @@ impl Socket {
                 Err(why) if why.kind() == io::ErrorKind::Interrupted => continue,
                 done => return done,
             }
-            if may_have_input && sys::wait_for(&[&*self.tcp], Ready::ToRead, Duration::ZERO)?[0] {
+            if may_have_input && sys::wait_for(&[&*self.tcp], Ready::Read, Duration::ZERO)?[0] {
                 return Err(interrupted_by_input());
             }
             sys::wait_for(&[&*self.tcp], ready, left)?;
-            may_have_input = matches!(ready, Ready::ToWriteOrRead);
+            may_have_input = matches!(ready, Ready::Either);
         }
     }
 }
@@ -195,7 +195,7 @@ impl Stream for Socket {
     }
 
     fn has_input(&mut self) -> io::Result<bool> {
-        Ok(sys::wait_for(&[&*self.tcp], Ready::ToRead, Duration::ZERO)?[0])
+        Ok(sys::wait_for(&[&*self.tcp], Ready::Read, Duration::ZERO)?[0])
     }
 
     fn written(&self) -> u64 {
@@ -209,15 +209,15 @@ impl Stream for Socket {
 
 impl Read for Socket {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        self.when_ready(Ready::ToRead, |mut tcp| tcp.read(into))
+        self.when_ready(Ready::Read, |mut tcp| tcp.read(into))
     }
 }
 
 impl Write for Socket {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let ready = match self.watches_input {
-            true => Ready::ToWriteOrRead,
-            false => Ready::ToWrite,
+            true => Ready::Either,
+            false => Ready::Write,
         };
         let count = self.when_ready(ready, |mut tcp| tcp.write(bytes))?;
         self.written += count as u64;

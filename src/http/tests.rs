@@ -331,7 +331,10 @@ fn a_large_body_arrives_whole() {
     let secured = Server::secured(|mut stream| take_it_all(&mut stream, MUCH));
     for server in [plain, secured] {
         let sent = server.send(MUCH, false, &server.terms());
-        assert_eq!(sent.result.unwrap_or_else(|why| panic!("{why:?}")).status, 204);
+        assert_eq!(
+            sent.result.unwrap_or_else(|why| panic!("{why:?}")).status,
+            204
+        );
         assert_eq!(sent.taken, MUCH);
     }
 }
@@ -387,7 +390,10 @@ fn what_tls_says_to_itself_ends_no_request_and_a_reply_does() {
         take_it_all(&mut stream, MUCH);
     });
     let sent = late.send(MUCH, false, &late.terms());
-    assert_eq!(sent.result.unwrap_or_else(|why| panic!("{why:?}")).status, 204);
+    assert_eq!(
+        sent.result.unwrap_or_else(|why| panic!("{why:?}")).status,
+        204
+    );
 }
 
 #[test]

@@ -12,7 +12,9 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <cstdint>
 #include <cstdlib>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -114,6 +116,30 @@ void test_requests() {
     CHECK(!apivideo::verify_webhook("secret", "body", "signature"));
 }
 
+void test_a_store() {
+    CHECK(!apivideo::store::try_file("/proc/none"));
+    CHECK(!apivideo::store::try_redis("http://localhost"));
+    CHECK(!apivideo::store::try_named("elsewhere"));
+    bool asked = false;
+    const result<apivideo::store> own = apivideo::store::try_own(
+        [&asked](std::string_view, apivideo::milliseconds)
+            -> result<std::optional<apivideo::record>> {
+            asked = true;
+            return apivideo::error(status::network_error, "no database");
+        },
+        [](std::string_view, std::uint64_t, const apivideo::record&, apivideo::milliseconds,
+           apivideo::milliseconds) -> result<bool> { return false; });
+    result<config> settings = config::try_create();
+    CHECK(own && settings && settings->try_set_base_url(std::getenv("APIVIDEO_TEST_URL")));
+    CHECK(own && settings && settings->try_set_store(*own));
+    CHECK(settings && settings->try_set_store_timeout(500ms));
+    const auto made = client::try_create("sandbox-key", *settings);
+    CHECK(made && made->try_get_token());
+    CHECK(asked);
+    const auto statistics = made ? made->try_get_statistics() : made.error();
+    CHECK(statistics && *statistics->try_get(apivideo::statistic::store_failures) == 1);
+}
+
 void test_an_error() {
     const result<client> made = client::try_create("");
     CHECK(!made && made.error().status() == status::invalid_argument);
@@ -141,6 +167,7 @@ int main() {
     test_a_token();
     test_an_operation();
     test_requests();
+    test_a_store();
     test_an_error();
     test_a_throwing_form_aborts();
     std::printf("%d passed, %d failed\n", passed, failed);

@@ -11,8 +11,10 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <functional>
 #include <future>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -31,6 +33,7 @@ using apivideo::client;
 using apivideo::config;
 using apivideo::error;
 using apivideo::log_level;
+using apivideo::milliseconds;
 using apivideo::operation;
 using apivideo::result;
 using apivideo::statistic;
@@ -357,6 +360,12 @@ void test_environment() {
     config moved;
     const config settings = std::move(moved);
     CHECK(!client::try_from_environment(moved));
+    // A variable that is not set must not lead to the environment's account.
+    const char* none = std::getenv("NO_SUCH_VARIABLE");
+    CHECK(thrown_by([&] { client c(none); }) == status::null_argument);
+    CHECK(thrown_by([&] { client c(none, settings); }) == status::null_argument);
+    const auto refused = client::try_create(none);
+    CHECK(!refused && std::string(refused.error().what()).find("`api_key`") != std::string::npos);
     unset_variable("APIVIDEO_API_KEY");
     unset_variable("APIVIDEO_BASE_URL");
 }
@@ -872,6 +881,120 @@ void test_webhook() {
     CHECK(!apivideo::verify_webhook("Jefe", {}, signature));
 }
 
+void test_store() {
+    char directory[] = "/tmp/apivideo-cpp-store-XXXXXX";
+    CHECK(mkdtemp(directory) != nullptr);
+    const auto shared = [&] {
+        const apivideo::store files = apivideo::store::file(directory);
+        config settings;
+        settings.set_base_url(base_url);
+        settings.set_store(files).set_store_timeout(500ms);
+        return client("sandbox-key", settings);
+    };
+    const client one = shared(), other = shared();
+    const token first = one.get_token();
+    CHECK(other.get_token().access_token() == first.access_token());
+    CHECK(other.get_statistics().get(statistic::tokens_adopted) == 1);
+    CHECK(other.get_statistics().get(statistic::store_failures) == 0);
+    CHECK(!apivideo::store::try_file("/proc/none"));
+    CHECK(static_cast<bool>(apivideo::store::redis("redis://localhost")));
+    CHECK(!apivideo::store::try_redis("http://localhost"));
+    CHECK(!apivideo::store::try_redis("rediss://localhost", "/none"));
+    config alone;
+    alone.set_store(apivideo::store(nullptr));
+    CHECK(!alone.try_set_store_timeout(0ms));
+    CHECK(static_cast<bool>(apivideo::store::named("redis://localhost")));
+    CHECK(static_cast<bool>(apivideo::store::named("redis://localhost", "/none")));
+    CHECK(!apivideo::store::try_named("rediss://localhost", "/none"));
+    CHECK(!apivideo::store::try_named("elsewhere"));
+    CHECK(!apivideo::store::try_named(std::string("file\0", 5)));
+    CHECK(!apivideo::store::try_named("file", std::string("\0", 1)));
+    std::error_code ignored;
+    std::filesystem::remove_all(directory, ignored);
+}
+
+/// A program's own store, in memory.
+struct table {
+    std::mutex mutex{};
+    std::map<std::string, apivideo::record, std::less<>> kept{};
+    milliseconds keep{};
+    /// Of each call: 0 works, 1 throws, 2 gives an error, 3 gives what is no record.
+    int trouble = 0;
+
+    [[nodiscard]] static apivideo::store store(const std::shared_ptr<table>& self) {
+        return apivideo::store::own(
+            [self](std::string_view name, milliseconds timeout) { return self->load(name, timeout); },
+            [self](std::string_view name, std::uint64_t expected, const apivideo::record& record,
+                   milliseconds keep, milliseconds) {
+                return self->swap(name, expected, record, keep);
+            });
+    }
+
+    apivideo::result<std::optional<apivideo::record>> load(std::string_view name,
+                                                           milliseconds timeout) {
+        CHECK(timeout > 0ms && timeout <= 1s);
+        if (trouble == 1) {
+            throw std::runtime_error("trouble");
+        }
+        if (trouble == 2) {
+            return apivideo::error(status::network_error, "trouble");
+        }
+        if (trouble == 3) {
+            return std::optional(apivideo::record{0, "data of no version"});
+        }
+        const std::lock_guard lock(mutex);
+        const auto found = kept.find(name);
+        if (found == kept.end()) {
+            return std::optional<apivideo::record>();
+        }
+        apivideo::record record = found->second;
+        record.now = std::chrono::system_clock::now();
+        return std::optional(record);
+    }
+
+    apivideo::result<bool> swap(std::string_view name, std::uint64_t expected,
+                                const apivideo::record& record, milliseconds how_long) {
+        const std::lock_guard lock(mutex);
+        const auto found = kept.find(name);
+        if ((found == kept.end() ? 0 : found->second.version) != expected) {
+            return false;
+        }
+        kept.insert_or_assign(std::string(name), record);
+        keep = how_long;
+        return true;
+    }
+};
+
+client client_of(const apivideo::store& store) {
+    config settings;
+    settings.set_base_url(base_url);
+    settings.set_store(store);
+    return client("sandbox-key", settings);
+}
+
+void test_own_store() {
+    const auto kept = std::make_shared<table>();
+    {
+        const auto shared = [&] { return client_of(table::store(kept)); };
+        const client one = shared(), other = shared();
+        const token first = one.get_token();
+        CHECK(other.get_token().access_token() == first.access_token());
+        CHECK(other.get_statistics().get(statistic::tokens_adopted) == 1);
+        CHECK(one.get_statistics().get(statistic::store_failures) == 0);
+        CHECK(kept->keep > 50min && kept->kept.size() == 1);
+        for (const int trouble : {1, 2, 3}) {
+            kept->trouble = trouble;
+            const client alone = shared();
+            CHECK(static_cast<bool>(alone.get_token()));
+            CHECK(alone.get_statistics().get(statistic::store_failures) == 1);
+        }
+    }
+    // The functions are destroyed with the last of what uses them.
+    CHECK(eventually([&] { return kept.use_count() == 1; }));
+    CHECK(!apivideo::store::try_own(nullptr, nullptr));
+    CHECK(apivideo::store::try_own({}, {}).error().status() == status::null_argument);
+}
+
 }  // namespace
 
 int main() {
@@ -922,6 +1045,8 @@ int main() {
         TEST(request_operations_and_futures),
         TEST(pages),
         TEST(webhook),
+        TEST(store),
+        TEST(own_store),
 #undef TEST
     };
     for (const auto& test : tests) {

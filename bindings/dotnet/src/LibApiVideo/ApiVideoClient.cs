@@ -19,8 +19,9 @@ namespace LibApiVideo
         private readonly CancellationTokenSource _closing = new CancellationTokenSource();
         private readonly object _adopting = new object();
 
-        // Native code has only weak references to it.
+        // Native code has only weak references to them.
         private readonly Callbacks _callbacks;
+        private readonly OwnStore? _store;
 
         /// <summary>
         /// The latest token, in the form that
@@ -30,12 +31,26 @@ namespace LibApiVideo
         private volatile Task<Token>? _latest;
 
         /// <summary>
+        /// Makes a client whose key and settings are those of the environment.
+        /// </summary>
+        /// <exception cref="ArgumentException">
+        /// A variable of the environment is not valid. <see cref="ArgumentException.ParamName"/>
+        /// names it.
+        /// </exception>
+        /// <exception cref="ArgumentNullException">There is no APIVIDEO_API_KEY.</exception>
+        /// <exception cref="DllNotFoundException">
+        /// The native library is missing or does not fit. The message says what to do.
+        /// </exception>
+        public ApiVideoClient() : this(new ApiVideoClientOptions())
+        {
+        }
+
+        /// <summary>
         /// Makes a client. It sends no request yet: the first call that asks for a token does.
         /// </summary>
         /// <param name="apiKey">
-        /// The API key. It must belong to the environment that the options name. If it is null,
-        /// <see cref="ApiVideoClientOptions.ApiKey"/> is the key, or else APIVIDEO_API_KEY of the
-        /// environment.
+        /// The API key. It must belong to the environment that the options name. It goes before
+        /// <see cref="ApiVideoClientOptions.ApiKey"/>.
         /// </param>
         /// <param name="options">
         /// The settings, which are copied; null for what the environment says, and the defaults.
@@ -44,36 +59,73 @@ namespace LibApiVideo
         /// The key, an option or a variable of the environment is not valid.
         /// <see cref="ArgumentException.ParamName"/> names it.
         /// </exception>
-        /// <exception cref="ArgumentNullException">There is no API key.</exception>
+        /// <exception cref="ArgumentNullException">
+        /// The key is null. That does not mean the environment's: another constructor takes that.
+        /// </exception>
         /// <exception cref="DllNotFoundException">
         /// The native library is missing or does not fit. The message says what to do.
         /// </exception>
-        public ApiVideoClient(string? apiKey = null, ApiVideoClientOptions? options = null)
+        public ApiVideoClient(string apiKey, ApiVideoClientOptions? options = null)
+            : this(apiKey ?? throw NoKeyGiven(), nameof(apiKey), options ?? new ApiVideoClientOptions())
         {
-            options ??= new ApiVideoClientOptions();
-            string parameter = apiKey != null ? nameof(apiKey) : options.ApiKey != null ? nameof(options.ApiKey) : Variables.ApiKey;
-            apiKey ??= options.ApiKey ?? Variables.Value(Variables.ApiKey)
-                ?? throw new ArgumentNullException(nameof(apiKey), "There is no API key: set ApiKey of the options, or APIVIDEO_API_KEY of the environment.");
-            NativeLoader.EnsureLoaded();
-            _callbacks = new Callbacks(options.Log, options.StateChanged);
-            _handle = Open(apiKey, parameter, options, _callbacks);
-            string server = ServerOf(_handle);
-            BaseUrl = Uri.TryCreate(server, UriKind.Absolute, out Uri? url)
-                ? url : throw new ArgumentException(".NET cannot read this URL.", nameof(options.BaseUrl));
-#if NETCOREAPP
-            Metrics.Add(this);
-#endif
         }
 
-        /// <summary>Makes a client whose key, too, is one of the options.</summary>
+        /// <summary>
+        /// Makes a client whose key, too, is one of the options, or else the environment's.
+        /// </summary>
         /// <param name="options">The settings, which are copied.</param>
         /// <exception cref="ArgumentException">
         /// The key, an option or a variable of the environment is not valid.
         /// <see cref="ArgumentException.ParamName"/> names it.
         /// </exception>
-        public ApiVideoClient(ApiVideoClientOptions options) : this(null, options ?? throw new ArgumentNullException(nameof(options)))
+        /// <exception cref="ArgumentNullException">There is no API key.</exception>
+        /// <exception cref="DllNotFoundException">
+        /// The native library is missing or does not fit. The message says what to do.
+        /// </exception>
+        public ApiVideoClient(ApiVideoClientOptions options) : this(KeyOf(options, out string parameter), parameter, options)
         {
         }
+
+        private ApiVideoClient(string apiKey, string parameter, ApiVideoClientOptions options)
+        {
+            NativeLoader.EnsureLoaded();
+            _callbacks = new Callbacks(options);
+            _store = options.Store?.Own;
+            _store?.AddUser(_callbacks);
+            _handle = Open(apiKey, parameter, options, _callbacks);
+            try
+            {
+                BaseUrl = ParseUrl(ServerOf(_handle), options);
+            }
+            catch
+            {
+                _handle.Dispose();
+                throw;
+            }
+#if NETCOREAPP
+            Metrics.Add(this);
+#endif
+        }
+
+        private static ArgumentNullException NoKeyGiven() => new ArgumentNullException(
+            "apiKey", $"The API key is null. Pass a key, or use new ApiVideoClient() for {Variables.ApiKey} of the environment.");
+
+        /// <summary>The key, and what names it in an exception.</summary>
+        private static string KeyOf(ApiVideoClientOptions options, out string parameter)
+        {
+            if (options is null)
+            {
+                throw new ArgumentNullException(nameof(options));
+            }
+            parameter = options.ApiKey != null ? nameof(options.ApiKey) : Variables.ApiKey;
+            return options.ApiKey ?? Variables.Value(Variables.ApiKey) ?? throw new ArgumentNullException(
+                "apiKey", $"There is no API key: set ApiKey of the options, or {Variables.ApiKey} of the environment.");
+        }
+
+        /// <summary>.NET is stricter about some URLs than the native library.</summary>
+        private static Uri ParseUrl(string server, ApiVideoClientOptions options) =>
+            Uri.TryCreate(server, UriKind.Absolute, out Uri? url) ? url : throw new ArgumentException(
+                ".NET cannot read this URL.", options.BaseUrl != null ? nameof(options.BaseUrl) : Variables.BaseUrl);
 
         /// <summary>
         /// The server that the client gets its tokens from, and that requests with them go to.
@@ -350,6 +402,7 @@ namespace LibApiVideo
             Metrics.Remove(this);
 #endif
             _closing.Cancel();
+            _callbacks.Close();
             // The native client is freed when the last call that uses it has returned.
             _handle.Dispose();
         }

@@ -45,6 +45,7 @@ from ._errors import (
     WaitTimeoutError,
 )
 from ._response import Response
+from ._store import FileStore, OwnStore, Record, RedisStore, Store
 from ._token import Token
 from ._version import __version__
 
@@ -54,6 +55,7 @@ __all__ = [
     "CancelledError",
     "Client",
     "ClosedError",
+    "FileStore",
     "InternalError",
     "InvalidArgumentError",
     "InvalidUTF8Error",
@@ -61,10 +63,13 @@ __all__ = [
     "NetworkError",
     "NoRefreshTokenError",
     "NullArgumentError",
+    "OwnStore",
     "PendingError",
     "Problem",
     "ProtocolError",
     "RateLimitedError",
+    "Record",
+    "RedisStore",
     "RefreshRejectedError",
     "RequestRejectedError",
     "ResourceError",
@@ -72,6 +77,7 @@ __all__ = [
     "ServerError",
     "Stats",
     "Status",
+    "Store",
     "TLSError",
     "Token",
     "TokenRejectedError",

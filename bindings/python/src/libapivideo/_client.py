@@ -8,19 +8,31 @@ from typing import TYPE_CHECKING, NamedTuple
 from . import _core
 from ._abi import Statistic, TokenState, lib
 from ._response import Response
+from ._store import use
 from ._token import Token
 from ._version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
     from types import TracebackType
-    from typing import Literal, NoReturn, TypeVar
+    from typing import Any, Literal, NoReturn, TypeVar
 
     from ._core import Seconds
+    from ._store import Store
 
     _Self = TypeVar("_Self", bound="_Base")
 
 _token_id = lib.client_token_id
+
+
+class _Default:
+    """Not None: a None that was meant to be a key must not become another account's."""
+
+    def __repr__(self) -> str:
+        return "APIVIDEO_API_KEY"
+
+
+_THE_ENVIRONMENTS: Any = _Default()
 
 
 class Stats(NamedTuple):
@@ -38,8 +50,10 @@ class Stats(NamedTuple):
     consecutive_failures: tries that have failed since the last token.
     retry_in: seconds to the next try while tries fail, otherwise 0.
     exchanges_in_flight: 1 while an exchange is under way, otherwise 0.
+    tokens_adopted: tokens taken from the store, which another process got.
+    store_failures: operations of the store that failed.
 
-    The last four describe the moment; the others count since the client was made.
+    waiters to exchanges_in_flight describe the moment; the others count since the client was made.
     """
 
     authenticate_requests: int
@@ -54,6 +68,8 @@ class Stats(NamedTuple):
     consecutive_failures: int
     retry_in: float
     exchanges_in_flight: int
+    tokens_adopted: int
+    store_failures: int
 
 
 class _Base:
@@ -61,7 +77,7 @@ class _Base:
 
     def __init__(
         self,
-        api_key: str | None = None,
+        api_key: str = _THE_ENVIRONMENTS,
         *,
         environment: Literal["production", "sandbox"] | None = None,
         base_url: str | None = None,
@@ -75,14 +91,18 @@ class _Base:
         max_reply_bytes: int | None = None,
         proxy: str | None = None,
         ca_file: str | os.PathLike[str] | None = None,
+        store: Store | str | None = None,
+        store_timeout: Seconds | None = None,
         on_state: Callable[[TokenState], None] | None = None,
     ) -> None:
         """Makes a client. It sends no request yet: the first call that asks for a token does.
 
         What is left out here is filled in from the environment: APIVIDEO_API_KEY, APIVIDEO_BASE_URL
-        or APIVIDEO_ENVIRONMENT, and APIVIDEO_CA_FILE. The environment is read only here.
+        or APIVIDEO_ENVIRONMENT, APIVIDEO_CA_FILE and APIVIDEO_STORE. The environment is read only
+        here.
 
         api_key: 1 to 4,096 bytes, without control characters and without white space at its ends.
+            It may be left out, but not None.
         environment: which of api.video's two environments the key belongs to: "production", the
             default, or "sandbox".
         base_url: a server to use instead of api.video's: `https://host[:port][/path]`; `http://`
@@ -109,6 +129,13 @@ class _Base:
             CAs, or a server's own. It is read again when it has changed. SSL_CERT_FILE and
             SSL_CERT_DIR name the system's certificates, if they are set. TLS verification cannot be
             turned off.
+        store: where the processes that use this key share its token, so that all of them together
+            make one exchange for each: a FileStore, a RedisStore, an OwnStore, or a text: `file`,
+            `file:` and a directory, or a URL as for RedisStore, whose server may also show a
+            certificate of `ca_file`; or "" for nowhere. Whatever happens to it, the client is never
+            worse off than without one. With a store, tokens have no refresh token. Default: the
+            text that the environment's APIVIDEO_STORE is; nowhere if it is not set.
+        store_timeout: the limit for an operation of the store; 0.001 to 10. Default: 1.
         on_state: a function that is called with the new TokenState when it has changed, from any
             thread. It must be quick, and should not raise. If gevent has patched Python's locks,
             on_state and the log are called in a greenlet. If eventlet has, they are called at the
@@ -117,7 +144,7 @@ class _Base:
         Timeouts are seconds, as a number or a `datetime.timedelta`.
 
         Raises InvalidArgumentError, which names the argument or the variable that is out of its
-        range.
+        range, and TypeError if `api_key` is no str.
         """
         config = _core.configured(
             environment=environment,
@@ -130,11 +157,13 @@ class _Base:
                 "connect_timeout": connect_timeout,
                 "attempt_timeout": attempt_timeout,
                 "wait_timeout": wait_timeout,
+                "store_timeout": store_timeout,
             },
             switches={"wait_for_recovery": wait_for_recovery, "keep_fresh": keep_fresh},
             max_reply_bytes=max_reply_bytes,
         )
-        self._core = _core.Core(api_key, config, on_state)
+        kept = None if store is None else use(store, ca_file, config)
+        self._core = _core.Core(_key(api_key), config, on_state, kept)
 
     @classmethod
     def sharing(cls: type[_Self], other: Client | AsyncClient) -> _Self:
@@ -194,6 +223,15 @@ class _Base:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(f"a {type(self).__name__} cannot be pickled or copied; make one in each process")
+
+
+def _key(given: str | None) -> bytes | None:
+    """The key for C, to which None means that of the environment."""
+    if given is _THE_ENVIRONMENTS:
+        return None
+    if given is None:
+        raise TypeError("`api_key` is None. Pass a key, or leave it out for APIVIDEO_API_KEY of the environment.")
+    return _core.encoded("api_key", given)
 
 
 class Client(_Base):

@@ -43,14 +43,15 @@ from ._abi import (
 from ._errors import ApiVideoError, ClosedError, InvalidArgumentError, InvalidUTF8Error, check, exception
 from ._response import Response
 from ._token import NO_TOKEN, Token
-from ._waiting import adopt_greenlets, run_callback, wait, wait_async
+from ._waiting import adopt_greenlets, run_callback, start, wait, wait_async
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, Union
+    from typing import Any, TypeVar, Union
 
     Seconds = Union[float, timedelta]
+    _T = TypeVar("_T")
 
 _CLOSED_MEANWHILE = "The client was closed while the call waited."
 
@@ -74,6 +75,8 @@ _numbers = itertools.count(1)
 _cores: weakref.WeakValueDictionary[int, Core] = weakref.WeakValueDictionary()
 _awaited: dict[int, Callable[[], object]] = {}
 _exiting = False
+_ended = False
+"""Threads of the library must not come back to Python any more."""
 
 
 def _callback(kind: Any) -> Callable[[Callable[..., None]], Any]:
@@ -125,11 +128,11 @@ _new_lock = ctypes.PYFUNCTYPE(c_void_p)(("PyThread_allocate_lock", ctypes.python
 _free_lock = ctypes.PYFUNCTYPE(None, c_void_p)(("PyThread_free_lock", ctypes.pythonapi))
 _try_lock = ctypes.PYFUNCTYPE(c_int, c_void_p, c_int)(("PyThread_acquire_lock", ctypes.pythonapi))
 _wait_for_lock = ctypes.CFUNCTYPE(c_int, c_void_p, c_longlong, c_int)(("PyThread_acquire_lock_timed", ctypes.pythonapi))
-_release = ReleaseCallback(("PyThread_release_lock", ctypes.pythonapi))
+release = ReleaseCallback(("PyThread_release_lock", ctypes.pythonapi))
 _unreleased: dict[int, None] = {}
 
 
-def _new_user_data() -> int:
+def new_user_data() -> int:
     """Makes a closed lock. The library opens it when it makes no more calls."""
     for lock in list(_unreleased):
         # Whoever takes it out may look at it; another thread may be here too.
@@ -138,12 +141,46 @@ def _new_user_data() -> int:
                 _free_lock(lock)
             else:
                 _unreleased[lock] = None
+    lock = _closed_lock()
+    _unreleased[lock] = None
+    return lock
+
+
+def _closed_lock() -> int:
     lock = _new_lock()
     if not lock:
         raise MemoryError
     _try_lock(lock, 0)
-    _unreleased[lock] = None
     return int(lock)
+
+
+def answer(ask: Callable[[], _T], failed: _T) -> _T:
+    """Gives a callback's answer, or `failed` if there is none. It does not raise.
+
+    It is asked in a greenlet, or in a thread of Python's, which the end of the interpreter may
+    overtake: this thread, the library's, then waits on outside Python.
+    """
+    if _exiting:
+        return failed
+    answers: list[_T] = []
+    lock = _closed_lock()
+
+    def run() -> None:
+        try:
+            answers.append(ask())
+        except KeyboardInterrupt:
+            _thread.interrupt_main()  # As above.
+        finally:
+            if not _ended:
+                release(lock)
+
+    try:
+        start(run)
+    except RuntimeError:
+        release(lock)  # There is no thread, or none any more.
+    _wait_for_lock(lock, -1, 0)
+    _free_lock(lock)
+    return answers[0] if answers else failed
 
 
 def _at_exit() -> None:
@@ -151,7 +188,7 @@ def _at_exit() -> None:
 
     It does not wait for an exchange that hangs: that ends silently.
     """
-    global _exiting
+    global _exiting, _ended
     _exiting = True
     for reference in _cores.valuerefs():
         core = reference()
@@ -161,6 +198,7 @@ def _at_exit() -> None:
     for lock in list(_unreleased):
         left = max(0.0, until - time.monotonic())
         _wait_for_lock(lock, int(left * 1_000_000), 0)
+    _ended = True
 
 
 def _in_forked_child() -> None:
@@ -227,25 +265,30 @@ class Core:
     """One client of the library."""
 
     def __init__(
-        self, api_key: str | None, config: ConfigPointer, on_state: Callable[[TokenState], None] | None
+        self,
+        api_key: bytes | None,
+        config: ConfigPointer,
+        on_state: Callable[[TokenState], None] | None,
+        store: object = None,
     ) -> None:
         if on_state is not None and not callable(on_state):
             raise TypeError(f"`on_state` must be a function, not {type(on_state).__name__}")
         self.token = NO_TOKEN
         """The last one seen; in use as long as `lib.client_token_id` says so."""
         self.on_state = on_state
+        self.store = store
+        """Only kept: the library has no reference to it."""
         self.calls: set[Call] = set()
         adopt_greenlets()
         self.pointer: ClientPointer | None = ClientPointer()
         """None once closed. The last reference to it frees the library's client."""
         error = ErrorPointer()
-        key = None if api_key is None else encoded("api_key", api_key)
-        number = _new_user_data()
-        check(lib.config_set_log(config, LogLevel.DEBUG, _on_log, number, _release, byref(error)), error)
+        number = new_user_data()
+        check(lib.config_set_log(config, LogLevel.DEBUG, _on_log, number, release, byref(error)), error)
         if on_state is not None:
-            number = _new_user_data()
-            check(lib.config_set_on_state(config, _on_state, number, _release, byref(error)), error)
-        check(lib.client_new(key, config, byref(self.pointer), byref(error)), error)
+            number = new_user_data()
+            check(lib.config_set_on_state(config, _on_state, number, release, byref(error)), error)
+        check(lib.client_new(api_key, config, byref(self.pointer), byref(error)), error)
         self.base_url = str(lib.client_base_url(self.pointer), "ascii")
         _cores[number] = self
 
