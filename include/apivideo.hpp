@@ -702,7 +702,8 @@ private:
 
 /// What a program's own store keeps under a name.
 struct record {
-    /// 1 to 2^63 - 1. 0, without data: nothing is kept, and `now` is the store's clock all the same.
+    /// 1 to 2^63 - 1. 0, without data: nothing is kept, and `now` is the store's clock all the
+    /// same.
     std::uint64_t version = 0;
     /// Up to 65,536 bytes.
     std::string data{};

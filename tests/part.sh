@@ -63,7 +63,7 @@ check_workflows() {
     fi
 }
 part_docs() { RUSTDOCFLAGS="-D warnings" cargo doc --quiet --workspace --no-deps; }
-part_rust() { cargo test --quiet --workspace; }
+part_rust() { cargo test --quiet --workspace --no-fail-fast; }
 
 # The local api.video, held against its description.
 part_prism() {

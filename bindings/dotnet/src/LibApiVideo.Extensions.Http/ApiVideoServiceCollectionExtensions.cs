@@ -21,11 +21,11 @@ namespace Microsoft.Extensions.DependencyInjection
         /// Registers one <see cref="ApiVideoClient"/> for the whole program, as itself and as
         /// <see cref="IApiVideoClient"/>. It has the options <see cref="ApiVideoClientOptions"/>,
         /// and what they leave out the environment's variables fill in. It writes to the
-        /// application's log as "LibApiVideo", unless the options are given another log, or null. It
-        /// shares its token by the <see cref="TokenStore"/> or the <see cref="ITokenStore"/> that is
-        /// registered as a service, unless the options have a store. A host that starts checks the
-        /// options, and does not start with an <see cref="OptionsValidationException"/> if one is
-        /// not valid.
+        /// application's log as "LibApiVideo", unless the options are given another log, or null.
+        /// It shares its token by the <see cref="TokenStore"/> or the <see cref="ITokenStore"/>
+        /// that is registered as a service, unless the options have a store. A host that starts
+        /// checks the options, and does not start with an <see cref="OptionsValidationException"/>
+        /// if one is not valid.
         /// </summary>
         /// <param name="services">The services.</param>
         /// <param name="configure">Sets the options.</param>

@@ -13,7 +13,8 @@ namespace LibApiVideo
     /// A distributed cache cannot compare and swap. So this shares a token, but does not see to it
     /// that only one process gets it: those that need one at the same moment may each make an
     /// exchange, and of two tokens the older one may stay in the cache. Every process has a valid
-    /// token all the same. Nor has a cache a clock: the machines' clocks should agree to the second.
+    /// token all the same. Nor has a cache a clock: the machines' clocks should agree to the
+    /// second.
     /// </remarks>
     public sealed class DistributedCacheTokenStore : ITokenStore
     {

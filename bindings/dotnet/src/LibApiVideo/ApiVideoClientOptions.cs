@@ -111,8 +111,8 @@ namespace LibApiVideo
         /// <summary>
         /// Where the processes that use this key share its token, so that all of them together make
         /// one exchange for each. With a store, tokens have no refresh token. Default: what
-        /// APIVIDEO_STORE of the environment says, as for <see cref="TokenStore.Named"/>, or nowhere
-        /// if it is not set; <see cref="TokenStore.None"/> for nowhere in any case.
+        /// APIVIDEO_STORE of the environment says, as for <see cref="TokenStore.Named"/>, or
+        /// nowhere if it is not set; <see cref="TokenStore.None"/> for nowhere in any case.
         /// </summary>
         public TokenStore? Store { get; set; }
 

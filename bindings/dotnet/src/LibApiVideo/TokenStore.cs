@@ -6,8 +6,8 @@ namespace LibApiVideo
     /// <summary>
     /// A place where the processes that use one API key share its token, so that all of them
     /// together make one exchange for each token: a <see cref="FileTokenStore"/>, a
-    /// <see cref="RedisTokenStore"/>, or a program's own by <see cref="Of"/>. Any number of clients,
-    /// with any keys, may use one, from any thread.
+    /// <see cref="RedisTokenStore"/>, or a program's own by <see cref="Of"/>. Any number of
+    /// clients, with any keys, may use one, from any thread.
     /// </summary>
     /// <remarks>
     /// What is kept there is sealed with a key that comes from the API key, under a name that comes
@@ -56,8 +56,8 @@ namespace LibApiVideo
         /// Makes the store that a text names, such as one of a program's configuration.
         /// </summary>
         /// <param name="name">
-        /// As APIVIDEO_STORE of the environment: <c>file</c>, <c>file:</c> and a directory, or a URL
-        /// as for <see cref="RedisTokenStore(string, string)"/>.
+        /// As APIVIDEO_STORE of the environment: <c>file</c>, <c>file:</c> and a directory, or a
+        /// URL as for <see cref="RedisTokenStore(string, string)"/>.
         /// </param>
         /// <param name="caFile">As there.</param>
         /// <exception cref="ArgumentException">
@@ -106,8 +106,8 @@ namespace LibApiVideo
         /// Takes a directory that is this user's alone (mode 0700), or that is made so.
         /// </summary>
         /// <param name="directory">
-        /// Null means the usual one: <c>.cache/libapivideo</c> in the home directory that the system
-        /// has for the user, whatever HOME says; on Windows below <c>%LOCALAPPDATA%</c>.
+        /// Null means the usual one: <c>.cache/libapivideo</c> in the home directory that the
+        /// system has for the user, whatever HOME says; on Windows below <c>%LOCALAPPDATA%</c>.
         /// </param>
         /// <exception cref="ArgumentException">
         /// The directory cannot be used, is another user's, can be used by others, is a symbolic

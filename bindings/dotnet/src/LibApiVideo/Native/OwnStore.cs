@@ -6,8 +6,8 @@ using System.Threading;
 namespace LibApiVideo.Native
 {
     /// <summary>
-    /// A program's own store, as native code calls it. <see cref="TokenStore"/> and the clients that
-    /// use it hold this object; native code only a <see cref="Registration"/> of it.
+    /// A program's own store, as native code calls it. <see cref="TokenStore"/> and the clients
+    /// that use it hold this object; native code only a <see cref="Registration"/> of it.
     /// </summary>
     internal sealed class OwnStore
     {
