@@ -446,16 +446,16 @@ typedef struct apivideo_error apivideo_error;
 typedef struct apivideo_operation apivideo_operation;
 
 /**
- * The answer to a request that succeeded. It never changes, any thread may read it, and it may
- * outlive its client. Each pointer is one reference, which its owner frees.
- */
-typedef struct apivideo_response apivideo_response;
-
-/**
  * A record that a program's own store loads. It is the library's, and is valid during the call of
  * the callback that it is given to.
  */
 typedef struct apivideo_record apivideo_record;
+
+/**
+ * The answer to a request that succeeded. It never changes, any thread may read it, and it may
+ * outlive its client. Each pointer is one reference, which its owner frees.
+ */
+typedef struct apivideo_response apivideo_response;
 
 /**
  * A client's counters at one moment. Any thread may read them. The snapshot belongs to the caller,
