@@ -56,6 +56,7 @@
 #include <iterator>
 #include <memory>
 #include <optional>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -1473,7 +1474,8 @@ public:
     /// The pages from this one on. The client must outlive them.
     pages(const client& of, std::string path) : client_(&of), path_(std::move(path)) {}
 
-    /// Gives the next page, or nothing after the last. A page that failed is asked for again.
+    /// Gives the next page, or nothing after the last, or at one that came before. A page that
+    /// failed is asked for again.
     [[nodiscard]] std::optional<response> next() { return try_next().value(); }
     /// As above, without throwing.
     [[nodiscard]] result<std::optional<response>> try_next() {
@@ -1484,9 +1486,10 @@ public:
         if (!page) {
             return page.error();
         }
-        // A page that leads to itself would have no end.
-        is_over_ = page->next_page().empty() || page->next_page() == path_;
+        seen_.insert(std::move(path_));
         path_ = page->next_page();
+        // Pages that lead to one another would have no end.
+        is_over_ = path_.empty() || seen_.count(path_) != 0;
         return std::optional<response>(*std::move(page));
     }
 
@@ -1532,6 +1535,7 @@ public:
 private:
     const client* client_;
     std::string path_;
+    std::set<std::string> seen_{};
     bool is_over_ = false;
 };
 

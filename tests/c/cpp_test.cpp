@@ -868,6 +868,12 @@ void test_pages() {
         R"("status": 200, "body": "{\"pagination\":{\"links\":[{\"rel\":\"next\",\"uri\":\"/videos\"}]}}")");
     apivideo::pages endless = c.pages("/videos");
     CHECK(endless.next().has_value() && !endless.next().has_value());
+    for (const char* const uri : {"/videos?currentPage=2", "/videos"}) {
+        answer_videos(R"("status": 200, "body": "{\"pagination\":{\"links\":[{\"rel\":\"next\",\"uri\":\")" +
+                      std::string(uri) + R"(\"}]}}")");
+    }
+    apivideo::pages circle = c.pages("/videos");
+    CHECK(circle.next().has_value() && circle.next().has_value() && !circle.next().has_value());
 }
 
 void test_webhook() {

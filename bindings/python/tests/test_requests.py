@@ -46,6 +46,13 @@ def test_a_page_that_leads_to_itself_has_an_end(client: libapivideo.Client, sand
     assert len(list(client.pages("/videos"))) == 1
 
 
+def test_pages_that_lead_to_one_another_have_an_end(client: libapivideo.Client, sandbox: Sandbox) -> None:
+    for uri in ("/videos?currentPage=2", "/videos"):
+        body = json.dumps({"pagination": {"links": [{"rel": "next", "uri": uri}]}})
+        sandbox.fault("reply", on="videos", times=1, status=200, body=body)
+    assert len(list(client.pages("/videos"))) == 2
+
+
 def test_a_refusal_has_each_of_the_faults(client: libapivideo.Client, sandbox: Sandbox) -> None:
     sandbox.fault("reply", on="videos", status=400, body=json.dumps(PROBLEM))
     with pytest.raises(libapivideo.RequestRejectedError, match="title: It is required") as caught:
@@ -180,5 +187,7 @@ def test_a_webhook_is_verified() -> None:
     empty = "5d5d139563c95b5967b9bd9a8c9b233a9dedb45072794cd232dc1b74832607d0"
     assert libapivideo.verify_webhook("key", b"", empty) is True
     assert libapivideo.verify_webhook("", b"", empty) is False
+    for strange in (None, "\udcff", signature + "\0"):
+        assert libapivideo.verify_webhook("Jefe", body, strange) is False
     with pytest.raises(TypeError):
         libapivideo.verify_webhook(b"Jefe", body, signature)  # type: ignore[arg-type]

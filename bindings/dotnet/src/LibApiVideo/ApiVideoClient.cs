@@ -343,16 +343,18 @@ namespace LibApiVideo
         }
 
         /// <summary>
-        /// Gives the pages of a list, one request each, which is made when it is asked for.
+        /// Gives the pages of a list, one request each, which is made when it is asked for. Ends
+        /// at a page that came before.
         /// </summary>
         /// <param name="path">The first page's, such as "/videos?pageSize=100".</param>
         public IEnumerable<ApiVideoResponse> Pages(string path)
         {
-            for (string? next = path ?? throw new ArgumentNullException(nameof(path)); next != null;)
+            var seen = new HashSet<string>();
+            for (string? next = path ?? throw new ArgumentNullException(nameof(path)); next != null && seen.Add(next);)
             {
                 ApiVideoResponse page = Request("GET", next);
                 yield return page;
-                next = NextOf(page, next);
+                next = page.NextPage;
             }
         }
 
@@ -362,17 +364,15 @@ namespace LibApiVideo
         /// <param name="cancellationToken">Ends the request under way.</param>
         public async IAsyncEnumerable<ApiVideoResponse> PagesAsync(string path, [EnumeratorCancellation] CancellationToken cancellationToken = default)
         {
-            for (string? next = path ?? throw new ArgumentNullException(nameof(path)); next != null;)
+            var seen = new HashSet<string>();
+            for (string? next = path ?? throw new ArgumentNullException(nameof(path)); next != null && seen.Add(next);)
             {
                 ApiVideoResponse page = await RequestAsync("GET", next, null, cancellationToken).ConfigureAwait(false);
                 yield return page;
-                next = NextOf(page, next);
+                next = page.NextPage;
             }
         }
 #endif
-
-        // A page that leads to itself would have no end.
-        private static string? NextOf(ApiVideoResponse page, string path) => page.NextPage == path ? null : page.NextPage;
 
         /// <summary>Takes a snapshot of the client's counters.</summary>
         /// <exception cref="ObjectDisposedException">The client is disposed.</exception>

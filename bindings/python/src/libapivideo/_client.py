@@ -330,13 +330,15 @@ class Client(_Base):
                 for video in page.json()["data"]:
                     print(video["title"])
 
-        Raises what `request` raises.
+        It ends at a page that came before. Raises what `request` raises.
         """
+        seen: set[str] = set()
         following: str | None = path
-        while following is not None:
+        while following is not None and following not in seen:
+            seen.add(following)
             page = self.request("GET", following)
             yield page
-            following = _next_page(page, following)
+            following = page.next_page
 
     def __enter__(self) -> Client:
         return self
@@ -345,11 +347,6 @@ class Client(_Base):
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _next_page(page: Response, path: str) -> str | None:
-    # A page that leads to itself would have no end.
-    return None if page.next_page == path else page.next_page
 
 
 class AsyncClient(_Base):
@@ -396,11 +393,13 @@ class AsyncClient(_Base):
 
     async def pages(self, path: str) -> AsyncIterator[Response]:
         """Does what `Client.pages` does, for `async for`."""
+        seen: set[str] = set()
         following: str | None = path
-        while following is not None:
+        while following is not None and following not in seen:
+            seen.add(following)
             page = await self.request("GET", following)
             yield page
-            following = _next_page(page, following)
+            following = page.next_page
 
     async def aclose(self) -> None:
         """Does what `close` does."""
