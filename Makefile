@@ -61,7 +61,7 @@ release = $(CARGO_TARGET_DIR)/$(if $(TARGET),$(TARGET)/)release
 stage   = $(CARGO_TARGET_DIR)/$(if $(windows),$(TARGET)/)stage
 flags   = --release $(CARGOFLAGS)$(if $(TARGET), --target $(TARGET)$(if $(GLIBC),.$(GLIBC)))
 
-.PHONY: all rust demo sandbox test docs pictures doctor test-fresh simulate model mutants cargo-mutants prove python-test dotnet-test bench-python bench-dotnet bench bench-save header licenses install uninstall dist wheels packages clean help FORCE
+.PHONY: all rust demo demo-fleet sandbox test docs pictures doctor test-fresh simulate plan model mutants cargo-mutants prove python-test dotnet-test bench-python bench-dotnet bench bench-save header licenses install uninstall dist wheels packages clean help FORCE
 
 all: ## The shared and the static library, in target/stage/lib
 
@@ -114,11 +114,21 @@ $(stage)/lib/libapivideo.a: $(release)/libapivideo.a $(stage)/how
 	rm -f $@ && $(CROSS)ar rc $@ $(stage)/apivideo.o && rm $(stage)/apivideo.o
 endif
 
+demo_cc = $(CC) -std=c99 -Wall -Wextra -Wpedantic $(CFLAGS) -Iinclude -pthread -o $(stage)/$(1) \
+	$(addprefix examples/demo/,$(2) loopback_http.c tools.c) -L$(stage)/lib -lapivideo -Wl,-rpath,'$(abspath $(stage)/lib)'
+
 demo: all ## A quarter of a minute in the life of a token, against a local api.video
 	$(if $(APIVIDEO_API_KEY),,$(CARGO) build $(flags) -p apivideo-sandbox)
-	$(CC) -std=c99 -Wall -Wextra -Wpedantic $(CFLAGS) -Iinclude -pthread -o $(stage)/demo examples/demo/*.c \
-		-L$(stage)/lib -lapivideo -Wl,-rpath,'$(abspath $(stage)/lib)'
+	$(call demo_cc,demo,demo.c timeline.c)
 	@sh examples/demo/run.sh $(stage)/demo $(release)/apivideo-sandbox$(exe)
+
+# How many processes, the life of a token, and how long each stretch lasts, in seconds.
+FLEET = 200 4 8
+
+demo-fleet: all ## A minute of 200 processes that share a token, by files and by Redis
+	$(CARGO) build $(flags) -p apivideo-sandbox
+	$(call demo_cc,fleet,fleet.c redis_server.c)
+	@APIVIDEO_API_KEY= sh examples/demo/run.sh $(stage)/fleet $(release)/apivideo-sandbox$(exe) $(FLEET)
 
 sandbox: ## A local api.video, and what to export to use it: no account, no network; PORT=8790
 	@$(CARGO) build $(flags) --quiet --package apivideo-sandbox
@@ -142,7 +152,11 @@ test-fresh: ## Every test in a bare Debian, as a user and as root (needs root an
 simulate: ## Client-years of chance in simulated time: YEARS=100
 	APIVIDEO_SIMULATE_YEARS=$(or $(YEARS),100) $(CARGO) test --release $(CARGOFLAGS) --lib randomized -- --nocapture
 
-model: ## Interleavings of the cache's threads
+plan: ## What fleets of up to 100,000 processes ask of api.video and of Redis, in simulated time
+	@APIVIDEO_PLAN=1 $(CARGO) test --quiet --release $(CARGOFLAGS) --lib the_plan_for_large_fleets -- --nocapture
+
+model: ## Interleavings of the cache's threads, and of processes that share a token
+	APIVIDEO_MODEL=full $(CARGO) test --release $(CARGOFLAGS) --lib sharing::model -- --nocapture
 	RUSTFLAGS='--cfg shuttle' CARGO_TARGET_DIR=$(CARGO_TARGET_DIR)/shuttle $(CARGO) test --release $(CARGOFLAGS) --lib interleavings
 
 python-test: ## The Python package
@@ -161,14 +175,14 @@ cargo-mutants: ## Every change that cargo-mutants can make to a token's life, ea
 	sh tests/cargo-mutants.sh
 
 prove: ## All that looks for failures: the tests, and the long runs
-	APIVIDEO_TEST_FORKS=1000 APIVIDEO_TEST_CONAN=yes sh tests/run.sh
+	APIVIDEO_TEST_FORKS=1000 APIVIDEO_TEST_PROCESSES=1000 APIVIDEO_TEST_CONAN=yes sh tests/run.sh
 	sh tests/run.sh race leaks arm64
 	sh tests/mutants.sh
 	CI=true sh tests/cargo-mutants.sh
 	CI=true sh tests/fuzz.sh 300
 	$(MAKE) simulate
 
-bench: ## Side by side with what else there is, in about three minutes
+bench: ## Side by side with what else there is, in about six minutes
 	sh benches/bench.sh
 
 bench-save: ## The same, kept in benches/results.json and benches/README.md

@@ -19,100 +19,18 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-WORK = ROOT / "target" / "bench"
-LIBRARY = ROOT / "target" / "stage" / "lib" / "libapivideo.so"
-UNSTRIPPED = ROOT / "target" / "release" / "libapivideo.so"
+from rows import (
+    LIBRARY, ROOT, WORK, Row, Rounds, by_turns, floors, instructions_of_a_read, numbers, progress, quartiles, rows, shown, symbols, table, text
+)
+from stores import stores
+from support import KEY, Sandbox, start_sandbox
+
 RESULTS = ROOT / "benches" / "results.json"
 README = ROOT / "benches" / "README.md"
 CORES = len(os.sched_getaffinity(0))
 SYSTEM_ROOTS = Path("/etc/ssl/certs")
-
-sys.path[:0] = [str(ROOT / "bindings" / "python" / folder) for folder in ("tests", "benches")]
-from support import KEY, Sandbox, start_sandbox  # noqa: E402
-
-Rounds = list[float]
-
-
-def progress(what: str) -> None:
-    print(f"{time.strftime('%H:%M:%S')} {what} …", file=sys.stderr, flush=True)
-
-
-# --- Rows ---
-
-
-def quartiles(rounds: Rounds) -> tuple[float, float, float]:
-    if len(rounds) == 1:
-        return rounds[0], rounds[0], rounds[0]
-    low, middle, high = statistics.quantiles(rounds, n=4, method="inclusive")
-    return low, middle, high
-
-
-def shown(rounds: Rounds, unit: str) -> str:
-    low, middle, high = (f"{value:.3g}" if value < 1000 else f"{value:.0f}" for value in quartiles(rounds))
-    return f"{middle} {unit}" + ("" if low == high else f" ({low}–{high})")
-
-
-@dataclass
-class Row:
-    """What libapivideo needs for some work, and what its peer needs; less is better. `limit` is the target for a ratio, or else for a value."""
-
-    work: str
-    ours: Rounds
-    unit: str
-    peer: str = ""
-    theirs: Rounds | None = None
-    limit: float | None = None
-    limits_ratio: bool = False
-    # By how much the value itself may differ from an earlier run's; None: it says more about the machine, and only a ratio is compared.
-    tolerance: float | None = None
-
-    @property
-    def ratios(self) -> Rounds:
-        return [mine / his for mine, his in zip(self.ours, self.theirs or []) if his]
-
-    @property
-    def comparable(self) -> Rounds:
-        return self.ratios if self.tolerance is None else self.ours
-
-    @property
-    def missed(self) -> bool:
-        reached = self.ratios if self.limits_ratio else self.ours
-        return self.limit is not None and statistics.median(reached) > self.limit
-
-    def verdict(self) -> str:
-        if self.limit is None:
-            return ""
-        target = f"≤ {self.limit:g} {'×' if self.limits_ratio else self.unit}".strip()
-        return f"{target}: {'**no**' if self.missed else 'yes'}"
-
-    def cells(self) -> list[str]:
-        theirs = f"{self.peer}: {shown(self.theirs, self.unit)}" if self.theirs else ""
-        ratio = f"{statistics.median(self.ratios):.2f}" if self.ratios else ""
-        return [self.work, shown(self.ours, self.unit), theirs, ratio, self.verdict()]
-
-
-rows: list[Row] = []
-floors: list[str] = []
-
-
-def numbers(*command: object, **environment: str) -> list[float]:
-    """What a program prints."""
-    output = subprocess.run(
-        [str(word) for word in command], env={**os.environ, **environment}, stdout=subprocess.PIPE, text=True, check=True
-    ).stdout
-    return [float(word) for word in output.split()]
-
-
-def by_turns(count: int, **programs: Callable[[], float]) -> dict[str, Rounds]:
-    results: dict[str, Rounds] = {name: [] for name in programs}
-    for _ in range(count):
-        for name, program in programs.items():
-            results[name].append(program())
-    return results
 
 
 # --- Reads of a valid token ---
@@ -149,14 +67,8 @@ def reads() -> None:
     for what, name in (("call", "an empty call into the library"), ("clock", "the coarse clock"), ("increment", "an atomic increment")):
         floors.append(f"{name} {shown(result[what], 'ns')}")
 
-    def instructions(count: int) -> int:
-        command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", WORK / "read", "token", "1", f"={count}", "1"]
-        output = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=True).stderr
-        return int(re.findall(r"Collected : (\d+)", output)[0])
-
     progress("instructions of a read")
-    each = (instructions(210_000) - instructions(10_000)) / 200_000
-    rows.append(Row("instructions of get, use and free", [round(each)], "", tolerance=0.02))
+    rows.append(Row("instructions of get, use and free", [instructions_of_a_read()], "", tolerance=0.02))
 
 
 # --- Python ---
@@ -340,19 +252,13 @@ def outages() -> None:
 # --- Size ---
 
 
-def text(*command: object) -> str:
-    return subprocess.run([str(word) for word in command], stdout=subprocess.PIPE, text=True, check=True).stdout
-
-
 def parts() -> str:
     """What the library is made of: the crates that most of its symbols' bytes come from. What is not Rust is ring's."""
     bytes_of: dict[str, int] = {}
-    for line in text("nm", "-S", "--demangle", "--defined-only", UNSTRIPPED).splitlines():
-        symbol = re.match(r"\w+ (\w+) [a-zA-Z] (.*)", line)
-        if symbol:
-            name = re.match(r"[<&(*\[ ]*(?:dyn |mut |const )?(\w+)(?=::)", symbol[2])
-            crate = name[1] if name else "apivideo" if symbol[2].startswith("apivideo_") else "ring"
-            bytes_of[crate] = bytes_of.get(crate, 0) + int(symbol[1], 16)
+    for symbol, size in symbols():
+        name = re.match(r"[<&(*\[ ]*(?:dyn |mut |const )?(\w+)(?=::)", symbol)
+        crate = name[1] if name else "apivideo" if symbol.startswith("apivideo_") else "ring"
+        bytes_of[crate] = bytes_of.get(crate, 0) + size
     largest = sorted(bytes_of.items(), key=lambda part: -part[1])[:7]
     return ", ".join(f"{crate} {size / 1000:.0f} KB" for crate, size in largest)
 
@@ -373,12 +279,6 @@ def size() -> None:
 
 
 # --- What comes of it ---
-
-
-def table() -> str:
-    head = ["work", "libapivideo", "beside", "ratio", "target"]
-    lines = [head, ["---"] * len(head), *(row.cells() for row in rows)]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def machine() -> str:
@@ -434,15 +334,16 @@ def main() -> None:
         for measure in (reads, lambda: python_headers(sandbox), sandbox.reset, lambda: first_tokens(folder / "tls"), clients, renewals, herds, outages, size):
             measure()
         process.kill()
-    text = f"{machine()}.\n\n{table()}\n\nFloors, and what else there is: {'; '.join(floors)}."
-    print(text)
+        stores(folder / "stores")
+    report = f"{machine()}.\n\n{table()}\n\nFloors, and what else there is: {'; '.join(floors)}."
+    print(report)
     saving = "--save" in sys.argv
     worse = [] if saving else regressions()
     missed = [row.work for row in rows if row.missed]
     print("\nWorse than the committed run: " + ("; ".join(worse) if worse else "nothing") + ".")
     print("Targets missed: " + ("; ".join(missed) if missed else "none") + ".")
     if saving:
-        save(text)
+        save(report)
         print(f"Kept in {RESULTS.relative_to(ROOT)} and {README.relative_to(ROOT)}.")
     sys.exit(1 if worse else 0)
 

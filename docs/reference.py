@@ -172,6 +172,8 @@ NOUNS = {
     "config": "Settings",
     "client": "Clients and tokens to be had",
     "token": "A token",
+    "request": "Requests",
+    "response": "A response",
     "operation": "Waiting in other ways",
     "error": "Errors",
     "statistics": "Counters",
@@ -186,7 +188,7 @@ def noun(name: str) -> str:
         return "callback"
     if "version" in words:
         return "version"
-    special = {"status": "error", "statistic": "statistics", "environment": "config", "log": "config"}
+    special = {"status": "error", "statistic": "statistics", "environment": "config", "log": "config", "webhook": "request"}
     return special.get(words[0], words[0] if words[0] in NOUNS else "client")
 
 

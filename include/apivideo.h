@@ -43,6 +43,7 @@
  *   APIVIDEO_BASE_URL     the server, as for apivideo_config_set_base_url()
  *   APIVIDEO_ENVIRONMENT  "production" or "sandbox", if APIVIDEO_BASE_URL names no server
  *   APIVIDEO_CA_FILE      the file of certificates, as for apivideo_config_set_ca_file()
+ *   APIVIDEO_STORE        where processes share the token, as for apivideo_config_set_store()
  *
  * A program that sets the environment or the base URL gets its server from neither variable. A
  * variable that is empty counts as not set. A value that cannot be used makes apivideo_client_new()
@@ -273,12 +274,49 @@ enum apivideo_statistic
    * Now: 1 while an exchange is under way, else 0.
    */
   APIVIDEO_STATISTIC_EXCHANGES_IN_FLIGHT = 11,
+  /**
+   * Tokens taken from the store, which another process got.
+   */
+  APIVIDEO_STATISTIC_TOKENS_ADOPTED = 12,
+  /**
+   * Operations of the store that failed.
+   */
+  APIVIDEO_STATISTIC_STORE_FAILURES = 13,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
 typedef enum apivideo_statistic apivideo_statistic;
 #else
 typedef int32_t apivideo_statistic;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * What a program's own store has to say.
+ */
+enum apivideo_store_result
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  /**
+   * Loaded, or there is nothing; swapped.
+   */
+  APIVIDEO_STORE_RESULT_OK = 0,
+  /**
+   * Nothing was changed: the version is not the one that was expected.
+   */
+  APIVIDEO_STORE_RESULT_CONFLICT = 1,
+  /**
+   * The store failed, and it is not known whether anything was changed.
+   */
+  APIVIDEO_STORE_RESULT_FAILED = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum apivideo_store_result apivideo_store_result;
+#else
+typedef int32_t apivideo_store_result;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
@@ -408,6 +446,12 @@ typedef struct apivideo_error apivideo_error;
 typedef struct apivideo_operation apivideo_operation;
 
 /**
+ * A record that a program's own store loads. It is the library's, and is valid during the call of
+ * the callback that it is given to.
+ */
+typedef struct apivideo_record apivideo_record;
+
+/**
  * The answer to a request that succeeded. It never changes, any thread may read it, and it may
  * outlive its client. Each pointer is one reference, which its owner frees.
  */
@@ -418,6 +462,18 @@ typedef struct apivideo_response apivideo_response;
  * who frees it.
  */
 typedef struct apivideo_statistics apivideo_statistics;
+
+/**
+ * A place where the processes that use one API key share its token. Any number of settings and
+ * clients, with any keys, may use one, and any thread. It belongs to the caller, who frees it.
+ *
+ * What is kept there is sealed with a key that comes from the API key (ChaCha20-Poly1305, HKDF),
+ * under a name that comes from it too. Who can read the store learns neither keys nor tokens. Who
+ * can write to it can remove a record, and can put back one that was there before, whose token may
+ * have been replaced since: only processes that saw the newer one notice. They cannot make a
+ * process use a token that is not this key's.
+ */
+typedef struct apivideo_store apivideo_store;
 
 /**
  * An immutable snapshot of a token. Any thread may read it. A renewal does not change it, and it
@@ -448,6 +504,38 @@ typedef void (*apivideo_state_callback)(int32_t state, void *user_data);
  * not throw or jump out.
  */
 typedef void (*apivideo_completion_callback)(void *user_data);
+
+/**
+ * Loads what is kept under `name`, which is up to 64 characters of a-z, 0-9 and "-", and gives it
+ * to apivideo_record_set(); if there is nothing and the store has no clock of its own, that may be
+ * left out. Returns one of `apivideo_store_result`.
+ *
+ * `timeout_ms`: after this time the library goes on without the answer. Must not throw or jump
+ * out, and must not call the client whose store this is.
+ */
+typedef int32_t (*apivideo_store_load_callback)(const char *name,
+                                                uint32_t timeout_ms,
+                                                apivideo_record *record,
+                                                void *user_data);
+
+/**
+ * Keeps `data`, of `size` bytes, as `version` under `name`, if what is kept there now has the
+ * version `expected`, or if `expected` is 0 and nothing is kept there. Returns one of
+ * `apivideo_store_result`.
+ *
+ * The comparison and the change must be one step for all who use the store: without that a token
+ * is shared all the same, but more exchanges are made. Versions are from 1 to 2^63 - 1. What is
+ * kept may be removed after `keep_ms`. The pointers are valid during the call. `timeout_ms` and
+ * what it must not do: as for apivideo_store_load_callback.
+ */
+typedef int32_t (*apivideo_store_swap_callback)(const char *name,
+                                                uint64_t expected,
+                                                uint64_t version,
+                                                const void *data,
+                                                size_t size,
+                                                uint64_t keep_ms,
+                                                uint32_t timeout_ms,
+                                                void *user_data);
 
 #ifdef __cplusplus
 extern "C" {
@@ -482,8 +570,9 @@ apivideo_status apivideo_client_new(const char *api_key,
  * No other call may begin with this client from here on. Calls that are waiting end with CLOSED.
  * The client's operations end with CLOSED too, and must still be freed. Its tokens stay as they
  * are. A log or state callback may call this. No log or state callback is called once this has
- * returned, except one that another thread is just making: `release` says when that is over. The
- * API key is wiped now, or when the exchange under way is over.
+ * returned, nor one of a program's own store, except one that another thread is just making:
+ * `release` says when that is over. The API key is wiped now, or when the exchange under way is
+ * over.
  */
 void apivideo_client_free(apivideo_client *client);
 
@@ -807,6 +896,38 @@ apivideo_status apivideo_config_set_proxy(apivideo_config *config,
 apivideo_status apivideo_config_set_ca_file(apivideo_config *config,
                                             const char *path,
                                             apivideo_error **error_out);
+
+/**
+ * Sets where the processes that use this API key share its token, so that all of them together
+ * make one exchange for each token. NULL means nowhere.
+ *
+ * A client with a store uses the API key alone, and its tokens have no refresh token. Whatever
+ * happens to the store, the client goes on as if it had none: no call fails for it, and one that
+ * hangs costs a call that needs a new token the store's time limit, once.
+ *
+ * The default is what APIVIDEO_STORE of the environment says when apivideo_client_new() is called:
+ * "file", "file:" and a directory, or a URL as for apivideo_store_new_redis(), whose server may
+ * also show a certificate of APIVIDEO_CA_FILE; nowhere if it is not there or empty. With another
+ * value apivideo_client_new() fails with INVALID_ARGUMENT. A place that cannot be used is no
+ * error: the log says so, and the client goes on.
+ *
+ * `store`: it is used on, so it may be freed at once. `error_out`: may be NULL.
+ *
+ * Errors: NULL_ARGUMENT (config).
+ */
+apivideo_status apivideo_config_set_store(apivideo_config *config,
+                                          const apivideo_store *store,
+                                          apivideo_error **error_out);
+
+/**
+ * Sets the time limit for an operation of the store: 1 to 10,000 ms. Default: 1,000. `error_out`:
+ * may be NULL.
+ *
+ * Errors: NULL_ARGUMENT, INVALID_ARGUMENT.
+ */
+apivideo_status apivideo_config_set_store_timeout_ms(apivideo_config *config,
+                                                     uint32_t timeout_ms,
+                                                     apivideo_error **error_out);
 
 /**
  * Calls `callback` with each line of the log up to `level`, one of `apivideo_log_level`. NULL
@@ -1136,6 +1257,111 @@ apivideo_status apivideo_statistics_get(const apivideo_statistics *statistics,
  * Frees a snapshot. NULL is fine.
  */
 void apivideo_statistics_free(apivideo_statistics *statistics);
+
+/**
+ * Makes a store of files, for the processes that one user has on one machine.
+ *
+ * `directory`: an existing one of this user's own that others cannot use (mode 0700), or one that
+ * is made so. NULL means the usual one: .cache/libapivideo in the home directory that the system
+ * has for the user, whatever HOME says, or /tmp/libapivideo-UID for who has none; on Windows
+ * libapivideo in %LOCALAPPDATA%. A relative path is relative to the folder that is the current one
+ * now. The directory is looked at, which takes as long as its file system takes. `store_out`:
+ * receives the store. Free it with apivideo_store_free(). `error_out`: may be NULL. Any thread may
+ * call this.
+ *
+ * Errors: NULL_ARGUMENT (store_out), INVALID_UTF8; INVALID_ARGUMENT if the directory cannot be
+ * used, is another user's, can be used by others, is a symbolic link, or is on a network, or if it
+ * cannot be told which is the usual one.
+ */
+apivideo_status apivideo_store_new_file(const char *directory,
+                                        apivideo_store **store_out,
+                                        apivideo_error **error_out);
+
+/**
+ * Makes a store in Redis or Valkey, for the processes of many machines. Sends nothing yet.
+ *
+ * `url`: `redis://[user:password@]host[:port][/database]`, or `rediss://` for TLS, user and
+ * password percent-encoded. A cluster is named by any of its nodes, or by several with commas
+ * between them. Behind Sentinel: `redis+sentinel://[user:password@]host[:port],…/name[/database]`,
+ * with the server's user and password, and the name that Sentinel has for it; Sentinels themselves
+ * are asked without a password. `redis://` sends the password in clear: outside this machine use
+ * `rediss://`. No proxy is used. `ca_file`: a PEM file of certificates that are
+ * trusted besides the system's, as for apivideo_config_set_ca_file(), or NULL. `store_out`:
+ * receives the store. Free it with apivideo_store_free(). `error_out`: may be NULL. Any thread may
+ * call this.
+ *
+ * The server's user must be allowed TIME, GET, SET and EVAL on the keys `apivideo-*`, which expire
+ * by themselves; in a cluster ASKING, with a database SELECT, and behind Sentinel best ROLE too.
+ * With TLS, the certificates are read within the time of the first operation.
+ *
+ * Errors: NULL_ARGUMENT (url, store_out), INVALID_UTF8, INVALID_ARGUMENT.
+ */
+apivideo_status apivideo_store_new_redis(const char *url,
+                                         const char *ca_file,
+                                         apivideo_store **store_out,
+                                         apivideo_error **error_out);
+
+/**
+ * Makes the store that a text names, as APIVIDEO_STORE of the environment does: for programs that
+ * have it from a file of settings. Sends nothing yet.
+ *
+ * `name`: "file", "file:" and a directory, or a URL as for apivideo_store_new_redis(). `ca_file`:
+ * as there. `store_out`: receives the store. Free it with apivideo_store_free(). `error_out`: may
+ * be NULL. Any thread may call this.
+ *
+ * Errors: NULL_ARGUMENT (name, store_out), INVALID_UTF8, INVALID_ARGUMENT. Unlike with
+ * apivideo_store_new_file(), a directory that cannot be used is no error: clients go on as without
+ * a store, and their log says so.
+ */
+apivideo_status apivideo_store_new_named(const char *name,
+                                         const char *ca_file,
+                                         apivideo_store **store_out,
+                                         apivideo_error **error_out);
+
+/**
+ * Makes a store of a program's own: a database table, or anything else that can compare and swap.
+ *
+ * `load`, `swap`: called on threads of the library, one call at a time for each process: others
+ * wait for their turn, within the time limit of the store. A call that lasts longer than that is
+ * given up, and no other is made until it returns. `user_data`: passed to each call. It must stay
+ * usable, from any thread, until `release` is called with it. `release`: called once, when the
+ * store and all that use it are freed and no call is running any more. If this function fails, it
+ * is called before this returns. It may be NULL. `store_out`: receives the store. Free it with
+ * apivideo_store_free(). `error_out`: may be NULL. Any thread may call this.
+ *
+ * Errors: NULL_ARGUMENT (load, swap, store_out).
+ */
+apivideo_status apivideo_store_new(apivideo_store_load_callback load,
+                                   apivideo_store_swap_callback swap,
+                                   void *user_data,
+                                   apivideo_release_callback release,
+                                   apivideo_store **store_out,
+                                   apivideo_error **error_out);
+
+/**
+ * Frees a store. NULL is fine. Settings and clients that use it go on.
+ */
+void apivideo_store_free(apivideo_store *store);
+
+/**
+ * Says what a program's own store has loaded.
+ *
+ * `record`: what apivideo_store_load_callback was given. `version`: what was given to
+ * apivideo_store_swap_callback with the data; 0, with NULL and 0 for the data, says that nothing
+ * is kept. `data`: copied; `size` bytes, up to 65,536. `now_ms`: the time by the store's own
+ * clock, in milliseconds since 1970, or 0 for this machine's. Where machines share a store that
+ * has a clock, give it with each record, and when nothing is kept too: a lease and a token are
+ * timed by it. `error_out`: may be NULL.
+ *
+ * Errors: NULL_ARGUMENT (record; data with a version); INVALID_ARGUMENT for a version or a size
+ * out of range, or for a time before 2000 or after 2200, as one in other units is.
+ */
+apivideo_status apivideo_record_set(apivideo_record *record,
+                                    uint64_t version,
+                                    const void *data,
+                                    size_t size,
+                                    int64_t now_ms,
+                                    apivideo_error **error_out);
 
 /**
  * Gives the value of an `Authorization` header: "Bearer", a space and the access token. Empty for

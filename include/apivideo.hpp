@@ -20,13 +20,13 @@
  *
  * Without exceptions (-fno-exceptions) use the try_ forms. If a throwing form fails, it prints the
  * error's message and aborts. There are no _async() forms, because a future reports its error as an
- * exception, and pages are asked for with try_next(). If a program passes handles between files that are compiled with and without
- * exceptions, it does not link.
+ * exception, and pages are asked for with try_next(). If a program passes handles between files
+ * that are compiled with and without exceptions, it does not link.
  *
- * Ownership. client, config, operation, response, statistics, token and upload are handles. They can be moved but not
- * copied, and they free what they hold. A handle that was moved from is empty. Calls on an empty
- * handle fail with null_argument, or give 0 or an empty text; they never crash. native_handle()
- * lends the C handle for a call of apivideo.h.
+ * Ownership. client, config, operation, response, statistics, token and upload are handles. They
+ * can be moved but not copied, and they free what they hold. A handle that was moved from is empty.
+ * Calls on an empty handle fail with null_argument, or give 0 or an empty text; they never crash.
+ * native_handle() lends the C handle for a call of apivideo.h.
  *
  * Threads. Any number of threads may call const members of one object at once. Other members and
  * the destructor need the object to themselves.
@@ -56,6 +56,7 @@
 #include <iterator>
 #include <memory>
 #include <optional>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -151,6 +152,8 @@ enum class statistic : std::int32_t {
     consecutive_failures = APIVIDEO_STATISTIC_CONSECUTIVE_FAILURES,
     retry_in_ms = APIVIDEO_STATISTIC_RETRY_IN_MS,
     exchanges_in_flight = APIVIDEO_STATISTIC_EXCHANGES_IN_FLIGHT,
+    tokens_adopted = APIVIDEO_STATISTIC_TOKENS_ADOPTED,
+    store_failures = APIVIDEO_STATISTIC_STORE_FAILURES,
 };
 
 /// Gives a short English name, such as "timeout".
@@ -171,17 +174,14 @@ enum class statistic : std::int32_t {
 
 // --- Errors and results ---
 
-/// One fault of a request, in api.video's words. A text is empty if there is none. The texts live as
-/// long as the error.
+/// One fault of a request, in api.video's words: `type`, a URL that identifies its kind; `title`,
+/// one sentence; `name`, the field or thing at fault; `detail`, more about this very case. A text
+/// is empty if there is none. The texts live as long as the error.
 struct problem {
-    /// `type`, a URL that identifies the kind of fault.
-    std::string_view type;
-    /// `title`, one sentence.
-    std::string_view title;
-    /// `name`: the field or thing at fault.
-    std::string_view name;
-    /// `detail`: more about this very case.
-    std::string_view detail;
+    std::string_view type{};
+    std::string_view title{};
+    std::string_view name{};
+    std::string_view detail{};
 };
 
 /// Why a call failed. what() is one line in English and contains no key and no token. Copies share
@@ -224,8 +224,8 @@ public:
         return apivideo_error_name(handle_.get());
     }
 
-    /// `detail` of api.video's problem object: more about this very case. Empty if there is none. It
-    /// comes from the server.
+    /// `detail` of api.video's problem object: more about this very case. Empty if there is none.
+    /// It comes from the server.
     [[nodiscard]] std::string_view detail() const noexcept {
         return apivideo_error_detail(handle_.get());
     }
@@ -734,6 +734,194 @@ private:
     detail::owner<apivideo_statistics, apivideo_statistics_free> handle_;
 };
 
+// --- Stores ---
+
+/// What a program's own store keeps under a name.
+struct record {
+    /// 1 to 2^63 - 1. 0, without data: nothing is kept, and `now` is the store's clock all the
+    /// same.
+    std::uint64_t version = 0;
+    /// Up to 65,536 bytes.
+    std::string data{};
+    /// Of a record that was loaded: the time by the store's own clock, where processes on machines
+    /// with different clocks share it. Nothing for this machine's.
+    std::optional<std::chrono::system_clock::time_point> now{};
+};
+
+/// A place where the processes that use one API key share its token. Any number of settings and
+/// clients may use one, and any thread; they go on with it when this object is gone.
+class store {
+public:
+    using native_handle_type = apivideo_store*;
+
+    /// Loads what is kept under `name`; nothing if nothing is. After `timeout` the library goes on
+    /// without the answer.
+    using load_function = std::function<result<std::optional<record>>(
+        std::string_view name, milliseconds timeout)>;
+
+    /// Keeps `kept` under `name`, if what is kept there now has the version `expected`, or if
+    /// `expected` is 0 and nothing is. Gives whether it did. The comparison and the change must be
+    /// one step for all who use the store. What is kept may be removed after `keep`.
+    using swap_function = std::function<result<bool>(std::string_view name, std::uint64_t expected,
+                                                     const record& kept, milliseconds keep,
+                                                     milliseconds timeout)>;
+
+    /// Makes a store of a program's own: a database table, or anything else that can compare and
+    /// swap.
+    ///
+    /// The functions are called on threads of the library, one call at a time. What they throw, or
+    /// an error that they give, is a failure of the store. They must not call the client whose
+    /// store this is, and are destroyed when this and all that use it are gone and no call is
+    /// running any more. Error: null_argument.
+    [[nodiscard]] static store own(load_function load, swap_function swap) {
+        return try_own(std::move(load), std::move(swap)).value();
+    }
+    [[nodiscard]] static result<store> try_own(load_function load, swap_function swap) {
+        if (!load || !swap) {
+            return detail::null_argument(load ? "swap" : "load");
+        }
+        auto* const calls = new own_calls{std::move(load), std::move(swap)};
+        return detail::make<store>([&](apivideo_store** out, apivideo_error** why) {
+            return apivideo_store_new(call_load, call_swap, calls, release_calls, out, why);
+        });
+    }
+
+    /// Makes a store of files in the user's usual place, for the processes that one user has on one
+    /// machine. Error: invalid_argument if that place cannot be used.
+    [[nodiscard]] static store file() { return try_file().value(); }
+    /// In a directory that is this user's alone, or that is made so.
+    [[nodiscard]] static store file(const text& directory) { return try_file(directory).value(); }
+    /// As above, without throwing.
+    [[nodiscard]] static result<store> try_file() { return make_file(nullptr); }
+    [[nodiscard]] static result<store> try_file(const text& directory) {
+        if (directory.is_cut()) {
+            return detail::cut_text("directory");
+        }
+        return make_file(directory.c_str());
+    }
+
+    /// Makes a store in Redis or Valkey, for the processes of many machines. Sends nothing yet. The
+    /// forms of `url` are those of apivideo_store_new_redis(). Error: invalid_argument.
+    [[nodiscard]] static store redis(const text& url) { return try_redis(url).value(); }
+    /// With a PEM file of certificates that are trusted besides the system's.
+    [[nodiscard]] static store redis(const text& url, const text& ca_file) {
+        return try_redis(url, ca_file).value();
+    }
+    /// As above, without throwing.
+    [[nodiscard]] static result<store> try_redis(const text& url) {
+        if (url.is_cut()) {
+            return detail::cut_text("url");
+        }
+        return make_redis(url.c_str(), nullptr);
+    }
+    [[nodiscard]] static result<store> try_redis(const text& url, const text& ca_file) {
+        if (url.is_cut() || ca_file.is_cut()) {
+            return detail::cut_text(url.is_cut() ? "url" : "ca_file");
+        }
+        return make_redis(url.c_str(), ca_file.c_str());
+    }
+
+    /// Makes the store that a text names, as APIVIDEO_STORE of the environment does. Error:
+    /// invalid_argument. A place that cannot be used is none: clients go on as without a store.
+    [[nodiscard]] static store named(const text& name) { return try_named(name).value(); }
+    /// With a PEM file of certificates that are trusted besides the system's.
+    [[nodiscard]] static store named(const text& name, const text& ca_file) {
+        return try_named(name, ca_file).value();
+    }
+    /// As above, without throwing.
+    [[nodiscard]] static result<store> try_named(const text& name) {
+        return name.is_cut() ? detail::cut_text("name") : make_named(name.c_str(), nullptr);
+    }
+    [[nodiscard]] static result<store> try_named(const text& name, const text& ca_file) {
+        if (name.is_cut() || ca_file.is_cut()) {
+            return detail::cut_text(name.is_cut() ? "name" : "ca_file");
+        }
+        return make_named(name.c_str(), ca_file.c_str());
+    }
+
+    /// Takes ownership of a C handle. Null is fine.
+    explicit store(native_handle_type handle) noexcept : handle_(handle) {}
+
+    /// Whether this holds a store. False after it was moved from.
+    explicit operator bool() const noexcept { return handle_ != nullptr; }
+
+    [[nodiscard]] native_handle_type native_handle() const noexcept { return handle_.get(); }
+
+private:
+    [[nodiscard]] static result<store> make_file(const char* directory) {
+        return detail::make<store>([&](apivideo_store** out, apivideo_error** why) {
+            return apivideo_store_new_file(directory, out, why);
+        });
+    }
+
+    [[nodiscard]] static result<store> make_redis(const char* url, const char* ca_file) {
+        return detail::make<store>([&](apivideo_store** out, apivideo_error** why) {
+            return apivideo_store_new_redis(url, ca_file, out, why);
+        });
+    }
+
+    [[nodiscard]] static result<store> make_named(const char* name, const char* ca_file) {
+        return detail::make<store>([&](apivideo_store** out, apivideo_error** why) {
+            return apivideo_store_new_named(name, ca_file, out, why);
+        });
+    }
+
+    struct own_calls {
+        load_function load;
+        swap_function swap;
+    };
+
+    static std::int32_t call_load(const char* name, std::uint32_t timeout_ms,
+                                  apivideo_record* loaded, void* user_data) noexcept {
+        return answer([&] {
+            const auto& load = static_cast<const own_calls*>(user_data)->load;
+            const result<std::optional<record>> kept = load(name, milliseconds(timeout_ms));
+            if (!kept) {
+                return APIVIDEO_STORE_RESULT_FAILED;
+            }
+            return !*kept || set(loaded, **kept) ? APIVIDEO_STORE_RESULT_OK
+                                                 : APIVIDEO_STORE_RESULT_FAILED;
+        });
+    }
+
+    static bool set(apivideo_record* loaded, const record& kept) {
+        const auto since = kept.now ? kept.now->time_since_epoch()
+                                    : std::chrono::system_clock::duration::zero();
+        const auto now_ms = std::chrono::duration_cast<milliseconds>(since).count();
+        return apivideo_record_set(loaded, kept.version, kept.data.data(), kept.data.size(), now_ms,
+                                   nullptr) == APIVIDEO_STATUS_OK;
+    }
+
+    static std::int32_t call_swap(const char* name, std::uint64_t expected, std::uint64_t version,
+                                  const void* data, std::size_t size, std::uint64_t keep_ms,
+                                  std::uint32_t timeout_ms, void* user_data) noexcept {
+        return answer([&] {
+            const auto& swap = static_cast<const own_calls*>(user_data)->swap;
+            const record kept{version, std::string(static_cast<const char*>(data), size)};
+            const result<bool> swapped =
+                swap(name, expected, kept, milliseconds(keep_ms), milliseconds(timeout_ms));
+            if (!swapped) {
+                return APIVIDEO_STORE_RESULT_FAILED;
+            }
+            return *swapped ? APIVIDEO_STORE_RESULT_OK : APIVIDEO_STORE_RESULT_CONFLICT;
+        });
+    }
+
+    /// A call that throws has failed.
+    template <typename Call>
+    static std::int32_t answer(const Call& call) noexcept {
+        std::int32_t given = APIVIDEO_STORE_RESULT_FAILED;
+        detail::call_quietly([&] { given = call(); });
+        return given;
+    }
+
+    static void release_calls(void* user_data) noexcept {
+        delete static_cast<own_calls*>(user_data);
+    }
+
+    detail::owner<apivideo_store, apivideo_store_free> handle_;
+};
+
 // --- Settings ---
 
 /// Settings for a client. Each has a default. Clients keep a copy. Only one thread at a time may
@@ -857,6 +1045,23 @@ public:
     config& set_ca_file(const text& path) { return checked(try_set_ca_file(path)); }
     result<void> try_set_ca_file(const text& path) {
         return set_text(apivideo_config_set_ca_file, "path", path);
+    }
+
+    /// Sets where the processes that use this key share its token, so that all of them together
+    /// make one exchange for each token. A store that is empty means nowhere. Default: what
+    /// APIVIDEO_STORE of the environment says when the client is made, as
+    /// apivideo_config_set_store() tells.
+    config& set_store(const store& shared) { return checked(try_set_store(shared)); }
+    result<void> try_set_store(const store& shared) {
+        return set(apivideo_config_set_store, shared.native_handle());
+    }
+
+    /// Sets the time limit for an operation of the store: 1 ms to 10 s. Default: 1 s.
+    config& set_store_timeout(milliseconds timeout) {
+        return checked(try_set_store_timeout(timeout));
+    }
+    result<void> try_set_store_timeout(milliseconds timeout) {
+        return set_duration(apivideo_config_set_store_timeout_ms, timeout);
     }
 
     /// Receives the lines of the log. The text is valid during the call. No line contains a key or
@@ -1156,7 +1361,7 @@ public:
 
     /// Makes a client for an API key, which is copied. Sends no request: the client gets its first
     /// token when a caller first asks for one. Reads the environment, as apivideo.h says, now and
-    /// never again. A null pointer means the environment's key, as with from_environment().
+    /// never again. A null pointer is an error: from_environment() takes the environment's key.
     ///
     /// Errors: null_argument; invalid_utf8; invalid_argument if the key or a variable is malformed.
     explicit client(const text& api_key) : client(try_create(api_key).value()) {}
@@ -1164,14 +1369,10 @@ public:
         : client(try_create(api_key, settings).value()) {}
     /// As above, without throwing.
     [[nodiscard]] static result<client> try_create(const text& api_key) {
-        return create(api_key, nullptr);
+        return with_key(api_key, nullptr);
     }
     [[nodiscard]] static result<client> try_create(const text& api_key, const config& settings) {
-        if (!settings) {
-            // To C this would mean the defaults, and so another server.
-            return detail::null_argument("settings");
-        }
-        return create(api_key, settings.native_handle());
+        return with_key(api_key, &settings);
     }
 
     /// Makes a client for the API key in APIVIDEO_API_KEY of the environment.
@@ -1182,9 +1383,9 @@ public:
         return try_from_environment(settings).value();
     }
     /// As above, without throwing.
-    [[nodiscard]] static result<client> try_from_environment() { return try_create(no_key()); }
+    [[nodiscard]] static result<client> try_from_environment() { return create(nullptr, nullptr); }
     [[nodiscard]] static result<client> try_from_environment(const config& settings) {
-        return try_create(no_key(), settings);
+        return create(nullptr, &settings);
     }
 
     /// Makes a client without an API key, which can upload by upload token, and nothing else. It is
@@ -1437,19 +1638,31 @@ public:
     }
 
 private:
-    static text no_key() noexcept { return static_cast<const char*>(nullptr); }
-
     /// Ends the client's operations with closed, and then frees those that nobody else does.
     static void close(apivideo_client* handle) noexcept {
         apivideo_client_free(handle);
     }
 
-    static result<client> create(const text& api_key, const apivideo_config* settings) {
+    static result<client> with_key(const text& api_key, const config* settings) {
+        if (api_key.c_str() == nullptr) {
+            // To C this would mean the environment's key, and so another account.
+            return detail::null_argument("api_key");
+        }
         if (api_key.is_cut()) {
             return detail::cut_text("api_key");
         }
+        return create(api_key.c_str(), settings);
+    }
+
+    /// Without a key, that of the environment counts; without settings, the defaults.
+    static result<client> create(const char* api_key, const config* settings) {
+        if (settings != nullptr && !*settings) {
+            // To C this would mean the defaults, and so another server.
+            return detail::null_argument("settings");
+        }
         return detail::make<client>([&](apivideo_client** out, apivideo_error** why) {
-            return apivideo_client_new(api_key.c_str(), settings, out, why);
+            return apivideo_client_new(
+                api_key, settings != nullptr ? settings->native_handle() : nullptr, out, why);
         });
     }
 
@@ -1550,7 +1763,8 @@ public:
     /// The pages from this one on. The client must outlive them.
     pages(const client& of, std::string path) : client_(&of), path_(std::move(path)) {}
 
-    /// Gives the next page, or nothing after the last. A page that failed is asked for again.
+    /// Gives the next page, or nothing after the last, or at one that came before. A page that
+    /// failed is asked for again.
     [[nodiscard]] std::optional<response> next() { return try_next().value(); }
     /// As above, without throwing.
     [[nodiscard]] result<std::optional<response>> try_next() {
@@ -1561,9 +1775,10 @@ public:
         if (!page) {
             return page.error();
         }
-        // A page that leads to itself would have no end.
-        is_over_ = page->next_page().empty() || page->next_page() == path_;
+        seen_.insert(std::move(path_));
         path_ = page->next_page();
+        // Pages that lead to one another would have no end.
+        is_over_ = path_.empty() || seen_.count(path_) != 0;
         return std::optional<response>(*std::move(page));
     }
 
@@ -1609,6 +1824,7 @@ public:
 private:
     const client* client_;
     std::string path_;
+    std::set<std::string> seen_{};
     bool is_over_ = false;
 };
 

@@ -21,10 +21,13 @@ mkdir -p $wheels
 for target in "$@"; do
     tag=$(wheel_tag "$target")
     [ -n "$tag" ] || { echo "error: Python has no wheels for $target" >&2; exit 1; }
+    # Without it the build would take in all that is in this folder, and wait at the first pipe.
+    library=$(shared_library "$target")
+    [ -f "$library" ] || { echo "error: $target is not built: sh packaging/build.sh $target" >&2; exit 1; }
     rm -f "$wheels"/*-"$tag".whl
     # The same bytes from the same sources: hatchling takes the times of the files from here.
     SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 1577836800)} \
-        APIVIDEO_WHEEL_LIBRARY=$PWD/$(shared_library "$target") APIVIDEO_WHEEL_TAG=$tag CARGO_BUILD_TARGET=$target \
+        APIVIDEO_WHEEL_LIBRARY=$PWD/$library APIVIDEO_WHEEL_TAG=$tag CARGO_BUILD_TARGET=$target \
         $environment/bin/python -m build --wheel --no-isolation --outdir $wheels bindings/python >"target/wheels-$target.log" 2>&1 ||
         { cat "target/wheels-$target.log"; exit 1; }
     $environment/bin/python packaging/check_wheel.py "$wheels"/*-"$tag".whl "$tag"

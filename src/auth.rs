@@ -71,6 +71,7 @@ impl Endpoint for Auth {
             Err(failure) => Outcome::Failed {
                 error: failure.error,
                 spent: failure.sent,
+                own_words: false,
             },
         }
     }
@@ -102,6 +103,7 @@ pub(crate) fn read(request: &Request, server: &Server, reply: &Reply, secrets: &
     let passing = |status| Outcome::Failed {
         error: failure(status),
         spent: status != Status::RateLimited,
+        own_words: is_api_videos(&json(reply.bytes())),
     };
     match reply.status {
         200..=299 => granted(server, reply),
@@ -179,6 +181,7 @@ fn granted(server: &Server, reply: &Reply) -> Outcome {
                 ..why.clone()
             },
             spent: true,
+            own_words: false,
         },
     }
 }
@@ -264,7 +267,11 @@ fn broken(server: &Server, reply: &Reply, why: &str) -> Outcome {
         ),
     );
     error.http_status = Some(reply.status);
-    Outcome::Failed { error, spent: true }
+    Outcome::Failed {
+        error,
+        spent: true,
+        own_words: false,
+    }
 }
 
 fn failure_of(
@@ -353,7 +360,7 @@ mod tests {
     fn failure(request: &Request, reply: &Reply) -> (Error, Option<bool>) {
         match read(request, &server(), reply, &[]) {
             Outcome::Rejected(error) => (error, None),
-            Outcome::Failed { error, spent } => (error, Some(spent)),
+            Outcome::Failed { error, spent, .. } => (error, Some(spent)),
             Outcome::Granted { .. } => panic!("{} is granted", reply.status),
         }
     }
@@ -587,6 +594,27 @@ mod tests {
         ] {
             assert!(!refused(other), "{other}");
         }
+    }
+
+    #[test]
+    fn who_asks_to_wait_is_told_by_the_body() {
+        let own_words =
+            |code, body: &str| match read(&key_request(), &server(), &reply(code, body), &[]) {
+                Outcome::Failed { own_words, .. } => own_words,
+                other => panic!("{other:?}"),
+            };
+        for code in [429, 503] {
+            assert!(own_words(code, PROBLEM), "{code}");
+            assert!(!own_words(code, "<html>Busy</html>"), "{code}");
+        }
+        let half = read(&key_request(), &server(), &half_a_reply(429), &[]);
+        assert!(matches!(
+            half,
+            Outcome::Failed {
+                own_words: false,
+                ..
+            }
+        ));
     }
 
     #[test]

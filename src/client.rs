@@ -11,6 +11,7 @@ use crate::api_key::checked_api_key;
 use crate::auth::{Auth, NoKey};
 use crate::cache::completion::Completion;
 use crate::cache::exchange::Endpoint;
+use crate::cache::record::Store;
 use crate::cache::statistics::Statistics;
 use crate::cache::waiters::{Purpose, TokenRequest, WaiterId};
 use crate::cache::{Dependencies, TokenCache};
@@ -89,6 +90,7 @@ impl Client {
         fork::watch();
         sys::stay_loaded();
         let http = Arc::new(config.http());
+        let store = config.store(api_key);
         let dependencies = Dependencies {
             clock: Arc::new(SystemClock),
             random: Box::new(random),
@@ -103,6 +105,7 @@ impl Client {
                 })
             },
             alarm: timer::alarm,
+            store: store.map(|(store, timeout)| (Arc::new(store) as Arc<dyn Store>, timeout)),
         };
         let cache = TokenCache::new(dependencies, config.keeps_fresh());
         let limits = Limits {

@@ -6,7 +6,7 @@ use crate::ffi::sys;
 ///
 /// A token is expired if *either* clock says so: the wall clock knows of a virtual machine that was
 /// paused, the monotonic one is not moved by somebody who sets the time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Now {
     /// Milliseconds since the Unix epoch.
     pub wall_ms: i64,

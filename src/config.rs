@@ -13,6 +13,8 @@ use crate::http::{
     CaFile, Environment as ProxyEnvironment, Http, Proxy, Route, Settings, Sources, Target, Uri,
     host_and_port, is_loopback,
 };
+use crate::store::{SealedStore, Store};
+use zeroize::Zeroizing;
 
 /// Which of api.video's two environments a key belongs to.
 #[repr(i32)]
@@ -93,9 +95,11 @@ impl fmt::Display for Server {
 const CONNECT_TIMEOUT_MS: u32 = 3_000;
 const ATTEMPT_TIMEOUT_MS: u32 = 10_000;
 const WAIT_TIMEOUT_MS: u32 = 30_000;
+const STORE_TIMEOUT_MS: u32 = 1_000;
 const LONGEST_CONNECT_TIMEOUT_MS: u32 = 60_000;
 const LONGEST_ATTEMPT_TIMEOUT_MS: u32 = 300_000;
 const LONGEST_WAIT_TIMEOUT_MS: u32 = 3_600_000;
+const LONGEST_STORE_TIMEOUT_MS: u32 = 10_000;
 const LONGEST_URL: usize = 2_048;
 const MAX_REPLY_BYTES: u64 = 16 << 20;
 /// More would be no JSON that one has in memory.
@@ -120,8 +124,18 @@ pub struct Config {
     max_reply_bytes: u64,
     proxy: ProxyChoice,
     ca_file: CaChoice,
+    store: StoreChoice,
+    store_timeout_ms: u32,
     log: Option<(LogLevel, LogFn)>,
     on_state: Option<StateFn>,
+}
+
+/// Where processes share the token.
+#[derive(Clone)]
+enum StoreChoice {
+    Environment,
+    Nowhere,
+    In(Store),
 }
 
 #[derive(Clone)]
@@ -153,6 +167,8 @@ impl Default for Config {
             max_reply_bytes: MAX_REPLY_BYTES,
             proxy: ProxyChoice::Environment,
             ca_file: CaChoice::Environment,
+            store: StoreChoice::Environment,
+            store_timeout_ms: STORE_TIMEOUT_MS,
             log: None,
             on_state: None,
         }
@@ -266,6 +282,26 @@ impl Config {
         Ok(())
     }
 
+    /// Sets where the processes that use this key share its token, so that all of them together
+    /// make one exchange a token. `None`: nowhere. The default is what the environment's
+    /// APIVIDEO_STORE says when the client is made: `file`, `file:` and a directory, or the URL of a
+    /// Redis, whose server may also show a certificate of APIVIDEO_CA_FILE; nowhere, if it is not
+    /// there or empty. A place that cannot be used is no error: the log says so, and the client
+    /// goes on.
+    ///
+    /// The client then uses the API key alone, and its tokens have no refresh token. Whatever
+    /// happens to the store, a client is never worse off than without one.
+    pub fn set_store(&mut self, store: Option<Store>) {
+        self.store = store.map_or(StoreChoice::Nowhere, StoreChoice::In);
+    }
+
+    /// Sets the time limit for an operation of the store: 1 to 10,000 ms. Default: 1,000.
+    pub fn set_store_timeout_ms(&mut self, ms: u32) -> Result<(), Error> {
+        let range = 1..=LONGEST_STORE_TIMEOUT_MS;
+        self.store_timeout_ms = in_range("store_timeout_ms", ms, range)?;
+        Ok(())
+    }
+
     /// Calls `log` with each line up to `level`. The calls come on any thread, and while no lock is
     /// held.
     pub fn set_log(
@@ -303,11 +339,19 @@ impl Config {
             filled.base_url = named_server(&variable)?;
         }
         let path = variable(environment::CA_FILE);
+        let path = path.as_deref().map(Path::new);
         // Without TLS there is nobody to trust.
         if let (CaChoice::Environment, Some(path), true) =
             (&filled.ca_file, path, target(filled.base_url()).tls)
         {
-            filled.ca_file = CaChoice::File(ca_file(environment::CA_FILE, Path::new(&path))?);
+            filled.ca_file = CaChoice::File(ca_file(environment::CA_FILE, path)?);
+        }
+        if let StoreChoice::Environment = filled.store
+            && let Some(name) =
+                environment::text(environment::STORE, &variable)?.map(Zeroizing::new)
+        {
+            let store = Store::named(environment::STORE, &name, environment::CA_FILE, path)?;
+            filled.store = StoreChoice::In(store);
         }
         Ok(filled)
     }
@@ -326,6 +370,15 @@ impl Config {
 
     pub(crate) fn max_reply_bytes(&self) -> u64 {
         self.max_reply_bytes
+    }
+
+    /// The records of this key in the store, if there is one, and the time for an operation.
+    pub(crate) fn store(&self, api_key: &str) -> Option<(SealedStore, Duration)> {
+        let StoreChoice::In(store) = &self.store else {
+            return None;
+        };
+        let timeout = Duration::from_millis(self.store_timeout_ms.into());
+        Some((store.for_key(api_key, self.base_url()), timeout))
     }
 
     pub(crate) fn observer(&self) -> Box<dyn Observer> {
@@ -456,7 +509,7 @@ fn named_server(variable: &impl Fn(&str) -> Option<OsString>) -> Result<Option<S
     Ok(Some(known.base_url().to_owned()))
 }
 
-fn ca_file(setting: &str, path: &Path) -> Result<CaFile, Error> {
+pub(crate) fn ca_file(setting: &str, path: &Path) -> Result<CaFile, Error> {
     CaFile::read(path).map_err(|why| Error::invalid(format!("`{setting}` {path:?} {why}.")))
 }
 
@@ -770,11 +823,64 @@ mod tests {
         assert!(filled_in(&without_tls, &missing).is_ok());
     }
 
+    #[test]
+    fn a_store_of_the_environment_counts_unless_the_program_has_said_where() {
+        let bad = [("APIVIDEO_STORE", "?")];
+        for name in [
+            "file",
+            "file:/nonexistent/directory",
+            "redis://user:hush@127.0.0.1:1/2",
+            "rediss://127.0.0.1",
+            "redis+sentinel://127.0.0.1/name",
+        ] {
+            let filled = filled_in(&Config::default(), &[("APIVIDEO_STORE", name)]).unwrap();
+            assert!(filled.store("key").is_some(), "{name}");
+            assert!(filled_in(&filled, &bad).is_ok());
+        }
+        let mut nowhere = Config::default();
+        nowhere.set_store(None);
+        assert!(filled_in(&nowhere, &bad).unwrap().store("key").is_none());
+        let unset = filled_in(&Config::default(), &[]).unwrap();
+        assert!(unset.store("key").is_none());
+    }
+
+    #[test]
+    fn a_store_that_cannot_be_used_is_named_and_its_password_not_shown() {
+        for name in [
+            "hush",
+            "file:",
+            "memcached://hush",
+            "redis://user:hush@",
+            "redis://user:hush@host/hush",
+            "redis+hush://host",
+            "redis:hush",
+        ] {
+            let refusal = filled_in(&Config::default(), &[("APIVIDEO_STORE", name)]);
+            let message = refusal.err().expect(name).message;
+            assert!(message.starts_with("`APIVIDEO_STORE` "), "{message}");
+            assert!(!message.contains("hush"), "{message}");
+        }
+        let variables = [
+            ("APIVIDEO_STORE", "rediss://127.0.0.1"),
+            ("APIVIDEO_CA_FILE", "/nonexistent.pem"),
+        ];
+        let mut without_tls = Config::default();
+        without_tls.set_base_url("http://127.0.0.1:1").unwrap();
+        refused(
+            filled_in(&without_tls, &variables).map(drop),
+            "APIVIDEO_CA_FILE",
+        );
+    }
+
     #[cfg(unix)]
     #[test]
     fn a_variable_is_text_where_it_has_to_be() {
         use std::os::unix::ffi::OsStringExt;
-        for name in ["APIVIDEO_ENVIRONMENT", "APIVIDEO_BASE_URL"] {
+        for name in [
+            "APIVIDEO_ENVIRONMENT",
+            "APIVIDEO_BASE_URL",
+            "APIVIDEO_STORE",
+        ] {
             let variable = |each: &str| (each == name).then(|| OsString::from_vec(vec![0xff]));
             let error = Config::default().filled_in(variable).err().expect(name);
             assert_eq!(error.status, crate::error::Status::InvalidUtf8);

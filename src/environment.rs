@@ -10,6 +10,7 @@ pub(crate) const API_KEY: &str = "APIVIDEO_API_KEY";
 pub(crate) const ENVIRONMENT: &str = "APIVIDEO_ENVIRONMENT";
 pub(crate) const BASE_URL: &str = "APIVIDEO_BASE_URL";
 pub(crate) const CA_FILE: &str = "APIVIDEO_CA_FILE";
+pub(crate) const STORE: &str = "APIVIDEO_STORE";
 
 /// The value of a variable; none if it is empty. A program that has more rights than its user sees
 /// none at all: who may start it must not choose where its secrets go.

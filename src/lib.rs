@@ -27,6 +27,7 @@
 //! - `upload`: a video's source in chunks, pure at heart too: what is sent when, whatever fails.
 //! - `auth`: the two endpoints' wire format. `problem`: api.video's problem objects. `http`: deadlines, limits, TLS and proxies.
 //! - `webhook`: the signatures of api.video's own requests.
+//! - `store`: where processes share a token.
 //! - `token`, `error`, `clock`, `text`: what the names say.
 //! - `process`: what a forked child gets anew, the one timer thread, the locks.
 
@@ -46,6 +47,7 @@ mod http;
 mod problem;
 mod process;
 mod request;
+mod store;
 mod text;
 mod token;
 mod upload;
@@ -60,6 +62,7 @@ pub use client::{Client, ClientInner, Operation, Pending, PendingCall, PendingRe
 pub use config::{Config, Environment};
 pub use error::{Error, Problem, Status};
 pub use request::response::Response;
+pub use store::Store;
 pub use token::Token;
 pub use upload::handle::{StartedUpload, Upload};
 pub use upload::options::Progress;

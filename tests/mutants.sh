@@ -69,6 +69,21 @@ mutant 'no margin before the end' $policy 's/lifetime_ms - expiry_margin(lifetim
 mutant 'expiry counts from the reply' $state '/fn on_response(/,/^    }/s/validity(lifetime_ms, sent, at)/validity(lifetime_ms, at.now, at)/'
 mutant 'renewal a margin too late' $policy 's/0.70 + 0.10 \* random/0.995/'
 mutant 'a clock that was set is an error' $state 's/if flight.repeats < policy::MOST_REPEATS/if false/'
+sharing=src/cache/sharing.rs
+mutant 'a token is offered whatever its fence' $sharing 's/if ours <= theirs || ours <= seen.record.withdrawn {/if false {/'
+mutant 'a fence that begins anew' $sharing '/fn next_fence(/,/^    }/s/seen.record.fence.saturating_add(1).max(clock)/clock.min(1)/'
+mutant 'a lease that never ends' src/cache/record.rs 's/possible(now.until(lease.until), policy::LEASE)/policy::LEASE/'
+mutant 'an expired lease is waited for by nobody' $sharing 's/if leased_for > 0 \&\& patience > 0/if false/'
+mutant 'a store that fails is asked again and again' $sharing 's/if now.mono_ms < self.closed_until {/if false {/'
+mutant 'without its store a process gives its token up' $sharing 's/(patience > 0).then_some(patience)/None/'
+mutant 'a record from the past is believed' $sharing 's/if record.fence >= self.newest => /if true => /'
+mutant 'a rejection is not told' $sharing '/fn withdraw_in_seen(/,/^    }/s/seen.record.withdrawn.max(self.rejected)/seen.record.withdrawn/'
+mutant 'a lease is not given back' $sharing 's/record.lease = record.lease.filter(|_| others);//'
+mutant 'a lost answer counts as a lease that was not got' $sharing 's/Phase::Unsure if self.has_lease() => self.leased()/Phase::Unsure if false => self.leased()/'
+mutant 'whoever is outrun tries on and on' $sharing 's/self.flight.conflicts >= MOST_CONFLICTS/false/'
+mutant 'others are waited for beyond ones time' $sharing '/fn patience_with_others(/,/^    }/s/wait_for_others(deadline,/wait_for_others(None,/'
+mutant 'a slow store never fails' $sharing '/fn is_too_slow(/,/^    }/s/self.flight.spent_ms >.*/false/'
+mutant 'a clock that went back is believed' src/cache/record.rs 's/if left_ms <= most { left_ms } else { 0 }/left_ms.min(whole_ms)/'
 
 upload=src/upload/state.rs
 chunks=src/upload/chunks.rs

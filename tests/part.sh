@@ -1,6 +1,6 @@
 #!/bin/sh
 # One part of the tests: `sh tests/part.sh c`. tests/run.sh runs them all, and knows what each needs.
-# The parts c, cpp, abi, examples, readme, install, reproducible and valgrind test what the part build has built.
+# The parts c, store, cpp, abi, examples, readme, install, reproducible and valgrind test what the part build has built.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 unset CARGO_TARGET_DIR CARGO_BUILD_TARGET # Everything here is in target/.
@@ -63,7 +63,7 @@ check_workflows() {
     fi
 }
 part_docs() { RUSTDOCFLAGS="-D warnings" cargo doc --quiet --workspace --no-deps; }
-part_rust() { cargo test --quiet --workspace; }
+part_rust() { cargo test --quiet --workspace --no-fail-fast; }
 
 # The local api.video, held against its description.
 part_prism() {
@@ -113,17 +113,33 @@ part_c() {
             test_program $name $standard shared $shared || result=1
         done
     done
-    for name in process_test memory_test coredump_test; do
+    for name in process_test memory_test coredump_test store_test; do
         for standard in c99 c++11; do
             test_program $name $standard shared $shared || result=1
         done
     done
-    for name in abi_test token_test request_test upload_test process_test memory_test coredump_test; do
+    for name in abi_test token_test request_test upload_test process_test memory_test coredump_test store_test; do
         test_program $name c11 static $static || result=1
     done
     test_program dlopen_test c99 loaded -ldl -lpthread || result=1
     [ "$(id -u)" != 0 ] || test_program privileges_test c11 static $static || result=1
     return $result
+}
+
+# Processes that share a token, with a Redis where there is one.
+part_store() {
+    need_sandbox || return 1
+    if command -v redis-server >/dev/null; then
+        port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])') || return 1
+        redis-server --bind 127.0.0.1 --port "$port" --save '' --dir "$build" >"$build/redis.log" &
+        redis=$!
+        trap 'kill "$redis" 2>/dev/null' EXIT
+        until redis-cli -p "$port" PING >/dev/null 2>&1; do sleep 0.1; done
+        export APIVIDEO_TEST_REDIS="redis://127.0.0.1:$port"
+    fi
+    for name in store_test fleet_test; do
+        test_program $name c99 shared $shared || return 1
+    done
 }
 
 part_cpp() {
@@ -160,6 +176,21 @@ part_examples() {
         APIVIDEO_API_KEY=sandbox-key APIVIDEO_BASE_URL=$APIVIDEO_TEST_URL "$build/$name.out" >"$build/$name.log" 2>&1 ||
             { cat "$build/$name.log"; complain "$source failed"; return 1; }
     done
+    check_demo_fleet
+}
+# A few processes, for a quarter of a minute. The demo itself says whether a read failed, or a shared token cost too much.
+check_demo_fleet() {
+    echo "-- make demo-fleet"
+    log=$build/demo-fleet.log
+    make --silent demo-fleet FLEET='20 2 3' CARGOFLAGS='--locked --quiet' >"$log" 2>&1 || { cat "$log"; complain "make demo-fleet failed"; return 1; }
+    for sentence in 'Each on its own, 20 processes made ' 'With files they made ' \
+        "$({ command -v redis-server || command -v valkey-server; } >/dev/null && echo 'With Redis they made ' || echo 'Redis is left out: ')"; do
+        grep -q "^$sentence" "$log" || { cat "$log"; complain "make demo-fleet does not say: $sentence"; return 1; }
+    done
+    # Where no store failed anybody, the numbers are these.
+    made=$(sed -n 's/^With files they made \([0-9]*\),.*/\1/p' "$log")
+    [ -z "$made" ] || [ "$made" -le 3 ] || { cat "$log"; complain "20 processes made $made exchanges, and share their token"; return 1; }
+    ! grep -q '; [1-9][0-9]* of [0-9,]* reads failed' "$log" || { cat "$log"; complain "a read failed"; return 1; }
 }
 
 part_python() { bash bindings/python/test.sh; }

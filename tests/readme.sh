@@ -9,7 +9,7 @@ strict="-Wall -Wextra -Wpedantic -Werror"
 link="-Ltarget/release -lapivideo -Wl,-rpath,$PWD/target/c-tests"
 passed=0
 failed=0
-unset APIVIDEO_API_KEY APIVIDEO_BASE_URL APIVIDEO_ENVIRONMENT APIVIDEO_CA_FILE
+unset APIVIDEO_API_KEY APIVIDEO_BASE_URL APIVIDEO_ENVIRONMENT APIVIDEO_CA_FILE APIVIDEO_STORE
 
 rm -rf "$work" && mkdir -p "$work"
 

@@ -39,7 +39,8 @@ run() { # PART
     cat "$logs/$1.shown" # At once: the other row prints too.
 }
 
-row() { for part in "$@"; do run "$part"; done; }
+# Each part once: whoever makes its folder runs it.
+row() { for part in "$@"; do mkdir "$logs/claimed-$part" 2>/dev/null && run "$part"; done; }
 
 count() { grep -c "^[^ ]*  *$1 " "$results"; }
 
@@ -53,14 +54,19 @@ install_packages $lacking
 if [ $# -gt 0 ]; then
     row "$@"
 else
-    row format lint docs rust prism model sanitizer fuzz site portability musl packages &
+    # The long ones first; who is through with its own row takes the last of the other's.
+    row format lint docs rust packages model fuzz musl sanitizer portability site prism &
     trap 'kill $! 2>/dev/null' EXIT
     trap 'exit 130' INT TERM HUP
-    row build c cpp abi examples readme install reproducible valgrind python dotnet
+    row build c store cpp abi examples readme install reproducible valgrind python dotnet prism site portability sanitizer
     wait $!
 fi
 
 printf '\n== all\n'
 cat "$results"
+# Their last words again: a long log is often kept in part, from its end.
+sed -n 's/^\([^ ]*\)  *failed .*/\1/p' "$results" | while read -r part; do
+    [ -f "$logs/$part.log" ] && printf '\n== %s ended with\n' "$part" && tail -n 8 "$logs/$part.log" | cut -c 1-300
+done
 printf '\n%s passed, %s failed, %s skipped\n' "$(count passed)" "$(count failed)" "$(count skipped)"
 [ "$(count failed)" = 0 ]

@@ -66,6 +66,7 @@ fi
 sh licenses.sh "$licences" >target/THIRD-PARTY-LICENSES.txt
 rm -rf target/dotnet/feed
 for package in LibApiVideo LibApiVideo.Extensions.Http; do
+    rm -rf "target/dotnet/obj/$package" # The symbols of an earlier build name other sources, or none.
     "$dotnet" pack -v q -nologo -c Release "bindings/dotnet/src/$package" -o target/dotnet/feed "-p:NativeLibraries=$libraries" "${links[@]}"
 done
 ls target/dotnet/feed

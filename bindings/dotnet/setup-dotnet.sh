@@ -44,6 +44,8 @@ def package(name, version, files, dependencies=()):
 
 package("NETStandard.Library", "2.0.3", {"ref/netstandard2.0/netstandard.dll": f"{sdk}/sdk/3.1.102/ref/netstandard.dll"})
 extensions = {
+    "Caching.Abstractions": ["Primitives"],
+    "Caching.Memory": ["Caching.Abstractions", "DependencyInjection.Abstractions", "Logging.Abstractions", "Options", "Primitives"],
     "Configuration": ["Configuration.Abstractions", "Primitives"],
     "Configuration.Abstractions": ["Primitives"],
     "FileProviders.Abstractions": ["Primitives"],

@@ -140,8 +140,15 @@ consumer() {
         grep -q '^OK$' "$work/consumer" && grep -q '^Token (redacted)' "$work/consumer"
 }
 
-check "pack.sh" bindings/dotnet/pack.sh
+sources_are_named() {
+    rm -rf "$work/symbols"
+    python3 -m zipfile -e "$feed/LibApiVideo.$version.snupkg" "$work/symbols" &&
+        grep -q "https://raw.githubusercontent.com/owner/name/$(git rev-parse HEAD)/" "$work/symbols/lib/netstandard2.0/LibApiVideo.pdb"
+}
+
+check "pack.sh" env GITHUB_REPOSITORY=owner/name bindings/dotnet/pack.sh
 check "the package is complete" package_is_complete
+check "its symbols say where the sources are" sources_are_named
 for framework in "${frameworks[@]}"; do
     check "a program for $framework restores it from a folder and runs" consumer "$framework"
 done

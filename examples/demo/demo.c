@@ -16,10 +16,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "loopback_http.h"
 #include "timeline.h"
+#include "tools.h"
 
 enum { READERS = 8, READS_AT_A_TIME = 100, CALL_EVERY_MS = 250, OUTAGE_MS = 5000 };
 
@@ -30,17 +30,6 @@ static const double usable = 2.7;
 
 static double started_at;
 
-static double seconds(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
-static void nap(int ms) {
-    struct timespec time = {ms / 1000, ms % 1000 * 1000000L};
-    nanosleep(&time, NULL);
-}
-
 /* One printf, so that the lines of several threads do not mix. */
 static void say(const char *who, const char *format, ...) {
     char text[512];
@@ -49,20 +38,6 @@ static void say(const char *who, const char *format, ...) {
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
     printf("%6.2f s  %-8s %s\n", seconds() - started_at, who, text);
-}
-
-/* A number with commas: 1,234,567. */
-static const char *grouped(uint64_t number, char text[32]) {
-    char digits[24];
-    int length = snprintf(digits, sizeof digits, "%" PRIu64, number), to = 0;
-    for (int i = 0; i < length; i++) {
-        if (i > 0 && (length - i) % 3 == 0) {
-            text[to++] = ',';
-        }
-        text[to++] = digits[i];
-    }
-    text[to] = '\0';
-    return text;
 }
 
 static void on_log(int32_t level, const char *line, void *user_data) {
@@ -120,16 +95,6 @@ static apivideo_status make_client(const char *key, const char *base_url, int wa
     }
     apivideo_config_free(config);
     return status;
-}
-
-static uint64_t statistic(const apivideo_client *client, int32_t which) {
-    apivideo_statistics *statistics = NULL;
-    uint64_t value = 0;
-    if (apivideo_client_get_statistics(client, &statistics, NULL) == APIVIDEO_STATUS_OK) {
-        apivideo_statistics_get(statistics, which, &value, NULL);
-    }
-    apivideo_statistics_free(statistics);
-    return value;
 }
 
 /* --- The readers --- */
@@ -252,15 +217,6 @@ static void say_progress(const apivideo_client *client) {
 
 /* --- The story --- */
 
-/* Tells the sandbox to do something. */
-static int control(const char *base_url, const char *method, const char *path, const char *body) {
-    int http_status = loopback_http(base_url, method, path, "Content-Type: application/json\r\n", body, NULL, 0);
-    if (http_status != 200) {
-        say("error", "%s %s: HTTP %d", method, path, http_status);
-    }
-    return http_status == 200;
-}
-
 /* Waits until a counter has the value, for 20 seconds at most. */
 static int reaches(const apivideo_client *client, int32_t which, uint64_t value) {
     for (int i = 0; i < 2000; i++) {
@@ -284,7 +240,7 @@ static int three_renewals(const apivideo_client *client) {
 static int rejected_refresh_token(const apivideo_client *client, const char *base_url) {
     nap(500);
     say("demo", "The refresh token is revoked, as when the key is used elsewhere. Nobody tells the library.");
-    int good = control(base_url, "POST", "/_sandbox/revoke", "{\"what\":\"refresh\"}")
+    int good = tell_sandbox(base_url, "POST", "/_sandbox/revoke", "{\"what\":\"refresh\"}")
                && reaches(client, APIVIDEO_STATISTIC_REFRESH_REJECTIONS, 1)
                && reaches(client, APIVIDEO_STATISTIC_TOKENS_GRANTED, 4);
     say_progress(client);
@@ -295,7 +251,7 @@ static int outage(const apivideo_client *client, const char *base_url) {
     nap(500);
     double down = seconds() - started_at;
     say("demo", "Authentication goes down for %d s: the token will not live that long.", OUTAGE_MS / 1000);
-    int good = control(base_url, "POST", "/_sandbox/faults",
+    int good = tell_sandbox(base_url, "POST", "/_sandbox/faults",
                        "{\"on\":\"auth\",\"times\":0,\"fault\":{\"kind\":\"reply\",\"status\":503,\"body\":\"{}\"}}");
     nap(OUTAGE_MS / 2);
     say_progress(client);
@@ -303,19 +259,12 @@ static int outage(const apivideo_client *client, const char *base_url) {
     uint64_t before = statistic(client, APIVIDEO_STATISTIC_TOKENS_GRANTED);
     say("demo", "Authentication is back.");
     timeline_add_outage(down, seconds() - started_at);
-    good = control(base_url, "DELETE", "/_sandbox/faults", "") && good;
+    good = tell_sandbox(base_url, "DELETE", "/_sandbox/faults", "") && good;
     good = good && reaches(client, APIVIDEO_STATISTIC_TOKENS_GRANTED, before + 1);
     nap(100);
     say_progress(client);
     /* One renewal more shows that everything is as before. */
     return good && reaches(client, APIVIDEO_STATISTIC_TOKENS_GRANTED, before + 2);
-}
-
-/* A number of the sandbox's counters, for instance {"api_key":{"ok":1,"rejected":0,"requests":1},...}. */
-static uint64_t counter(const char *json, const char *endpoint) {
-    const char *found = strstr(json, endpoint);
-    found = found != NULL ? strstr(found, "\"requests\":") : NULL;
-    return found != NULL ? strtoull(found + strlen("\"requests\":"), NULL, 10) : 0;
 }
 
 static void print_count(const char *what, uint64_t number) {
@@ -336,11 +285,9 @@ static void explain_longest_wait(void) {
 
 /* The table at the end. True if all is well. */
 static int conclude(const apivideo_client *client, const char *base_url) {
-    char json[2048] = "";
-    loopback_http(base_url, "GET", "/_sandbox/counters", "", "", json, sizeof json);
     uint64_t keys = statistic(client, APIVIDEO_STATISTIC_AUTHENTICATE_REQUESTS);
     uint64_t refreshes = statistic(client, APIVIDEO_STATISTIC_REFRESH_REQUESTS);
-    uint64_t seen_keys = counter(json, "\"api_key\""), seen_refreshes = counter(json, "\"refresh\"");
+    uint64_t seen_keys = sandbox_requests(base_url, "api_key"), seen_refreshes = sandbox_requests(base_url, "refresh");
     int good = board.reads_failed == 0 && board.calls_failed == 0 && keys == seen_keys && refreshes == seen_refreshes;
 
     putchar('\n');

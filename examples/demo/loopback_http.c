@@ -10,14 +10,15 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-static int connect_to(const char *base_url) {
-    unsigned short port;
-    struct timeval patience = {.tv_sec = 5};
+static struct sockaddr_in loopback(int port) {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    if (sscanf(base_url, "http://127.0.0.1:%hu", &port) != 1) {
-        return -1;
-    }
-    address.sin_port = htons(port);
+    address.sin_port = htons((unsigned short)port);
+    return address;
+}
+
+static int connect_to(int port) {
+    struct timeval patience = {.tv_sec = 5};
+    struct sockaddr_in address = loopback(port);
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     if (fd >= 0
         && (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) != 0
@@ -26,6 +27,25 @@ static int connect_to(const char *base_url) {
         fd = -1;
     }
     return fd;
+}
+
+int loopback_answers(int port) {
+    int fd = connect_to(port);
+    if (fd >= 0) {
+        close(fd);
+    }
+    return fd >= 0;
+}
+
+int loopback_free_port(void) {
+    struct sockaddr_in address = loopback(0);
+    socklen_t size = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    int found = fd >= 0 && bind(fd, (struct sockaddr *)&address, size) == 0 && getsockname(fd, (struct sockaddr *)&address, &size) == 0;
+    if (fd >= 0) {
+        close(fd);
+    }
+    return found ? ntohs(address.sin_port) : 0;
 }
 
 static int send_all(int fd, const char *bytes, size_t left) {
@@ -43,8 +63,10 @@ static int send_all(int fd, const char *bytes, size_t left) {
 int loopback_http(const char *base_url, const char *method, const char *path, const char *headers, const char *body, char *reply,
                   size_t size) {
     char bytes[8192];
-    int http_status = 0;
-    int fd = connect_to(base_url);
+    int http_status = 0, port = 0, fd = -1;
+    if (sscanf(base_url, "http://127.0.0.1:%d", &port) == 1) {
+        fd = connect_to(port);
+    }
     if (fd < 0) {
         return 0;
     }

@@ -10,4 +10,10 @@
 int loopback_http(const char *base_url, const char *method, const char *path, const char *headers, const char *body, char *reply,
                   size_t size);
 
+/* A port that nobody listens on; 0 if there is none. */
+int loopback_free_port(void);
+
+/* Whether somebody listens there. */
+int loopback_answers(int port);
+
 #endif

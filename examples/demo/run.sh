@@ -1,12 +1,13 @@
 #!/bin/sh
-# Runs the demo: run.sh DEMO SANDBOX. With APIVIDEO_API_KEY set it talks to api.video; otherwise to a sandbox of its own, which
-# ends with it.
+# Runs a demo: run.sh DEMO SANDBOX [ARGUMENT…]. With APIVIDEO_API_KEY set it talks to api.video; otherwise to a sandbox of its own,
+# which ends with it. Its temporary files lie in a folder that is removed at the end.
 set -eu
 
 if [ -n "${APIVIDEO_API_KEY-}" ]; then
     exec "$1"
 fi
 
+program=$1
 folder=$(mktemp -d)
 sandbox=
 demo=
@@ -23,13 +24,14 @@ mkfifo "$folder/alive"
 "$2" --expires-in 3 --ready-file "$folder/url" --exit-with-parent < "$folder/alive" > /dev/null &
 sandbox=$!
 exec 3> "$folder/alive"
+shift 2
 until [ -s "$folder/url" ]; do
     kill -0 "$sandbox" 2> /dev/null || { echo 'The sandbox did not start.' >&2; exit 1; }
     sleep 0.1
 done
 
 # In the background, for a signal is heeded during `wait` but not during a command.
-"$1" "$(cat "$folder/url")" 3>&- &
+TMPDIR=$folder "$program" "$(cat "$folder/url")" "$@" 3>&- &
 demo=$!
 result=0
 wait "$demo" || result=$?

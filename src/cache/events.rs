@@ -69,6 +69,10 @@ pub(crate) enum Event {
     Sending(&'static str),
     NoThread,
     StateChanged(TokenState),
+    Adopted { left_ms: i64 },
+    OthersAtIt,
+    StoreFailed(Error),
+    StoreWorks,
 }
 
 impl Event {
@@ -79,9 +83,13 @@ impl Event {
             | Event::RefreshLost(_)
             | Event::Invalidated
             | Event::RejectedAgain
-            | Event::NoThread => LogLevel::Warning,
-            Event::Granted { .. } | Event::RefreshRejected { .. } => LogLevel::Info,
-            Event::Sending(_) | Event::StateChanged(_) => LogLevel::Debug,
+            | Event::NoThread
+            | Event::StoreFailed(_) => LogLevel::Warning,
+            Event::Granted { .. }
+            | Event::RefreshRejected { .. }
+            | Event::Adopted { .. }
+            | Event::StoreWorks => LogLevel::Info,
+            Event::Sending(_) | Event::StateChanged(_) | Event::OthersAtIt => LogLevel::Debug,
         }
     }
 }
@@ -111,6 +119,14 @@ impl fmt::Display for Event {
             Event::Sending(path) => write!(f, "Sending POST {path}."),
             Event::NoThread => f.write_str("The system refused a thread; the work falls to a caller that waits for it."),
             Event::StateChanged(state) => write!(f, "The token's state is now {state:?}."),
+            Event::Adopted { left_ms } => {
+                write!(f, "Another process has got a token; it is good for {} s here.", left_ms / 1000)
+            }
+            Event::OthersAtIt => f.write_str("Another process is getting a token; waiting for that."),
+            Event::StoreFailed(error) => {
+                write!(f, "The token store fails. {error} Until it works again this process gets its own tokens.")
+            }
+            Event::StoreWorks => f.write_str("The token store works again."),
         }
     }
 }

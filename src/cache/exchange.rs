@@ -46,8 +46,12 @@ pub(crate) enum Outcome {
     /// The server refused the key or the refresh token.
     Rejected(Error),
     /// Anything else. `spent`: the server may have acted on the request, so its refresh token must
-    /// not be sent again.
-    Failed { error: Error, spent: bool },
+    /// not be sent again. `own_words`: api.video itself says so, and not somebody in between.
+    Failed {
+        error: Error,
+        spent: bool,
+        own_words: bool,
+    },
 }
 
 /// The two endpoints.

@@ -6,6 +6,8 @@
 //! - [`waiters`]: who waits, for what. [`completion`]: where one waiting caller's answer arrives.
 //! - [`published`]: the token as readers see it, without a lock.
 //! - [`exchange`]: one refresh or authentication, as the cache sees it.
+//! - [`sharing`]: one token for many processes, around the exchanges. Pure. [`record`]: what they keep
+//!   in a store, and the store as the cache sees it.
 //! - [`events`], [`statistics`]: what happened, for the log, the state callback and the counters.
 //!
 //! [`TokenCache`] puts them together: it reads the clock, takes the lock, starts the thread, and
@@ -19,6 +21,8 @@ pub(crate) mod events;
 pub(crate) mod exchange;
 pub(crate) mod policy;
 pub(crate) mod published;
+pub(crate) mod record;
+pub(crate) mod sharing;
 pub(crate) mod state;
 pub(crate) mod statistics;
 #[cfg(test)]
@@ -38,9 +42,11 @@ use crate::process::timer::Wake;
 use crate::token::{Token, TokenSet};
 use completion::Completion;
 use events::{Event, Observer, PendingEvents};
-use exchange::Endpoint;
+use exchange::{Endpoint, Request};
 use published::Published;
-use state::{Answer, Effects, State};
+use record::{Session, Store};
+use sharing::{Sharing, StoreTask};
+use state::{Answer, Effects, State, Task};
 use statistics::Statistics;
 use waiters::{TokenRequest, WaiterId};
 
@@ -62,6 +68,22 @@ pub(crate) struct Dependencies {
     pub(crate) spawn: fn(Work) -> Result<(), Error>,
     /// Calls [`Wake::wake`] at a time of the monotonic clock, or not any more.
     pub(crate) alarm: fn(&Arc<TokenCache>, Option<i64>),
+    /// Where the token is shared with other processes, if it is, and the time for an operation.
+    pub(crate) store: Option<(Arc<dyn Store>, Duration)>,
+}
+
+impl Dependencies {
+    /// What a process begins to share with: a name of its own.
+    fn sharing(&self) -> Option<Sharing> {
+        let (store, timeout) = self.store.as_ref()?;
+        let half = || ((self.random)() * (f64::from(u32::MAX) + 1.0)) as u64;
+        let holder = half() << 32 | half();
+        Some(Sharing::new(
+            holder,
+            millis(*timeout),
+            store.outlives_client(),
+        ))
+    }
 }
 
 /// Caches one client's token.
@@ -80,9 +102,13 @@ struct ProcessState {
 }
 
 impl ProcessState {
-    fn new(keep_fresh: bool, inherited: Option<Arc<TokenSet>>) -> ProcessState {
+    fn new(
+        keep_fresh: bool,
+        inherited: Option<Arc<TokenSet>>,
+        sharing: Option<Sharing>,
+    ) -> ProcessState {
         ProcessState {
-            state: Mutex::new(State::new(keep_fresh, inherited)),
+            state: Mutex::new(State::new(keep_fresh, inherited, sharing)),
             pending_events: PendingEvents::default(),
         }
     }
@@ -115,10 +141,14 @@ impl TokenCache {
     pub(crate) fn new(dependencies: Dependencies, keep_fresh: bool) -> Arc<TokenCache> {
         Arc::new_cyclic(|me| TokenCache {
             me: Weak::clone(me),
-            dependencies,
             keep_fresh,
             published: Published::new(),
-            process_state: PerProcess::with(ProcessState::new(keep_fresh, None)),
+            process_state: PerProcess::with(ProcessState::new(
+                keep_fresh,
+                None,
+                dependencies.sharing(),
+            )),
+            dependencies,
         })
     }
 
@@ -159,7 +189,7 @@ impl TokenCache {
         };
         state.renew_if_due(now);
         if state.wants_launch() || self.keep_fresh {
-            self.carry_out(process_state, state, now, Caller::MustNotWait);
+            self.carry_out(process_state, state, now, Caller::MustNotWait, None);
         }
     }
 
@@ -207,7 +237,8 @@ impl TokenCache {
         if let Some(answer) = self.wait_for(completion, left, caller) {
             return answer;
         }
-        self.change(Caller::MustNotWait, |state, _| state.give_up(id));
+        let give_up = |state: &mut State<_>, now| state.give_up(id, now);
+        self.change(Caller::MustNotWait, give_up);
         // Unless it was answered just now.
         completion.answer(Err(state::deadline_passed(request.purpose)));
         completion
@@ -300,7 +331,7 @@ impl TokenCache {
     /// What a forked child starts with: the parent's access token, and nothing else of it.
     fn childs_state(&self) -> ProcessState {
         let inherited = self.published.read().map(|token| Arc::clone(token.set()));
-        let childs = ProcessState::new(self.keep_fresh, inherited);
+        let childs = ProcessState::new(self.keep_fresh, inherited, self.dependencies.sharing());
         // The fork may have come in the middle of publishing it. Not published here: another
         // thread's state may be the one that is taken.
         lock(&childs.state).publish_again();
@@ -313,25 +344,48 @@ impl TokenCache {
         caller: Caller,
         act: impl FnOnce(&mut State<Arc<Completion>>, Now) -> R,
     ) -> R {
+        self.change_and_end(caller, |state, now| (act(state, now), None))
+    }
+
+    /// Changes it by what came of a task. With the last task ends what the store was asked by.
+    fn advance(
+        &self,
+        caller: Caller,
+        session: &mut Option<Box<dyn Session>>,
+        act: impl FnOnce(&mut State<Arc<Completion>>, Now) -> Option<Task>,
+    ) -> Option<Task> {
+        self.change_and_end(caller, |state, now| match act(state, now) {
+            None => (None, session.take()),
+            next => (next, None),
+        })
+    }
+
+    fn change_and_end<R>(
+        &self,
+        caller: Caller,
+        act: impl FnOnce(&mut State<Arc<Completion>>, Now) -> (R, Option<Box<dyn Session>>),
+    ) -> R {
         let process_state = self.process_state();
         let mut state = lock(&process_state.state);
         let now = self.now();
         if caller.works_until().is_some() {
             state.has_a_worker();
         }
-        let result = act(&mut state, now);
-        self.carry_out(process_state, state, now, caller);
+        let (result, session) = act(&mut state, now);
+        self.carry_out(process_state, state, now, caller, session);
         result
     }
 
     /// Publishes under the lock, so that what is published last is the newest, and all else outside
-    /// it. A program's callbacks come last: they may wait for what was started here.
+    /// it. A program's callbacks come last: they may wait for what was started here, and for long,
+    /// so that a session ends before them.
     fn carry_out(
         &self,
         process_state: &ProcessState,
         mut state: MutexGuard<'_, State<Arc<Completion>>>,
         now: Now,
         caller: Caller,
+        session: Option<Box<dyn Session>>,
     ) {
         let effects: Effects<Arc<Completion>> = state.take_effects(now);
         if let Some(set) = effects.publish {
@@ -343,6 +397,7 @@ impl TokenCache {
         // very flight.
         let reported_later = state.is_in_flight();
         drop(state);
+        drop(session);
         if let (Some(at), Some(me)) = (wake_at, self.me.upgrade()) {
             (self.dependencies.alarm)(&me, Some(at));
         }
@@ -367,7 +422,18 @@ impl TokenCache {
     /// waits anyway.
     fn launch(&self, process_state: &ProcessState, caller: Caller) {
         let Some(me) = self.me.upgrade() else { return };
-        let Err(error) = (self.dependencies.spawn)(Box::new(move || me.run_flight(None))) else {
+        let begun = match caller {
+            Caller::Waits { .. } if self.has_quick_store() => self.begin_flight(),
+            _ => Begun::Not,
+        };
+        if matches!(begun, Begun::AndOver) {
+            return self.report(process_state);
+        }
+        // A thread that the system refuses takes nothing with it.
+        let begun = Arc::new(Mutex::new(begun));
+        let theirs = Arc::clone(&begun);
+        let work = Box::new(move || me.run_flight(take(&theirs), None));
+        let Err(error) = (self.dependencies.spawn)(work) else {
             return;
         };
         process_state.pending_events.extend([Event::NoThread]);
@@ -375,44 +441,142 @@ impl TokenCache {
             Some(Some(until_ms)) if until_ms <= self.now().mono_ms => {
                 self.fail_flight(error, Caller::MustNotWait);
             }
-            Some(until_ms) => self.run_flight(until_ms),
+            Some(until_ms) => self.run_flight(take(&begun), until_ms),
             None => self.fail_flight(error, Caller::MustNotWait),
         }
     }
 
-    /// Makes the exchanges of one flight, until `until_ms` at most.
-    fn run_flight(&self, until_ms: Option<i64>) {
+    fn has_quick_store(&self) -> bool {
+        let store = self.dependencies.store.as_ref();
+        store.is_some_and(|(store, _)| store.is_quick())
+    }
+
+    /// Looks into a quick store for a caller that waits: mostly the token is there, and a thread
+    /// would take longer to start.
+    fn begin_flight(&self) -> Begun {
+        let caller = Caller::RunsFlight { until_ms: None };
+        self.guard_flight(caller, || self.look_first(caller))
+            .unwrap_or(Begun::AndOver)
+    }
+
+    fn look_first(&self, caller: Caller) -> Begun {
+        let mut session = None;
+        let mut next = self.change(caller, |state, now| state.next_task(self.context(now)));
+        if let Some(Task::Store(load @ StoreTask::Load { .. })) = next {
+            next = self.ask_store(load, caller, None, &mut session);
+        }
+        match next {
+            Some(task) => Begun::With(task, session),
+            None => Begun::AndOver,
+        }
+    }
+
+    /// Carries out the tasks of one flight, until `until_ms` at most.
+    fn run_flight(&self, begun: Begun, until_ms: Option<i64>) {
         let caller = Caller::RunsFlight { until_ms };
-        if catch_unwind(AssertUnwindSafe(|| self.make_exchanges(until_ms))).is_err() {
+        self.guard_flight(caller, || self.carry_on(begun, until_ms));
+        self.report(self.process_state());
+    }
+
+    /// A bug that is caught ends the flight: whoever waits would else wait in vain, for ever.
+    fn guard_flight<R>(&self, caller: Caller, work: impl FnOnce() -> R) -> Option<R> {
+        let result = catch_unwind(AssertUnwindSafe(work));
+        if result.is_err() {
             let error = Error::new(
                 Status::Internal,
                 "A bug in libapivideo was caught while it renewed the token. Please report it.",
             );
             self.fail_flight(error, caller);
         }
-        self.report(self.process_state());
+        result.ok()
     }
 
-    fn make_exchanges(&self, until_ms: Option<i64>) {
+    fn carry_on(&self, begun: Begun, until_ms: Option<i64>) {
         let caller = Caller::RunsFlight { until_ms };
-        let mut next = self.change(caller, |state, now| state.next_request(now));
-        while let Some(request) = next {
-            let sent = self.now();
-            let limit = until_ms.map(|until| {
-                Duration::from_millis(until.saturating_sub(sent.mono_ms).max(0).unsigned_abs())
-            });
-            let outcome = self.dependencies.endpoint.send(&request, limit);
-            let random = (self.dependencies.random)();
-            next = self.change(caller, |state, now| {
-                state.on_response(&request, outcome, sent, Context { now, random })
-            });
+        let (mut next, mut session) = match begun {
+            Begun::With(task, session) => (Some(task), session),
+            Begun::Not => {
+                let begin = |state: &mut State<_>, now| state.next_task(self.context(now));
+                (self.change(caller, begin), None)
+            }
+            Begun::AndOver => return,
+        };
+        while let Some(task) = next {
+            let limit = until_ms.map(|until| self.time_until(until));
+            next = match task {
+                Task::Exchange(request) => self.exchange(&request, caller, limit, &mut session),
+                Task::Store(task) => self.ask_store(task, caller, limit, &mut session),
+            };
         }
     }
 
-    fn fail_flight(&self, error: Error, caller: Caller) {
+    fn exchange(
+        &self,
+        request: &Request,
+        caller: Caller,
+        limit: Option<Duration>,
+        session: &mut Option<Box<dyn Session>>,
+    ) -> Option<Task> {
+        let sent = self.now();
+        let outcome = self.dependencies.endpoint.send(request, limit);
+        self.advance(caller, session, |state, now| {
+            state.on_response(request, outcome, sent, self.context(now))
+        })
+    }
+
+    /// Carries out one operation of the store.
+    fn ask_store(
+        &self,
+        task: StoreTask,
+        caller: Caller,
+        limit: Option<Duration>,
+        session: &mut Option<Box<dyn Session>>,
+    ) -> Option<Task> {
+        let (store, _) = self.dependencies.store.as_ref()?;
+        let time = |ms: i64| {
+            let ms = Duration::from_millis(ms.max(0).unsigned_abs());
+            limit.map_or(ms, |limit| ms.min(limit))
+        };
+        let started = self.now();
+        match task {
+            StoreTask::Load { limit_ms } => {
+                let result = session
+                    .get_or_insert_with(|| store.session())
+                    .load(time(limit_ms));
+                self.advance(caller, session, |state, now| {
+                    state.on_loaded(result, started, self.context(now))
+                })
+            }
+            StoreTask::Swap { swap, limit_ms } => {
+                let result = session
+                    .get_or_insert_with(|| store.session())
+                    .swap(&swap, time(limit_ms));
+                self.advance(caller, session, |state, now| {
+                    state.on_swapped(*swap, result, started, self.context(now))
+                })
+            }
+            StoreTask::Pause { ms } => {
+                std::thread::sleep(time(ms));
+                self.advance(caller, session, |state, now| {
+                    state.on_paused(self.context(now))
+                })
+            }
+        }
+    }
+
+    fn context(&self, now: Now) -> Context {
         let random = (self.dependencies.random)();
+        Context { now, random }
+    }
+
+    fn time_until(&self, until_ms: i64) -> Duration {
+        let left = until_ms.saturating_sub(self.now().mono_ms);
+        Duration::from_millis(left.max(0).unsigned_abs())
+    }
+
+    fn fail_flight(&self, error: Error, caller: Caller) {
         self.change(caller, |state, now| {
-            state.flight_failed(error, Context { now, random });
+            state.flight_failed(error, self.context(now));
         });
     }
 }
@@ -428,6 +592,23 @@ impl Wake for TokenCache {
 /// in itself.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn millis(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// How far a flight has come before its thread is started.
+#[derive(Default)]
+enum Begun {
+    #[default]
+    Not,
+    With(Task, Option<Box<dyn Session>>),
+    AndOver,
+}
+
+fn take(begun: &Mutex<Begun>) -> Begun {
+    std::mem::take(&mut *lock(begun))
 }
 
 enum Asked {

@@ -11,6 +11,8 @@ use super::contention::Contention;
 use super::events::{Event, TokenState};
 use super::exchange::{Outcome, Request};
 use super::policy;
+use super::record::{Loaded, Swap};
+use super::sharing::{Refused, Report, Sharing, Step, StoreTask, View};
 use super::statistics::Statistics;
 use super::waiters::{Purpose, TokenRequest, WaiterId, Waiters};
 use crate::clock::{Context, Now};
@@ -82,11 +84,22 @@ struct Known {
 pub(crate) struct State<T> {
     keep_fresh: bool,
     known: Known,
+    /// With a store: how the token is shared.
+    sharing: Option<Box<Sharing>>,
+    /// What the flight's exchange gave, while others are told of it.
+    result: Option<Answer>,
     waiters: Waiters<T>,
     /// What the observer was told last.
     last_reported: TokenState,
     statistics: Statistics,
     effects: Effects<T>,
+}
+
+/// What a flight does next.
+#[derive(Debug)]
+pub(crate) enum Task {
+    Exchange(Request),
+    Store(StoreTask),
 }
 
 /// What follows from the outcome of an exchange.
@@ -98,9 +111,15 @@ enum Next {
 impl<T> State<T> {
     /// What a process starts with. `inherited` is its parent's: the access token is good there too,
     /// the refresh token is not its own.
-    pub(crate) fn new(keep_fresh: bool, inherited: Option<Arc<TokenSet>>) -> State<T> {
+    pub(crate) fn new(
+        keep_fresh: bool,
+        inherited: Option<Arc<TokenSet>>,
+        sharing: Option<Sharing>,
+    ) -> State<T> {
         State {
             keep_fresh,
+            sharing: sharing.map(Box::new),
+            result: None,
             last_reported: match &inherited {
                 Some(_) => TokenState::Valid,
                 None => TokenState::None,
@@ -148,9 +167,19 @@ impl<T> State<T> {
     }
 
     /// A caller's time is up, unless it has its answer already.
-    pub(crate) fn give_up(&mut self, id: WaiterId) {
-        let waited = self.waiters.remove(id).is_some();
-        self.statistics.timeouts += u64::from(waited);
+    pub(crate) fn give_up(&mut self, id: WaiterId, now: Now) {
+        if let Some((completion, request)) = self.waiters.remove(id) {
+            self.answer_late(completion, &request, now);
+        }
+    }
+
+    /// While others are told of a new token, it is there for whoever cannot wait for that.
+    fn answer_late(&mut self, completion: T, request: &TokenRequest, now: Now) {
+        let answer = self.known.answer_now(request, now).unwrap_or_else(|| {
+            self.statistics.timeouts += 1;
+            Err(deadline_passed(request.purpose))
+        });
+        self.effects.answers.push((completion, answer));
     }
 
     /// A caller does not want its answer any more.
@@ -162,7 +191,10 @@ impl<T> State<T> {
     pub(crate) fn invalidate(&mut self, rejected: &Arc<TokenSet>, now: Now) -> Result<(), Error> {
         match &self.known.held {
             Held::Current { set, .. } if Arc::ptr_eq(set, rejected) => {}
-            _ => return Ok(()),
+            _ => {
+                self.withdraw(rejected);
+                return Ok(());
+            }
         }
         if let Some(left) = self.known.trial_left(now) {
             self.effects.events.push(Event::RejectedAgain);
@@ -171,10 +203,18 @@ impl<T> State<T> {
         self.known.held = Held::Withdrawn {
             set: Arc::clone(rejected),
         };
+        self.withdraw(rejected);
         self.statistics.invalidations += 1;
         self.effects.publish = Some(None);
         self.effects.events.push(Event::Invalidated);
         Ok(())
+    }
+
+    /// A store may still have it.
+    fn withdraw(&mut self, rejected: &TokenSet) {
+        if let Some(sharing) = &mut self.sharing {
+            sharing.withdraw(rejected.fence());
+        }
     }
 
     /// A reader saw that the token is due: renew it unless that is being done, or was tried just
@@ -185,7 +225,7 @@ impl<T> State<T> {
             Held::Withdrawn { .. } => true,
             Held::Nothing | Held::Closed => false,
         };
-        if due && now.mono_ms >= self.known.retry_at(now) {
+        if due && now.mono_ms >= self.known.retry_at(now).max(self.look_at(now)) {
             self.launch(Purpose::Token);
         }
     }
@@ -198,9 +238,7 @@ impl<T> State<T> {
     /// The time has come that [`State::next_wake`] named, or another: see to what is due.
     pub(crate) fn wake(&mut self, now: Now) {
         for (completion, request) in self.waiters.take_late(now.mono_ms) {
-            self.statistics.timeouts += 1;
-            let answer = Err(deadline_passed(request.purpose));
-            self.effects.answers.push((completion, answer));
+            self.answer_late(completion, &request, now);
         }
         self.launch_if_wanted(now);
         if self.keep_fresh {
@@ -216,6 +254,7 @@ impl<T> State<T> {
         }
         let retry = deadline.map(|_| self.known.next_try(now));
         let renewal = self.known.next_renewal(now).filter(|_| self.keep_fresh);
+        let renewal = renewal.map(|at| at.max(self.look_at(now)));
         [deadline, retry, renewal].into_iter().flatten().min()
     }
 
@@ -238,6 +277,10 @@ impl<T> State<T> {
             consecutive_failures: self.known.backoff.consecutive_failures(),
             retry_in_ms: retry_in.unsigned_abs(),
             exchanges_in_flight: u64::from(self.is_in_flight()),
+            store_failures: self
+                .sharing
+                .as_ref()
+                .map_or(0, |sharing| sharing.failures_ever()),
             ..self.statistics
         }
     }
@@ -270,51 +313,57 @@ impl<T> State<T> {
         self.known.flight.is_some()
     }
 
-    /// The first request of the flight under way. `None` if there is nothing to do any more.
+    /// The first task of the flight under way. `None` if there is nothing to do any more.
     ///
-    /// Whoever calls this makes the request, and reports to [`State::on_response`].
-    pub(crate) fn next_request(&mut self, now: Now) -> Option<Request> {
-        let request = self.first_request(now);
+    /// Whoever calls this carries it out, and reports to [`State::on_response`], or for a store to
+    /// [`State::on_loaded`], [`State::on_swapped`] or [`State::on_paused`].
+    pub(crate) fn next_task(&mut self, at: Context) -> Option<Task> {
+        let task = self.first_task(at);
         self.effects.launch = false;
-        request
+        task
     }
 
-    fn first_request(&mut self, now: Now) -> Option<Request> {
+    fn first_task(&mut self, at: Context) -> Option<Task> {
         let purpose = self.known.flight?.purpose;
         if self.known.held.is_closed() {
             self.known.flight = None;
             return None;
         }
-        match self.known.request_for(purpose, now) {
+        if self.sharing.is_some() && purpose != Purpose::Refresh {
+            let task = self.share(at, |sharing, view, _| sharing.begin(view, at.now));
+            return task.or_else(|| self.first_task(at));
+        }
+        match self.known.request_for(purpose, at.now) {
             Some(request) => Some(self.sending(request)),
             None => {
-                self.finish_flight(purpose, Err(no_refresh_token()), now);
-                self.first_request(now)
+                self.finish_flight(purpose, Err(no_refresh_token()), at.now);
+                self.first_task(at)
             }
         }
     }
 
-    fn sending(&mut self, request: Request) -> Request {
+    fn sending(&mut self, request: Request) -> Task {
         match request {
             Request::ApiKey { .. } => self.statistics.authenticate_requests += 1,
             Request::Refresh(_) => self.statistics.refresh_requests += 1,
         }
         self.effects.events.push(Event::Sending(request.path()));
-        request
+        Task::Exchange(request)
     }
 
-    /// An exchange of the flight is over. The next request, or `None` when the flight is over too.
+    /// An exchange of the flight is over. The next task, or `None` when the flight is over too.
     pub(crate) fn on_response(
         &mut self,
         request: &Request,
         outcome: Outcome,
         sent: Now,
         at: Context,
-    ) -> Option<Request> {
+    ) -> Option<Task> {
         let flight = self.known.flight?;
+        let refusal = self.refusal_for_all(&outcome);
         if self.known.held.is_closed() {
-            self.known.flight = None;
-            return None;
+            let set = self.set_for_others(&outcome, sent, at);
+            return self.abandon(&Report::of(set.as_ref(), refusal.as_ref(), sent), at);
         }
         let next = match outcome {
             Outcome::Granted {
@@ -322,20 +371,24 @@ impl<T> State<T> {
                 refresh_token,
                 lifetime_ms,
             } => {
-                let set = TokenSet::new(
-                    access_token.as_str(),
-                    refresh_token.as_ref().map(|r| r.as_str()),
-                    policy::validity(lifetime_ms, sent, at),
-                );
+                let refresh_token = refresh_token.as_ref().map(|r| r.as_str());
+                let validity = policy::validity(lifetime_ms, sent, at);
+                let set = match &self.sharing {
+                    None => TokenSet::new(access_token.as_str(), refresh_token, validity),
+                    Some(sharing) => sharing.token_set(access_token.as_str(), validity, at),
+                };
                 self.granted(Arc::new(set), request, flight, at)
             }
             Outcome::Rejected(error) => self.rejected(error, request, flight.purpose, at),
-            Outcome::Failed { error, spent } => {
+            Outcome::Failed { error, spent, .. } => {
                 self.failed(error, spent, request, flight.purpose, at)
             }
         };
         match next {
             Next::Send(request) => Some(self.sending(request)),
+            Next::Finish(result) if self.sharing.is_some() => {
+                self.tell_others(result, refusal, sent, at)
+            }
             Next::Finish(result) => {
                 self.finish_flight(flight.purpose, result, at.now);
                 None
@@ -343,9 +396,177 @@ impl<T> State<T> {
         }
     }
 
+    // --- A flight of a client that shares its token ---
+
+    /// The store was asked for the record, at `started`.
+    pub(crate) fn on_loaded(
+        &mut self,
+        result: Result<Loaded, Error>,
+        started: Now,
+        at: Context,
+    ) -> Option<Task> {
+        if self.known.held.is_closed() {
+            return self.abandon(&Report::Failed, at);
+        }
+        self.share(at, |sharing, view, events| {
+            sharing.loaded(result, view, started, at, events)
+        })
+    }
+
+    /// The store was asked to swap a record in, at `started`.
+    pub(crate) fn on_swapped(
+        &mut self,
+        swap: Swap,
+        result: Result<bool, Error>,
+        started: Now,
+        at: Context,
+    ) -> Option<Task> {
+        if self.known.held.is_closed() {
+            if let Some(sharing) = &mut self.sharing {
+                sharing.swapped_for_nothing(&result, swap);
+            }
+            return self.abandon(&Report::Failed, at);
+        }
+        self.share(at, |sharing, view, events| {
+            sharing.swapped(result, swap, view, started, at, events)
+        })
+    }
+
+    /// The flight has paused.
+    pub(crate) fn on_paused(&mut self, at: Context) -> Option<Task> {
+        if self.known.held.is_closed() {
+            return self.abandon(&Report::Failed, at);
+        }
+        self.share(at, |sharing, view, _| sharing.paused(view, at.now))
+    }
+
+    /// What others can use of an exchange whose client was freed.
+    fn set_for_others(&self, outcome: &Outcome, sent: Now, at: Context) -> Option<TokenSet> {
+        let (
+            Some(sharing),
+            Outcome::Granted {
+                access_token,
+                lifetime_ms,
+                ..
+            },
+        ) = (&self.sharing, outcome)
+        else {
+            return None;
+        };
+        let validity = policy::validity(*lifetime_ms, sent, at);
+        Some(sharing.token_set(access_token.as_str(), validity, at))
+    }
+
+    /// The client was freed: all that is left to do is to tell the others, and to give the lease
+    /// back.
+    fn abandon(&mut self, report: &Report, at: Context) -> Option<Task> {
+        let task = self
+            .sharing
+            .as_mut()
+            .and_then(|sharing| sharing.abandon(report, at));
+        if task.is_none() {
+            self.known.flight = None;
+        }
+        task.map(Task::Store)
+    }
+
+    /// Takes one step of the protocol. The next task, or `None` when the flight is over.
+    fn share(
+        &mut self,
+        at: Context,
+        step: impl FnOnce(&mut Sharing, &View, &mut Vec<Event>) -> Step,
+    ) -> Option<Task> {
+        let purpose = self.known.flight?.purpose;
+        let deadline = self.waiters.first_to_give_up(Purpose::Token);
+        let view = self.known.view(purpose, deadline, at.now);
+        let sharing = self.sharing.as_mut()?;
+        match step(sharing, &view, &mut self.effects.events) {
+            Step::Do(task) => return Some(Task::Store(task)),
+            Step::Exchange => {
+                let request = self.known.request_for(purpose, at.now)?;
+                return Some(self.sending(request));
+            }
+            Step::Adopt { set, replaced_at } => self.adopt_shared(set, replaced_at, at.now),
+            Step::Keep => {
+                self.known.flight = None;
+                self.settle(at.now);
+            }
+            Step::Refuse(error) => {
+                self.known.backoff.exchange_failed(error.clone(), at);
+                let error = self.report_failure(error, at.now);
+                self.finish_flight(purpose, Err(error), at.now);
+            }
+            Step::Over => {
+                let result = self.result.take().unwrap_or_else(|| Err(closed()));
+                self.finish_flight(purpose, result, at.now);
+            }
+        }
+        None
+    }
+
+    /// Another process has got a token.
+    fn adopt_shared(&mut self, set: Arc<TokenSet>, replaced_at: Option<i64>, now: Now) {
+        self.statistics.tokens_adopted += 1;
+        let left_ms = now.until(set.validity().expires);
+        self.effects.events.push(Event::Adopted { left_ms });
+        self.known.backoff = Backoff::Idle;
+        self.known.replaced_at = replaced_at.or(self.known.replaced_at);
+        self.known.held = Held::Current {
+            set: Arc::clone(&set),
+            refresh_unspent: false,
+        };
+        self.effects.publish = Some(Some(set));
+        self.known.flight = None;
+        // Who wants one for longer than this is good waits for another.
+        self.settle(now);
+    }
+
+    /// An exchange is over, and there is a store: the others are told before those who wait here
+    /// have their answer, since this process may end when they do.
+    fn tell_others(
+        &mut self,
+        result: Answer,
+        refusal: Option<Refused>,
+        sent: Now,
+        at: Context,
+    ) -> Option<Task> {
+        let set = result.as_ref().ok().cloned();
+        self.result = Some(result);
+        let report = Report::of(set.as_deref(), refusal.as_ref(), sent);
+        self.share(at, |sharing, _, _| sharing.exchanged(&report, at))
+    }
+
+    /// What api.video says to whoever asks next, whichever process that is.
+    fn refusal_for_all(&self, outcome: &Outcome) -> Option<Refused> {
+        let refused = |error: &Error, own_words| Refused {
+            error: error.clone(),
+            own_words,
+        };
+        match outcome {
+            _ if self.sharing.is_none() => None,
+            Outcome::Rejected(error) => Some(refused(error, true)),
+            Outcome::Failed {
+                error, own_words, ..
+            } => {
+                let asks = error.status == Status::RateLimited || error.retry_after_ms.is_some();
+                asks.then(|| refused(error, *own_words))
+            }
+            Outcome::Granted { .. } => None,
+        }
+    }
+
+    /// While the token at hand is good, the store is not looked at before.
+    fn look_at(&self, now: Now) -> i64 {
+        match &self.sharing {
+            Some(sharing) if self.known.held.usable(now).is_some() => sharing.look_at(),
+            _ => i64::MIN,
+        }
+    }
+
     /// The flight could not start: no thread, and nobody who could do its work.
     pub(crate) fn flight_failed(&mut self, error: Error, at: Context) {
         if let Some(flight) = self.known.flight {
+            self.result = None;
             self.statistics.failures += 1;
             self.known.backoff.flight_failed(error.clone(), at);
             let error = self.report_failure(error, at.now);
@@ -360,6 +581,8 @@ impl<T> State<T> {
         let known = &self.known;
         let answers = self.waiters.answer(|request| match &result {
             _ if request.purpose != purpose && request.purpose != Purpose::Token => None,
+            // It was rejected while others were told of it.
+            Ok(set) if request.purpose == Purpose::Token && !known.held.is_current(set) => None,
             Ok(set) => Some(fresh_enough(set, request, now)),
             Err(_) if request.purpose != purpose => None,
             Err(_) if known.waits_on(request, now) => None,
@@ -563,6 +786,18 @@ impl Known {
         }
     }
 
+    /// What a flight that shares the token should know of it.
+    fn view(&self, purpose: Purpose, deadline: Option<i64>, now: Now) -> View {
+        let is_usable = self.held.usable(now).is_some();
+        View {
+            purpose,
+            set: self.held.set().cloned(),
+            is_usable,
+            is_enough: is_usable && purpose == Purpose::Token && deadline.is_none(),
+            deadline,
+        }
+    }
+
     fn key_request(&self) -> Request {
         Request::ApiKey {
             held: self.held.set().cloned(),
@@ -655,6 +890,11 @@ impl Held {
             Held::Current { set, .. } | Held::Withdrawn { set } => Some(set),
             Held::Nothing | Held::Closed => None,
         }
+    }
+
+    /// Whether this is the newest set, and the API did not reject it.
+    fn is_current(&self, of: &Arc<TokenSet>) -> bool {
+        matches!(self, Held::Current { set, .. } if Arc::ptr_eq(set, of))
     }
 
     /// The newest set, if its access token may be handed out.

@@ -27,4 +27,8 @@ pub struct Statistics {
     pub retry_in_ms: u64,
     /// Now: 1 while an exchange is made.
     pub exchanges_in_flight: u64,
+    /// Tokens taken from the store: another process got them.
+    pub tokens_adopted: u64,
+    /// Operations of the store that failed.
+    pub store_failures: u64,
 }

@@ -106,6 +106,13 @@ impl<T> Waiters<T> {
         self.deadlines.first().map(|(deadline, _)| *deadline)
     }
 
+    /// When the first of those who wait for this gives up.
+    pub(crate) fn first_to_give_up(&self, purpose: Purpose) -> Option<i64> {
+        let requests = self.by_id.values().map(|(request, _)| request);
+        let theirs = requests.filter(|request| request.purpose == purpose);
+        theirs.map(|request| request.deadline_ms).min()
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.by_id.len()
     }
@@ -142,6 +149,9 @@ mod tests {
             .collect();
         assert_eq!(late, [20, 30]);
         assert_eq!((waiters.first_deadline(), waiters.len()), (Some(40), 2));
+        waiters.add(request(Purpose::Authenticate, 5, true), 5);
+        assert_eq!(waiters.first_to_give_up(Purpose::Token), Some(10));
+        assert_eq!(waiters.first_to_give_up(Purpose::Refresh), None);
     }
 
     #[test]

@@ -97,8 +97,9 @@ pub unsafe extern "C" fn apivideo_client_new_without_key(
 /// No other call may begin with this client from here on. Calls that are waiting end with CLOSED.
 /// The client's operations end with CLOSED too, and must still be freed. Its tokens stay as they
 /// are. A log or state callback may call this. No log or state callback is called once this has
-/// returned, except one that another thread is just making: `release` says when that is over. The
-/// API key is wiped now, or when the exchange under way is over.
+/// returned, nor one of a program's own store, except one that another thread is just making:
+/// `release` says when that is over. The API key is wiped now, or when the exchange under way is
+/// over.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apivideo_client_free(client: *mut apivideo_client) {
     // SAFETY: the caller's own client, freed once, as the header asks.

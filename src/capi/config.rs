@@ -3,12 +3,13 @@
 use std::ffi::{CString, c_char, c_void};
 
 use super::error::apivideo_error;
+use super::store::apivideo_store;
 use super::user_data::{UserData, apivideo_release_callback};
 use crate::cache::events::{LogLevel, TokenState};
 use crate::config::{Config, Environment};
 use crate::error::{Error, Status};
 use crate::ffi::boundary::{
-    borrow_mut, clear, give_box, guard, guard_end, handle, require_out, string, take_box,
+    borrow_mut, clear, give_box, guard, guard_end, handle, peek, require_out, string, take_box,
 };
 
 /// Settings for a client. Only one thread at a time may use them. They belong to the caller, who
@@ -314,6 +315,51 @@ pub unsafe extern "C" fn apivideo_config_set_ca_file(
             config.set_ca_file(string(path, "path")?)
         })
     }
+}
+
+/// Sets where the processes that use this API key share its token, so that all of them together
+/// make one exchange for each token. NULL means nowhere.
+///
+/// A client with a store uses the API key alone, and its tokens have no refresh token. Whatever
+/// happens to the store, the client goes on as if it had none: no call fails for it, and one that
+/// hangs costs a call that needs a new token the store's time limit, once.
+///
+/// The default is what APIVIDEO_STORE of the environment says when apivideo_client_new() is called:
+/// "file", "file:" and a directory, or a URL as for apivideo_store_new_redis(), whose server may
+/// also show a certificate of APIVIDEO_CA_FILE; nowhere if it is not there or empty. With another
+/// value apivideo_client_new() fails with INVALID_ARGUMENT. A place that cannot be used is no
+/// error: the log says so, and the client goes on.
+///
+/// `store`: it is used on, so it may be freed at once. `error_out`: may be NULL.
+///
+/// Errors: NULL_ARGUMENT (config).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn apivideo_config_set_store(
+    config: *mut apivideo_config,
+    store: *const apivideo_store,
+    error_out: *mut *mut apivideo_error,
+) -> Status {
+    // SAFETY: as the header asks.
+    unsafe {
+        set(config, error_out, |config| {
+            config.set_store(peek(store).cloned());
+            Ok(())
+        })
+    }
+}
+
+/// Sets the time limit for an operation of the store: 1 to 10,000 ms. Default: 1,000. `error_out`:
+/// may be NULL.
+///
+/// Errors: NULL_ARGUMENT, INVALID_ARGUMENT.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn apivideo_config_set_store_timeout_ms(
+    config: *mut apivideo_config,
+    timeout_ms: u32,
+    error_out: *mut *mut apivideo_error,
+) -> Status {
+    // SAFETY: as the header asks.
+    unsafe { set(config, error_out, |c| c.set_store_timeout_ms(timeout_ms)) }
 }
 
 /// Calls `callback` with each line of the log up to `level`, one of `apivideo_log_level`. NULL

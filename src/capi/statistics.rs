@@ -41,6 +41,10 @@ pub enum Statistic {
     RetryInMs = 10,
     /// Now: 1 while an exchange is under way, else 0.
     ExchangesInFlight = 11,
+    /// Tokens taken from the store, which another process got.
+    TokensAdopted = 12,
+    /// Operations of the store that failed.
+    StoreFailures = 13,
 }
 
 fn value(statistics: &Statistics, statistic: i32) -> Option<u64> {
@@ -64,6 +68,8 @@ fn value(statistics: &Statistics, statistic: i32) -> Option<u64> {
         ),
         (Statistic::RetryInMs, statistics.retry_in_ms),
         (Statistic::ExchangesInFlight, statistics.exchanges_in_flight),
+        (Statistic::TokensAdopted, statistics.tokens_adopted),
+        (Statistic::StoreFailures, statistics.store_failures),
     ]
     .into_iter()
     .find_map(|(which, value)| (which as i32 == statistic).then_some(value))

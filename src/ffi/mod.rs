@@ -5,6 +5,7 @@
 //! that C gave checks for NULL; that the pointer is otherwise what the header asks for is the C
 //! caller's promise.
 
+pub(crate) mod files;
 mod pages;
 pub(crate) mod privileges;
 pub(crate) mod secret;

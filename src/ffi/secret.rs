@@ -13,45 +13,21 @@ use super::pages::Pages;
 /// A key or a token: text without NUL, in memory of its own.
 ///
 /// `Debug` shows that there is one, never what it is.
-pub struct Secret {
-    memory: Memory,
-    /// With the NUL at the end.
-    len: usize,
-}
-
-enum Memory {
-    Pages(Pages),
-    /// When the system has no pages.
-    Heap(Zeroizing<Vec<u8>>),
-}
+pub struct Secret(SecretBytes); // With the NUL at the end.
 
 impl Secret {
     /// Copies `text` up to its first NUL, if it has one.
     pub(crate) fn new(text: &str) -> Secret {
         let text = text.split('\0').next().unwrap_or_default();
-        let len = text.len() + 1;
-        let memory = match Pages::new(len) {
-            Some(mut pages) => {
-                pages.as_mut_slice()[..text.len()].copy_from_slice(text.as_bytes());
-                Memory::Pages(pages)
-            }
-            None => {
-                let mut heap = Zeroizing::new(vec![0; len]);
-                heap[..text.len()].copy_from_slice(text.as_bytes());
-                Memory::Heap(heap)
-            }
-        };
-        Secret { memory, len }
+        let mut bytes = SecretBytes::zeroed(text.len() + 1);
+        bytes.as_mut_slice()[..text.len()].copy_from_slice(text.as_bytes());
+        Secret(bytes)
     }
 
     /// The text, for a C caller.
     pub(crate) fn as_c_str(&self) -> &CStr {
-        let bytes = match &self.memory {
-            Memory::Pages(pages) => pages.as_slice(),
-            Memory::Heap(heap) => heap,
-        };
         // SAFETY: made with one NUL, at the end.
-        unsafe { CStr::from_bytes_with_nul_unchecked(&bytes[..self.len]) }
+        unsafe { CStr::from_bytes_with_nul_unchecked(self.0.as_slice()) }
     }
 
     /// The text.
@@ -63,6 +39,44 @@ impl Secret {
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("[redacted]")
+    }
+}
+
+/// Bytes in memory of their own.
+pub(crate) struct SecretBytes {
+    memory: Memory,
+    len: usize,
+}
+
+enum Memory {
+    Pages(Pages),
+    /// When the system has no pages.
+    Heap(Zeroizing<Vec<u8>>),
+}
+
+impl SecretBytes {
+    pub(crate) fn zeroed(len: usize) -> SecretBytes {
+        let heap = || Memory::Heap(Zeroizing::new(vec![0; len]));
+        SecretBytes {
+            memory: Pages::new(len).map_or_else(heap, Memory::Pages),
+            len,
+        }
+    }
+
+    pub(crate) fn as_slice(&self) -> &[u8] {
+        let bytes = match &self.memory {
+            Memory::Pages(pages) => pages.as_slice(),
+            Memory::Heap(heap) => heap,
+        };
+        &bytes[..self.len]
+    }
+
+    pub(crate) fn as_mut_slice(&mut self) -> &mut [u8] {
+        let bytes = match &mut self.memory {
+            Memory::Pages(pages) => pages.as_mut_slice(),
+            Memory::Heap(heap) => heap,
+        };
+        &mut bytes[..self.len]
     }
 }
 

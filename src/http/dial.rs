@@ -14,6 +14,8 @@ const HEAD_START: Duration = Duration::from_millis(250);
 /// And each further one: eight dead addresses cost less than half a second, so that the handshakes
 /// of a network with a second's delay still have their time. RFC 8305 allows 10 ms and more.
 const NEXT_START: Duration = Duration::from_millis(25);
+/// How often one address is tried by who is in a hurry.
+const TRIES: usize = 5;
 
 /// Connects to the first address that answers, in this order of preference. The next one is tried
 /// when one has failed, or has not answered for a while; those before it may still win. An error is
@@ -38,6 +40,12 @@ pub(crate) fn dial(addresses: &[SocketAddr], until: Instant) -> io::Result<TcpSt
             return Ok(connected);
         }
     }
+}
+
+/// Each address several times. A server whose queue is full, since many come at once, drops whoever
+/// asks to connect, and the system asks again only after a second.
+pub(crate) fn persistently(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
+    addresses.repeat(TRIES)
 }
 
 struct Dial<I> {
@@ -78,7 +86,7 @@ impl<I: Iterator<Item = SocketAddr> + ExactSizeIterator> Dial<I> {
             0 => limit,
             _ => limit.min(until_next),
         };
-        let ready = sys::wait_for(&self.under_way, Ready::ToWrite, limit)?;
+        let ready = sys::wait_for(&self.under_way, Ready::Write, limit)?;
         for at in (0..ready.len()).rev().filter(|at| ready[*at]) {
             let socket = self.under_way.remove(at);
             match socket.take_error()? {
@@ -184,6 +192,26 @@ mod tests {
         let why = dial(&addresses[..2], soon()).unwrap_err();
         assert_eq!(why.kind(), io::ErrorKind::ConnectionRefused);
         assert!(dial(&[], soon()).is_err());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_queue_that_was_full_for_a_moment_is_joined_before_the_system_asks_again() {
+        let (listener, _queue, full) = silent();
+        let asked_again = Duration::from_millis(900);
+        let connected = std::thread::scope(|scope| {
+            let dialling = scope.spawn(|| {
+                let start = Instant::now();
+                dial(&persistently(&[full]), soon()).map(|_| start.elapsed())
+            });
+            std::thread::sleep(Duration::from_millis(100));
+            listener.set_nonblocking(true).unwrap();
+            while !dialling.is_finished() {
+                drop(listener.accept());
+            }
+            dialling.join().unwrap().unwrap()
+        });
+        assert!(connected < asked_again, "{connected:?}");
     }
 
     #[test]

@@ -72,6 +72,8 @@ pub(crate) struct Received {
 pub(crate) struct Exchange<'a> {
     stream: &'a mut dyn Stream,
     patience: Patience,
+    /// How much the connection had sent before.
+    before: u64,
     /// Of the reply, what was read and is not used yet.
     input: Vec<u8>,
     kept_silent: bool,
@@ -81,6 +83,7 @@ impl<'a> Exchange<'a> {
     pub(crate) fn new(stream: &'a mut dyn Stream, patience: Patience) -> Exchange<'a> {
         stream.set_patience(patience);
         Exchange {
+            before: stream.written(),
             stream,
             patience,
             input: Vec::new(),
@@ -96,18 +99,15 @@ impl<'a> Exchange<'a> {
         is_head: bool,
         largest_body: u64,
     ) -> Result<Received, Trouble> {
+        self.stream.watch_input(true);
         let is_sent = match body {
             None => self.send(&head),
-            Some(body) => {
-                self.stream.watch_input(true);
-                let is_sent = self.send_all(head, body);
-                self.stream.watch_input(false);
-                is_sent
-            }
+            Some(body) => self.send_all(head, body),
         };
+        self.stream.watch_input(false);
         match is_sent {
             Ok(is_sent) => self.receive(is_head, largest_body, is_sent),
-            Err(Trouble::Io(why)) if !is_overdue(&why) => {
+            Err(Trouble::Io(why)) if !is_overdue(&why) && self.stream.written() > self.before => {
                 // Who closes early may have said why.
                 let said = self.receive(is_head, largest_body, false);
                 said.map_err(|_| Trouble::Io(why))
@@ -135,7 +135,7 @@ impl<'a> Exchange<'a> {
             if left == 0 {
                 return Ok(true);
             }
-            if self.stream.has_input()? && self.is_answered()? {
+            if self.is_answered_by_now()? {
                 return Ok(false);
             }
             piece.clear();
@@ -155,7 +155,7 @@ impl<'a> Exchange<'a> {
                 Ok(0) => return Err(io::Error::from(io::ErrorKind::WriteZero).into()),
                 Ok(count) => sent += count,
                 Err(why) if is_interrupted_by_input(&why) => {
-                    if self.is_answered()? {
+                    if self.is_answered_by_now()? {
                         return Ok(false);
                     }
                 }
@@ -187,6 +187,11 @@ impl<'a> Exchange<'a> {
     }
 
     // --- The reply ---
+
+    /// Looks whether the reply has begun; whether its head is there.
+    fn is_answered_by_now(&mut self) -> Result<bool, Trouble> {
+        Ok(self.stream.has_input()? && self.is_answered()?)
+    }
 
     /// Reads some more of the reply; whether its head is there.
     fn is_answered(&mut self) -> Result<bool, Trouble> {

@@ -36,19 +36,22 @@ use std::time::{Duration, Instant, SystemTime};
 use crate::error::{Error, Status};
 use exchange::{Exchange, Received, Trouble};
 use network::{Network, host_port, io_failed};
-use stream::{Stream, is_overdue};
+use stream::is_overdue;
 use tls::Tls;
 
 pub(crate) use cancel::Cancel;
 pub(crate) use connections::Connections;
 pub(crate) use exchange::Body;
 pub(crate) use head::Headers;
+pub(crate) use network::Line;
 pub(crate) use proxy::{Environment, Proxy, Route, host_and_port, is_loopback};
 pub(crate) use retry_after::Waits;
 #[cfg(fuzzing)]
 pub(crate) use retry_after::parse_retry_after;
 pub(crate) use roots::{CaFile, Sources};
-pub(crate) use stream::Patience;
+#[cfg(any(test, fuzzing))]
+pub(crate) use stream::Socket;
+pub(crate) use stream::{Patience, Stream};
 pub(crate) use ureq_proto::http::{Method, Uri};
 
 /// No reply of the auth endpoints is larger.
@@ -269,10 +272,10 @@ impl Http {
         let watched = watched.transpose()?;
         let head = self.head(&request);
         let is_head = *request.method == Method::HEAD;
-        let before = stream.socket().written();
+        let before = stream.written();
         let exchange = Exchange::new(&mut *stream, terms.patience);
         let received = exchange.make(head, request.body, is_head, terms.largest_reply);
-        *sent = stream.socket().written() > before;
+        *sent = stream.written() > before;
         let received = received.map_err(|why| self.explain(why, terms))?;
         drop(watched);
         if let (true, Some(connections)) = (received.is_reusable, terms.connections) {
@@ -292,7 +295,7 @@ impl Http {
     }
 
     /// A request's head, with its empty line.
-    fn head(&self, request: &Request) -> Vec<u8> {
+    pub(crate) fn head(&self, request: &Request) -> Vec<u8> {
         let prefix = self.prefix();
         let method = request.method;
         let mut head = format!("{method} {prefix}{} HTTP/1.1\r\n", request.path);
@@ -355,6 +358,21 @@ impl Http {
             }
         }
     }
+}
+
+/// What these bytes are as a reply.
+#[cfg(fuzzing)]
+pub(crate) fn reply_of(http: &Http, raw: &[u8], is_head: bool, largest: u64) -> Option<Reply> {
+    let mut script = stream::Script(std::io::Cursor::new(raw.to_vec()));
+    let terms = Terms {
+        patience: http.patience(None),
+        largest_reply: largest,
+        connections: None,
+        cancel: None,
+    };
+    let exchange = Exchange::new(&mut script, terms.patience);
+    let received = exchange.make(Vec::new(), None, is_head, largest).ok()?;
+    Some(http.reply(received, &terms))
 }
 
 /// Whether a request with this method has a body, and be it an empty one.

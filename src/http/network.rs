@@ -12,6 +12,7 @@ use super::experience::Experience;
 use super::in_time::NoResult;
 use super::lookup::{self, Refusal};
 use super::proxy::{Kind, Proxy, Route};
+use super::roots::{CaFile, Sources};
 use super::stream::{Patience, Socket, Stream, is_overdue};
 use super::tls::{self, InWords, Tls};
 use super::{Target, dial, tunnel, verdict};
@@ -116,7 +117,7 @@ impl Network {
             }
         };
         if let Some(config) = tls {
-            stream = self.secure(stream, config, &server, limit)?;
+            stream = secure(stream, config, &server, limit)?;
         }
         stream.set_patience(patience);
         Ok(stream)
@@ -187,7 +188,7 @@ impl Network {
         };
         let (mut stream, limit) = self.dial(&peer, until, dialled)?;
         if let (Kind::Https, Some(config)) = (proxy.kind, tls) {
-            stream = self.secure(stream, Arc::clone(config), &peer, limit)?;
+            stream = secure(stream, Arc::clone(config), &peer, limit)?;
         }
         tunnel::open(&mut stream, proxy, host, server.port).map_err(|refusal| match refusal {
             tunnel::Refusal::Io(why) if is_overdue(&why) => Error::new(
@@ -268,21 +269,6 @@ impl Network {
         }
     }
 
-    /// TLS over the connection. All its waits end at the limit.
-    fn secure(
-        &self,
-        stream: Box<dyn Stream>,
-        config: Arc<ClientConfig>,
-        peer: &Peer,
-        limit: Limit,
-    ) -> Result<Box<dyn Stream>, Error> {
-        let handshake = || tls::over(stream, config, peer.host);
-        verdict::until(limit.until, handshake).map_err(|why| match verdict::missing_in(&why) {
-            Some(none) => not_judged(peer, limit, none),
-            None => failed(peer, limit, &why),
-        })
-    }
-
     fn tls_config(&self, server: &Peer) -> Result<Arc<ClientConfig>, Error> {
         let config = self.tls.config(SystemClock.now().mono_ms);
         config.map_err(|none| {
@@ -298,6 +284,76 @@ impl Network {
             )
         })
     }
+}
+
+/// The way to servers that speak something else than HTTP, and are reached without a proxy.
+pub(crate) struct Line {
+    tls: Option<Tls>,
+}
+
+impl Line {
+    /// With TLS if certificates are to be looked for.
+    pub(crate) fn new(sources: Option<Sources>, ca_file: Option<CaFile>) -> Line {
+        Line {
+            tls: sources.map(|sources| Tls::new(sources, ca_file)),
+        }
+    }
+
+    /// A connection, all whose waits end at `until`.
+    pub(crate) fn connect(
+        &self,
+        host: &str,
+        port: u16,
+        until: Instant,
+    ) -> Result<Box<dyn Stream>, Error> {
+        let what = "the store's server ";
+        let peer = Peer { what, host, port };
+        let limit = Limit {
+            until,
+            name: "store",
+        };
+        let found = lookup::addresses(host, until).map_err(|refusal| match refusal {
+            Refusal::TimedOut => failed(&peer, limit, &io::ErrorKind::TimedOut.into()),
+            Refusal::NotFound => Error::new(
+                Status::NetworkError,
+                format!("The name of {peer} does not resolve."),
+            ),
+            Refusal::System(number) => failed(&peer, limit, &io::Error::from_raw_os_error(number)),
+        })?;
+        let addresses: Vec<_> = dial::in_turns(&found)
+            .into_iter()
+            .map(|address| SocketAddr::new(address, port))
+            .collect();
+        let tcp = dial::dial(&dial::persistently(&addresses), until)
+            .map_err(|why| failed(&peer, limit, &why))?;
+        let stream = Box::new(Socket::new(tcp, Patience::Until(until)));
+        match &self.tls {
+            None => Ok(stream),
+            Some(tls) => {
+                let config = tls.config(SystemClock.now().mono_ms).map_err(|_| {
+                    let message = format!(
+                        "No trusted TLS connection to {peer}: there are no CA certificates at all."
+                    );
+                    Error::new(Status::TlsError, message)
+                })?;
+                secure(stream, config, &peer, limit)
+            }
+        }
+    }
+}
+
+/// TLS over the connection. All its waits end at the limit.
+fn secure(
+    stream: Box<dyn Stream>,
+    config: Arc<ClientConfig>,
+    peer: &Peer,
+    limit: Limit,
+) -> Result<Box<dyn Stream>, Error> {
+    let handshake = || tls::over(stream, config, peer.host);
+    verdict::until(limit.until, handshake).map_err(|why| match verdict::missing_in(&why) {
+        Some(none) => not_judged(peer, limit, none),
+        None => failed(peer, limit, &why),
+    })
 }
 
 /// Why there is no connection.

@@ -15,6 +15,7 @@ pub(crate) struct Secured {
     /// memory costs more here than what is in it.
     records: Vec<u8>,
     sent: usize,
+    watches_input: bool,
 }
 
 impl Secured {
@@ -26,6 +27,7 @@ impl Secured {
             below,
             records: Vec::new(),
             sent: 0,
+            watches_input: false,
         };
         while secured.tls.is_handshaking() {
             secured.send()?;
@@ -71,12 +73,15 @@ fn invalid(why: rustls::Error) -> io::Error {
 
 impl Read for Secured {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        self.flush()?;
-        while self.tls.wants_read() && self.receive()? {
-            // An answer to the server's own messages, such as new keys.
-            self.flush()?;
+        loop {
+            // Also an answer to the server's own messages, such as new keys.
+            if !self.watches_input {
+                self.flush()?;
+            }
+            if !self.tls.wants_read() || !self.receive()? {
+                return self.tls.reader().read(into);
+            }
         }
-        self.tls.reader().read(into)
     }
 }
 
@@ -103,7 +108,12 @@ impl Stream for Secured {
     }
 
     fn watch_input(&mut self, watch: bool) {
+        self.watches_input = watch;
         self.below.watch_input(watch);
+    }
+
+    fn written(&self) -> u64 {
+        self.below.written()
     }
 
     /// What TLS says to itself, such as a session to resume, is no input.

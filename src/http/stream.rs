@@ -44,11 +44,15 @@ impl Patience {
 pub(crate) trait Stream: Read + Write + Debug + Send + Sync {
     fn set_patience(&mut self, patience: Patience);
 
-    /// From now on a write that has to wait fails if there is something to read meanwhile.
+    /// From now on a write that has to wait fails if there is something to read meanwhile. A read
+    /// sends nothing first.
     fn watch_input(&mut self, watch: bool);
 
-    /// Whether a read would be answered at once: with bytes, the end, or an error.
+    /// Whether a read would be answered at once: with bytes, the end, or an error. Sends nothing.
     fn has_input(&mut self) -> io::Result<bool>;
+
+    /// How many bytes the system has taken to send.
+    fn written(&self) -> u64;
 
     /// The connection below all else.
     fn socket(&self) -> &Socket;
@@ -65,6 +69,10 @@ impl Stream for Box<dyn Stream> {
 
     fn has_input(&mut self) -> io::Result<bool> {
         (**self).has_input()
+    }
+
+    fn written(&self) -> u64 {
+        (**self).written()
     }
 
     fn socket(&self) -> &Socket {
@@ -108,11 +116,6 @@ impl Socket {
         &self.tcp
     }
 
-    /// How many bytes the system has taken to send.
-    pub(crate) fn written(&self) -> u64 {
-        self.written
-    }
-
     /// Whether this process made it, and its descriptor is still that of this socket. Some
     /// programs close descriptors that are not theirs, and the number may be another file's now.
     pub(crate) fn is_ours(&self) -> bool {
@@ -136,11 +139,11 @@ impl Socket {
                 Err(why) if why.kind() == io::ErrorKind::Interrupted => continue,
                 done => return done,
             }
-            if may_have_input && sys::wait_for(&[&*self.tcp], Ready::ToRead, Duration::ZERO)?[0] {
+            if may_have_input && sys::wait_for(&[&*self.tcp], Ready::Read, Duration::ZERO)?[0] {
                 return Err(interrupted_by_input());
             }
             sys::wait_for(&[&*self.tcp], ready, left)?;
-            may_have_input = matches!(ready, Ready::ToWriteOrRead);
+            may_have_input = matches!(ready, Ready::Either);
         }
     }
 }
@@ -224,7 +227,11 @@ impl Stream for Socket {
     }
 
     fn has_input(&mut self) -> io::Result<bool> {
-        Ok(sys::wait_for(&[&*self.tcp], Ready::ToRead, Duration::ZERO)?[0])
+        Ok(sys::wait_for(&[&*self.tcp], Ready::Read, Duration::ZERO)?[0])
+    }
+
+    fn written(&self) -> u64 {
+        self.written
     }
 
     fn socket(&self) -> &Socket {
@@ -234,15 +241,15 @@ impl Stream for Socket {
 
 impl Read for Socket {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        self.when_ready(Ready::ToRead, |mut tcp| tcp.read(into))
+        self.when_ready(Ready::Read, |mut tcp| tcp.read(into))
     }
 }
 
 impl Write for Socket {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let ready = match self.watches_input {
-            true => Ready::ToWriteOrRead,
-            false => Ready::ToWrite,
+            true => Ready::Either,
+            false => Ready::Write,
         };
         let count = self.when_ready(ready, |mut tcp| tcp.write(bytes))?;
         self.written += count as u64;
@@ -261,6 +268,50 @@ fn interrupted_by_input() -> io::Error {
 
 pub(crate) fn is_interrupted_by_input(why: &io::Error) -> bool {
     why.kind() == io::ErrorKind::WouldBlock
+}
+
+/// A peer that has said all that it will say, and reads nothing.
+#[cfg(fuzzing)]
+#[derive(Debug)]
+pub(crate) struct Script(pub(crate) io::Cursor<Vec<u8>>);
+
+#[cfg(fuzzing)]
+impl Stream for Script {
+    fn set_patience(&mut self, _: Patience) {}
+
+    fn watch_input(&mut self, _: bool) {}
+
+    fn has_input(&mut self) -> io::Result<bool> {
+        Ok(true)
+    }
+
+    fn written(&self) -> u64 {
+        0
+    }
+
+    fn socket(&self) -> &Socket {
+        unreachable!("there is none")
+    }
+}
+
+#[cfg(fuzzing)]
+impl Read for Script {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        // Not all at once.
+        let most = into.len().min(100);
+        self.0.read(&mut into[..most])
+    }
+}
+
+#[cfg(fuzzing)]
+impl Write for Script {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// How long until then; `None` if that is past.

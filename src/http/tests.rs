@@ -7,6 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustls::pki_types::PrivatePkcs8KeyDer;
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
 use super::*;
 use crate::config::Config;
 
@@ -21,11 +24,48 @@ struct Server {
     accepted: Arc<AtomicUsize>,
 }
 
+type TlsStream = StreamOwned<ServerConnection, TcpStream>;
+
 impl Server {
     fn start(serve: impl Fn(TcpStream) + Send + Sync + 'static) -> Server {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Server::with(Config::default(), "http", serve)
+    }
+
+    /// The same with TLS.
+    fn secured(serve: impl Fn(TlsStream) + Send + Sync + 'static) -> Server {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let params = rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+        let certificate = params.self_signed(&key).unwrap();
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("apivideo-{}-{number}.pem", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        std::fs::write(&path, certificate.pem()).unwrap();
         let mut config = Config::default();
-        let url = format!("http://{}/prefix", listener.local_addr().unwrap());
+        config.set_ca_file(path.to_str().unwrap()).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let key = PrivatePkcs8KeyDer::from(key.serialize_der());
+        let server = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], key.into())
+            .unwrap();
+        let server = Arc::new(server);
+        Server::with(config, "https", move |stream| {
+            let tls = ServerConnection::new(Arc::clone(&server)).unwrap();
+            serve(StreamOwned::new(tls, stream));
+        })
+    }
+
+    fn with(
+        mut config: Config,
+        scheme: &str,
+        serve: impl Fn(TcpStream) + Send + Sync + 'static,
+    ) -> Server {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("{scheme}://{}/prefix", listener.local_addr().unwrap());
         config.set_base_url(&url).unwrap();
         let accepted = Arc::new(AtomicUsize::new(0));
         let (count, serve) = (Arc::clone(&accepted), Arc::new(serve));
@@ -117,7 +157,7 @@ impl Read for Counted {
     }
 }
 
-fn read_head(stream: &mut TcpStream) -> String {
+fn read_head(stream: &mut impl Read) -> String {
     let mut head = Vec::new();
     let mut byte = [0];
     while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).unwrap_or(0) > 0 {
@@ -131,7 +171,7 @@ fn body(reply: &Reply) -> &str {
 }
 
 /// Much more than a socket holds.
-const MUCH: u64 = 64 << 20;
+const MUCH: u64 = 32 << 20;
 
 #[test]
 fn a_request_says_what_it_is_told_to() {
@@ -273,21 +313,30 @@ fn a_reply_that_is_too_large_is_an_error_that_says_so() {
     assert!(error.message.contains("larger than 1000 bytes"), "{error}");
 }
 
+fn take_it_all(stream: &mut (impl Read + Write), bytes: u64) {
+    read_head(stream);
+    let mut body = Vec::new();
+    Read::by_ref(stream)
+        .take(bytes)
+        .read_to_end(&mut body)
+        .unwrap();
+    assert!(body.len() as u64 == bytes && body.iter().all(|byte| *byte == b'x'));
+    stream.write_all(NO_BODY.as_bytes()).unwrap();
+    stream.flush().unwrap();
+}
+
 #[test]
 fn a_large_body_arrives_whole() {
-    let server = Server::start(|mut stream| {
-        read_head(&mut stream);
-        let mut body = Vec::new();
-        Read::by_ref(&mut stream)
-            .take(MUCH)
-            .read_to_end(&mut body)
-            .unwrap();
-        assert!(body.iter().all(|byte| *byte == b'x'));
-        stream.write_all(NO_BODY.as_bytes()).unwrap();
-    });
-    let sent = server.send(MUCH, false, &server.terms());
-    assert_eq!(sent.result.ok().unwrap().status, 204);
-    assert_eq!(sent.taken, MUCH);
+    let plain = Server::start(|mut stream| take_it_all(&mut stream, MUCH));
+    let secured = Server::secured(|mut stream| take_it_all(&mut stream, MUCH));
+    for server in [plain, secured] {
+        let sent = server.send(MUCH, false, &server.terms());
+        assert_eq!(
+            sent.result.unwrap_or_else(|why| panic!("{why:?}")).status,
+            204
+        );
+        assert_eq!(sent.taken, MUCH);
+    }
 }
 
 const REFUSED: &[u8] = b"HTTP/1.1 401 X\r\nContent-Length: 2\r\n\r\nno";
@@ -319,6 +368,32 @@ fn a_reply_that_comes_before_the_end_of_the_request_ends_it() {
             "half of a request is on it"
         );
     }
+}
+
+#[test]
+fn what_tls_says_to_itself_ends_no_request_and_a_reply_does() {
+    // Its sessions to resume come first, and are read while the body waits to be sent.
+    let server = Server::secured(|mut stream| {
+        read_head(&mut stream);
+        stream.write_all(REFUSED).unwrap();
+        stream.flush().unwrap();
+        thread::sleep(SOON);
+    });
+    let begun = Instant::now();
+    let sent = server.send(MUCH, false, &server.terms());
+    let reply = sent.result.map_err(|failure| failure.error).unwrap();
+    assert_eq!((reply.status, body(&reply)), (401, "no"));
+    assert!(sent.taken < MUCH && begun.elapsed() < SOON);
+
+    let late = Server::secured(|mut stream| {
+        thread::sleep(Duration::from_millis(300));
+        take_it_all(&mut stream, MUCH);
+    });
+    let sent = late.send(MUCH, false, &late.terms());
+    assert_eq!(
+        sent.result.unwrap_or_else(|why| panic!("{why:?}")).status,
+        204
+    );
 }
 
 #[test]

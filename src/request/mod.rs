@@ -43,7 +43,6 @@ pub(crate) struct Limits {
 
 /// Makes a client's requests.
 pub(crate) struct Requests {
-    me: Weak<Requests>,
     http: Arc<Http>,
     server: Server,
     tokens: Arc<TokenCache>,
@@ -55,6 +54,8 @@ pub(crate) struct Requests {
 
 /// One request, as whoever waits for it sees it.
 pub(crate) struct Task {
+    /// On the monotonic clock: then it ends.
+    deadline_ms: i64,
     completion: Completion<Arc<Response>>,
     cancel: Cancel,
 }
@@ -86,8 +87,7 @@ impl Requests {
         tokens: Arc<TokenCache>,
         limits: Limits,
     ) -> Arc<Requests> {
-        Arc::new_cyclic(|me| Requests {
-            me: Weak::clone(me),
+        Arc::new(Requests {
             http,
             server,
             tokens,
@@ -99,18 +99,18 @@ impl Requests {
     }
 
     /// Makes a request, and waits for its end.
-    pub(crate) fn make(&self, request: Checked) -> Result<Arc<Response>, Error> {
+    pub(crate) fn make(self: &Arc<Self>, request: Checked) -> Result<Arc<Response>, Error> {
         let (task, request) = (self.begin(), Arc::new(request));
         if self.spawn(&task, &request).is_err() {
             // The caller waits anyway.
-            self.run(&task, &request);
+            Arc::clone(self).run(&task, request);
         }
         // It has a deadline of its own.
         task.wait(Duration::MAX).unwrap_or_else(|| Err(closed()))
     }
 
     /// Begins a request.
-    pub(crate) fn start(&self, request: Checked) -> Arc<Task> {
+    pub(crate) fn start(self: &Arc<Self>, request: Checked) -> Arc<Task> {
         let (task, request) = (self.begin(), Arc::new(request));
         if let Err(why) = self.spawn(&task, &request) {
             task.end(no_thread(&why));
@@ -131,6 +131,7 @@ impl Requests {
 
     fn begin(&self) -> Arc<Task> {
         let task = Arc::new(Task {
+            deadline_ms: self.now_ms() + i64::from(self.limits.wait_timeout_ms),
             completion: Completion::new(),
             cancel: Cancel::default(),
         });
@@ -145,23 +146,22 @@ impl Requests {
         task
     }
 
-    fn spawn(&self, task: &Arc<Task>, request: &Arc<Checked>) -> io::Result<()> {
-        let Some(me) = self.me.upgrade() else {
-            return Ok(());
-        };
-        let (task, request) = (Arc::clone(task), Arc::clone(request));
-        sys::spawn("apivideo-request", move || me.run(&task, &request))
+    fn spawn(self: &Arc<Self>, task: &Arc<Task>, request: &Arc<Checked>) -> io::Result<()> {
+        let (me, task, request) = (Arc::clone(self), Arc::clone(task), Arc::clone(request));
+        sys::spawn("apivideo-request", move || me.run(&task, request))
     }
 
-    /// Makes the request, and brings its answer.
-    fn run(&self, task: &Task, request: &Checked) {
-        let answer = catch_unwind(AssertUnwindSafe(|| self.answer(task, request)));
+    /// Makes the request, and brings its answer. By then nothing of the client or the request is
+    /// held here: whoever has the answer may free the one, and wants the other forgotten.
+    fn run(self: Arc<Self>, task: &Task, request: Arc<Checked>) {
+        let answer = catch_unwind(AssertUnwindSafe(|| self.answer(task, &request)));
         let answer = answer.unwrap_or_else(|_| Err(bug()));
+        drop((self, request));
         task.completion.answer(answer.map(Arc::new));
     }
 
     fn answer(&self, task: &Task, request: &Checked) -> Result<Response, Error> {
-        let deadline_ms = self.now_ms() + i64::from(self.limits.wait_timeout_ms);
+        let deadline_ms = task.deadline_ms;
         let waits = self.limits.wait_for_recovery;
         let mut attempts = Attempts::new(request.is_idempotent(), waits, deadline_ms);
         loop {

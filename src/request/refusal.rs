@@ -13,12 +13,7 @@ const MOST_TOLD: usize = 5;
 pub(crate) fn of(reply: &Reply, server: &Server, request: &Checked, secrets: &[&str]) -> Error {
     let http = reply.status;
     let status = match (http, &reply.body) {
-        (200..=299, Err(why)) => {
-            return Error {
-                http_status: Some(http),
-                ..why.clone()
-            };
-        }
+        (200..=299, Err(why)) => return broken_off(http, why, request),
         (429, _) => Status::RateLimited,
         (408 | 500..=599, _) => Status::ServerError,
         (400..=499, _) => Status::RequestRejected,
@@ -52,6 +47,16 @@ pub(crate) fn of(reply: &Reply, server: &Server, request: &Checked, secrets: &[&
         problem: Box::new(problem),
         retry_after_ms: reply.asked_ms(),
     }
+}
+
+/// What it means that a request succeeded, and its answer did not come.
+fn broken_off(http: u16, why: &Error, request: &Checked) -> Error {
+    let mut error = why.clone();
+    error.http_status = Some(http);
+    if !request.is_idempotent() {
+        error.message += " The request was carried out: do not send it again.";
+    }
+    error
 }
 
 /// What it means that there is no reply. `is_late`: the caller's time is over.
@@ -193,14 +198,20 @@ mod tests {
     #[test]
     fn a_good_reply_whose_body_did_not_come_is_what_kept_it() {
         let why = || Error::new(Status::Timeout, "No complete reply.");
-        let request = Checked::new("GET", "/videos", None).unwrap();
-        let of = |status| {
+        let of = |method, status| {
             let half = Reply {
                 body: Err(why()),
                 ..reply(status, "")
             };
+            let request = Checked::new(method, "/videos", None).unwrap();
             of(&half, &Config::default().server(), &request, &[])
         };
+        let posted = of("POST", 201).message;
+        assert!(
+            posted.ends_with("was carried out: do not send it again."),
+            "{posted}"
+        );
+        let of = |status| of("GET", status);
         assert_eq!(
             (of(200).status, of(200).http_status),
             (Status::Timeout, Some(200))

@@ -267,7 +267,7 @@ static void null_in_every_other_pointer(void) {
     CHECK(value == 0);
     FAILS(APIVIDEO_STATUS_NULL_ARGUMENT, error, apivideo_statistics_get(statistics, 0, NULL, &error));
     FAILS(APIVIDEO_STATUS_INVALID_ARGUMENT, error, apivideo_statistics_get(statistics, -1, &value, &error));
-    FAILS(APIVIDEO_STATUS_INVALID_ARGUMENT, error, apivideo_statistics_get(statistics, 12, &value, &error));
+    FAILS(APIVIDEO_STATUS_INVALID_ARGUMENT, error, apivideo_statistics_get(statistics, 14, &value, &error));
     apivideo_statistics_free(statistics);
     apivideo_statistics_free(NULL);
 

@@ -12,7 +12,9 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <cstdint>
 #include <cstdlib>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -60,6 +62,7 @@ void test_settings() {
     CHECK(settings && settings->try_set_wait_timeout(3s));
     CHECK(settings && settings->try_set_wait_for_recovery(true));
     CHECK(settings && settings->try_set_keep_fresh(false));
+    CHECK(settings && settings->try_set_max_reply_bytes(1000));
     CHECK(settings && settings->try_set_proxy(""));
     CHECK(settings && settings->try_set_log(apivideo::log_level::info,
                                             [](apivideo::log_level, std::string_view) {}));
@@ -97,6 +100,46 @@ void test_an_operation() {
     CHECK(calls == 1);
 }
 
+void test_requests() {
+    const result<client> made = local_client();
+    CHECK(made && made->try_request("GET", "/videos"));
+    CHECK(made && made->try_request_start("GET", "/videos")->try_wait());
+    if (!made) {
+        return;
+    }
+    int count = 0;
+    apivideo::pages pages = made->pages("/videos?pageSize=2");
+    for (auto page = pages.try_next(); page && *page; page = pages.try_next()) {
+        ++count;
+    }
+    CHECK(count == 2);
+    CHECK(!apivideo::verify_webhook("secret", "body", "signature"));
+}
+
+void test_a_store() {
+    CHECK(!apivideo::store::try_file("/proc/none"));
+    CHECK(!apivideo::store::try_redis("http://localhost"));
+    CHECK(!apivideo::store::try_named("elsewhere"));
+    bool asked = false;
+    const result<apivideo::store> own = apivideo::store::try_own(
+        [&asked](std::string_view, apivideo::milliseconds)
+            -> result<std::optional<apivideo::record>> {
+            asked = true;
+            return apivideo::error(status::network_error, "no database");
+        },
+        [](std::string_view, std::uint64_t, const apivideo::record&, apivideo::milliseconds,
+           apivideo::milliseconds) -> result<bool> { return false; });
+    result<config> settings = config::try_create();
+    CHECK(own && settings && settings->try_set_base_url(std::getenv("APIVIDEO_TEST_URL")));
+    CHECK(own && settings && settings->try_set_store(*own));
+    CHECK(settings && settings->try_set_store_timeout(500ms));
+    const auto made = client::try_create("sandbox-key", *settings);
+    CHECK(made && made->try_get_token());
+    CHECK(asked);
+    const auto statistics = made ? made->try_get_statistics() : made.error();
+    CHECK(statistics && *statistics->try_get(apivideo::statistic::store_failures) == 1);
+}
+
 void test_an_error() {
     const result<client> made = client::try_create("");
     CHECK(!made && made.error().status() == status::invalid_argument);
@@ -123,6 +166,8 @@ int main() {
     test_settings();
     test_a_token();
     test_an_operation();
+    test_requests();
+    test_a_store();
     test_an_error();
     test_a_throwing_form_aborts();
     std::printf("%d passed, %d failed\n", passed, failed);

@@ -11,8 +11,10 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <functional>
 #include <future>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -31,6 +33,7 @@ using apivideo::client;
 using apivideo::config;
 using apivideo::error;
 using apivideo::log_level;
+using apivideo::milliseconds;
 using apivideo::operation;
 using apivideo::result;
 using apivideo::statistic;
@@ -141,6 +144,8 @@ static_assert(!std::is_copy_constructible_v<config> &&
 static_assert(!std::is_copy_constructible_v<token> && std::is_nothrow_move_constructible_v<token>);
 static_assert(!std::is_copy_constructible_v<operation> &&
               std::is_nothrow_move_constructible_v<operation>);
+static_assert(!std::is_copy_constructible_v<apivideo::response> &&
+              std::is_nothrow_move_constructible_v<apivideo::response>);
 static_assert(!std::is_copy_constructible_v<statistics> &&
               std::is_nothrow_move_constructible_v<statistics>);
 static_assert(!std::is_copy_constructible_v<apivideo::upload> &&
@@ -357,6 +362,12 @@ void test_environment() {
     config moved;
     const config settings = std::move(moved);
     CHECK(!client::try_from_environment(moved));
+    // A variable that is not set must not lead to the environment's account.
+    const char* none = std::getenv("NO_SUCH_VARIABLE");
+    CHECK(thrown_by([&] { client c(none); }) == status::null_argument);
+    CHECK(thrown_by([&] { client c(none, settings); }) == status::null_argument);
+    const auto refused = client::try_create(none);
+    CHECK(!refused && std::string(refused.error().what()).find("`api_key`") != std::string::npos);
     unset_variable("APIVIDEO_API_KEY");
     unset_variable("APIVIDEO_BASE_URL");
 }
@@ -390,6 +401,7 @@ void test_settings() {
         .set_wait_timeout(0ms)
         .set_wait_for_recovery(true)
         .set_keep_fresh(false)
+        .set_max_reply_bytes(1000)
         .set_proxy("");
     CHECK(thrown_by([&] { settings.set_wait_timeout(-1ms); }) == status::invalid_argument);
     CHECK(thrown_by([&] { settings.set_wait_timeout(24h * 365); }) == status::invalid_argument);
@@ -759,6 +771,238 @@ void test_callbacks_that_throw() {
     CHECK(eventually([&] { return calls >= 2; }));
 }
 
+// --- Requests ---
+
+/// Has the next request for videos answered so.
+void answer_videos(const std::string& fields) {
+    tell_sandbox("faults", R"({"on": "videos", "fault": {"kind": "reply", )" + fields + "}}");
+}
+
+void test_request() {
+    const client c = local_client();
+    answer_videos(R"("status": 201, "headers": {"X-Number": "7"}, "body": [97, 0, 98])");
+    const apivideo::response answer = c.request("POST", "/videos", std::string("{}"));
+    CHECK(answer && answer.http_status() == 201);
+    CHECK(answer.body() == std::string_view("a\0b", 3));
+    CHECK(answer.header("x-NUMBER") == "7");
+    CHECK(answer.header("x-nothing").empty());
+    CHECK(answer.next_page().empty());
+    CHECK(!c.request("GET", "/videos").body().empty());
+    CHECK(c.try_request("GET", "/videos").has_value());
+}
+
+void test_request_refused() {
+    const client c = local_client();
+    answer_videos(
+        R"("status": 400, "body": "{\"title\":\"Two.\",\"detail\":\"D.\",\"problems\":[{\"type\":\"https://docs.api.video/a\",\"title\":\"A.\",\"name\":\"title\"},{\"name\":\"tags\",\"detail\":\"E.\"}]}")");
+    try {
+        c.request("POST", "/videos", "{}");
+        CHECK(false);
+    } catch (const error& why) {
+        CHECK(why.status() == status::request_rejected && why.http_status() == 400);
+        CHECK(why.title() == "Two." && why.detail() == "D.");
+        const std::vector<apivideo::problem> problems = why.problems();
+        CHECK(problems.size() == 2);
+        CHECK(problems[0].type == "https://docs.api.video/a" && problems[0].title == "A.");
+        CHECK(problems[0].name == "title" && problems[0].detail.empty());
+        CHECK(problems[1].name == "tags" && problems[1].detail == "E.");
+    }
+    CHECK(error(status::closed, "none").problems().empty());
+}
+
+void test_request_arguments() {
+    const client c = local_client();
+    const std::string cut("/vid\0eos", 8);
+    CHECK(c.try_request("GET", cut).error().status() == status::invalid_argument);
+    CHECK(c.try_request(cut, "/").error().status() == status::invalid_argument);
+    CHECK(c.try_request("GET", "/", cut).error().status() == status::invalid_argument);
+    CHECK(c.try_request("GET", "https://example.com/").error().status() ==
+          status::invalid_argument);
+    const char* const null = nullptr;
+    CHECK(c.try_request("GET", null).error().status() == status::null_argument);
+    CHECK(c.try_request("POST", "/", null).error().status() == status::null_argument);
+    CHECK(client(client::native_handle_type{nullptr}).try_request("GET", "/").error().status() ==
+          status::null_argument);
+    const apivideo::response empty(nullptr);
+    CHECK(!empty && empty.http_status() == 0 && empty.body().empty() && empty.next_page().empty());
+    CHECK(empty.header("a").empty() && empty.header(cut).empty());
+}
+
+void test_request_operations_and_futures() {
+    const client c = local_client();
+    apivideo::request_operation started = c.request_start("GET", "/videos");
+    std::promise<void> told;
+    started.on_complete([&] { told.set_value(); });
+    told.get_future().get();
+    CHECK(started.try_wait().has_value() && started.wait(0ms).has_value());
+
+    std::future<apivideo::response> future = c.request_async("GET", "/videos?pageSize=1");
+    CHECK(future.get().next_page().find("currentPage=2") != std::string::npos);
+    future = c.request_async("GET", "nowhere");
+    CHECK(thrown_by([&] { future.get(); }) == status::invalid_argument);
+
+    tell_sandbox("faults", R"({"on": "videos", "times": 0, "fault": {"kind": "hang"}})");
+    started = c.request_start("GET", "/videos", "{}");
+    CHECK(!started.wait(0ms));
+    started.cancel();
+    CHECK(started.try_wait().error().status() == status::cancelled);
+}
+
+void test_pages() {
+    const client c = local_client();
+    int count = 0;
+    for (const apivideo::response& page : c.pages("/videos?pageSize=1")) {
+        CHECK(page.http_status() == 200);
+        ++count;
+    }
+    CHECK(count == 3);
+
+    apivideo::pages pages = c.pages("/videos?pageSize=2");
+    CHECK(pages.next().has_value());
+    answer_videos(R"("status": 404, "body": "{}")");
+    CHECK(pages.try_next().error().status() == status::request_rejected);
+    CHECK(pages.next().has_value());  // The page that failed is asked for again.
+    CHECK(!pages.next().has_value() && !pages.next().has_value());
+    CHECK(thrown_by([&] { c.pages("videos").begin(); }) == status::invalid_argument);
+
+    // A page that leads to itself has an end.
+    answer_videos(
+        R"("status": 200, "body": "{\"pagination\":{\"links\":[{\"rel\":\"next\",\"uri\":\"/videos\"}]}}")");
+    apivideo::pages endless = c.pages("/videos");
+    CHECK(endless.next().has_value() && !endless.next().has_value());
+    for (const char* const uri : {"/videos?currentPage=2", "/videos"}) {
+        answer_videos(R"("status": 200, "body": "{\"pagination\":{\"links\":[{\"rel\":\"next\",\"uri\":\")" +
+                      std::string(uri) + R"(\"}]}}")");
+    }
+    apivideo::pages circle = c.pages("/videos");
+    CHECK(circle.next().has_value() && circle.next().has_value() && !circle.next().has_value());
+}
+
+void test_webhook() {
+    // RFC 4231, test case 2.
+    const std::string signature =
+        "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
+    const std::string_view body = "what do ya want for nothing?";
+    CHECK(apivideo::verify_webhook("Jefe", body, signature));
+    CHECK(!apivideo::verify_webhook("Jefe", body.substr(1), signature));
+    CHECK(!apivideo::verify_webhook(std::string("Jefe\0", 5), body, signature));
+    CHECK(!apivideo::verify_webhook("Jefe", {}, signature));
+}
+
+void test_store() {
+    char directory[] = "/tmp/apivideo-cpp-store-XXXXXX";
+    CHECK(mkdtemp(directory) != nullptr);
+    const auto shared = [&] {
+        const apivideo::store files = apivideo::store::file(directory);
+        config settings;
+        settings.set_base_url(base_url);
+        settings.set_store(files).set_store_timeout(500ms);
+        return client("sandbox-key", settings);
+    };
+    const client one = shared(), other = shared();
+    const token first = one.get_token();
+    CHECK(other.get_token().access_token() == first.access_token());
+    CHECK(other.get_statistics().get(statistic::tokens_adopted) == 1);
+    CHECK(other.get_statistics().get(statistic::store_failures) == 0);
+    CHECK(!apivideo::store::try_file("/proc/none"));
+    CHECK(static_cast<bool>(apivideo::store::redis("redis://localhost")));
+    CHECK(!apivideo::store::try_redis("http://localhost"));
+    CHECK(!apivideo::store::try_redis("rediss://localhost", "/none"));
+    config alone;
+    alone.set_store(apivideo::store(nullptr));
+    CHECK(!alone.try_set_store_timeout(0ms));
+    CHECK(static_cast<bool>(apivideo::store::named("redis://localhost")));
+    CHECK(static_cast<bool>(apivideo::store::named("redis://localhost", "/none")));
+    CHECK(!apivideo::store::try_named("rediss://localhost", "/none"));
+    CHECK(!apivideo::store::try_named("elsewhere"));
+    CHECK(!apivideo::store::try_named(std::string("file\0", 5)));
+    CHECK(!apivideo::store::try_named("file", std::string("\0", 1)));
+    std::error_code ignored;
+    std::filesystem::remove_all(directory, ignored);
+}
+
+/// A program's own store, in memory.
+struct table {
+    std::mutex mutex{};
+    std::map<std::string, apivideo::record, std::less<>> kept{};
+    milliseconds keep{};
+    /// Of each call: 0 works, 1 throws, 2 gives an error, 3 gives what is no record.
+    int trouble = 0;
+
+    [[nodiscard]] static apivideo::store store(const std::shared_ptr<table>& self) {
+        return apivideo::store::own(
+            [self](std::string_view name, milliseconds timeout) { return self->load(name, timeout); },
+            [self](std::string_view name, std::uint64_t expected, const apivideo::record& record,
+                   milliseconds keep, milliseconds) {
+                return self->swap(name, expected, record, keep);
+            });
+    }
+
+    apivideo::result<std::optional<apivideo::record>> load(std::string_view name,
+                                                           milliseconds timeout) {
+        CHECK(timeout > 0ms && timeout <= 1s);
+        if (trouble == 1) {
+            throw std::runtime_error("trouble");
+        }
+        if (trouble == 2) {
+            return apivideo::error(status::network_error, "trouble");
+        }
+        if (trouble == 3) {
+            return std::optional(apivideo::record{0, "data of no version"});
+        }
+        const std::lock_guard lock(mutex);
+        const auto found = kept.find(name);
+        if (found == kept.end()) {
+            return std::optional<apivideo::record>();
+        }
+        apivideo::record record = found->second;
+        record.now = std::chrono::system_clock::now();
+        return std::optional(record);
+    }
+
+    apivideo::result<bool> swap(std::string_view name, std::uint64_t expected,
+                                const apivideo::record& record, milliseconds how_long) {
+        const std::lock_guard lock(mutex);
+        const auto found = kept.find(name);
+        if ((found == kept.end() ? 0 : found->second.version) != expected) {
+            return false;
+        }
+        kept.insert_or_assign(std::string(name), record);
+        keep = how_long;
+        return true;
+    }
+};
+
+client client_of(const apivideo::store& store) {
+    config settings;
+    settings.set_base_url(base_url);
+    settings.set_store(store);
+    return client("sandbox-key", settings);
+}
+
+void test_own_store() {
+    const auto kept = std::make_shared<table>();
+    {
+        const auto shared = [&] { return client_of(table::store(kept)); };
+        const client one = shared(), other = shared();
+        const token first = one.get_token();
+        CHECK(other.get_token().access_token() == first.access_token());
+        CHECK(other.get_statistics().get(statistic::tokens_adopted) == 1);
+        CHECK(one.get_statistics().get(statistic::store_failures) == 0);
+        CHECK(kept->keep > 50min && kept->kept.size() == 1);
+        for (const int trouble : {1, 2, 3}) {
+            kept->trouble = trouble;
+            const client alone = shared();
+            CHECK(static_cast<bool>(alone.get_token()));
+            CHECK(alone.get_statistics().get(statistic::store_failures) == 1);
+        }
+    }
+    // The functions are destroyed with the last of what uses them.
+    CHECK(eventually([&] { return kept.use_count() == 1; }));
+    CHECK(!apivideo::store::try_own(nullptr, nullptr));
+    CHECK(apivideo::store::try_own({}, {}).error().status() == status::null_argument);
+}
+
 // --- Uploads ---
 
 constexpr std::size_t chunk = 5 * 1024 * 1024;
@@ -943,6 +1187,14 @@ int main() {
         TEST(callbacks_are_released),
         TEST(state),
         TEST(callbacks_that_throw),
+        TEST(request),
+        TEST(request_refused),
+        TEST(request_arguments),
+        TEST(request_operations_and_futures),
+        TEST(pages),
+        TEST(webhook),
+        TEST(store),
+        TEST(own_store),
         TEST(upload_of_a_file),
         TEST(upload_of_what_is_written),
         TEST(upload_by_token),

@@ -159,9 +159,64 @@ static void no_secret_is_left_in_memory(void) {
     CHECK(count_in_memory(&refresh_needle) == 0);
 }
 
+#ifndef _WIN32
+static apivideo_client *sharing[2];
+
+/* One gets the token for both. */
+static void *share_and_forget(void *unused) {
+    const apivideo_token *token = NULL;
+    int i;
+    (void)unused;
+    for (i = 0; i < 2; i++) {
+        REQUIRE(apivideo_get_token(sharing[i], &token, NULL) == APIVIDEO_STATUS_OK);
+        access_needle = needle_of(apivideo_token_access_token(token));
+        apivideo_token_free(token);
+    }
+    return NULL;
+}
+
+static void no_secret_is_left_in_memory_by_clients_that_share(void) {
+    char directory[] = "/tmp/apivideo-memory-XXXXXX";
+    char key[] = "canary-9876543210-jihgfedcba";
+    char text[128];
+    apivideo_store *store = NULL;
+    pthread_t thread;
+    int i;
+    REQUIRE(mkdtemp(directory) != NULL);
+    REQUIRE(apivideo_store_new_file(directory, &store, NULL) == APIVIDEO_STATUS_OK);
+    snprintf(text, sizeof text, "{\"key\": \"%s\"}", key);
+    sandbox("/_sandbox/settings", text);
+    explicit_bzero(text, sizeof text);
+    for (i = 0; i < 2; i++) {
+        apivideo_config *config = test_config();
+        REQUIRE(apivideo_config_set_store(config, store, NULL) == APIVIDEO_STATUS_OK);
+        REQUIRE(apivideo_client_new(key, config, &sharing[i], NULL) == APIVIDEO_STATUS_OK);
+        apivideo_config_free(config);
+    }
+    apivideo_store_free(store);
+    key_needle = needle_of(key);
+    explicit_bzero(key, sizeof key);
+    REQUIRE(pthread_create(&thread, NULL, share_and_forget, NULL) == 0);
+    pthread_join(thread, NULL);
+    CHECK(client_count(sharing[1], APIVIDEO_STATISTIC_TOKENS_ADOPTED) == 1);
+
+    CHECK(count_in_memory(&key_needle) == 2); /* Each client's; the store has none. */
+    CHECK(count_in_memory(&access_needle) >= 2);
+    for (i = 0; i < 2; i++) apivideo_client_free(sharing[i]);
+    sleep_ms(200); /* A flight's thread may just be ending. */
+    CHECK(count_in_memory(&key_needle) == 0);
+    CHECK(count_in_memory(&access_needle) == 0);
+    snprintf(text, sizeof text, "rm -rf %s", directory);
+    REQUIRE(system(text) == 0);
+}
+#endif
+
 int main(void) {
     RUN(a_read_allocates_nothing_while_a_renewal_hangs);
     RUN(an_error_nobody_wants_allocates_no_object);
     RUN(no_secret_is_left_in_memory);
+#ifndef _WIN32
+    RUN(no_secret_is_left_in_memory_by_clients_that_share);
+#endif
     return report();
 }

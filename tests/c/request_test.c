@@ -109,10 +109,10 @@ static void a_hundred_requests_take_one_connection_until_it_was_idle(void) {
     apivideo_client *client = test_client();
     int i;
     for (i = 0; i < 100; i++) get_and_forget(client);
-    CHECK(sandbox_count("videos", "connections") == 2); /* One for the token. */
+    CHECK(sandbox_count("api_key", "connections") == 2); /* One for the token. */
     travel_s(31);
     get_and_forget(client);
-    CHECK(sandbox_count("videos", "connections") == 3);
+    CHECK(sandbox_count("api_key", "connections") == 3);
     apivideo_client_free(client);
 }
 

@@ -7,10 +7,25 @@ use std::sync::atomic::{AtomicI64, AtomicPtr, Ordering};
 use std::time::Duration;
 
 static AHEAD_S: AtomicI64 = AtomicI64::new(0);
+static WALL_AHEAD_S: AtomicI64 = AtomicI64::new(0);
 
 /// Time passes for the library.
+#[allow(dead_code)] // Not in each test.
 pub fn travel(by: Duration) {
     AHEAD_S.fetch_add(by.as_secs().cast_signed(), Ordering::SeqCst);
+}
+
+/// Somebody sets the wall clock, so many seconds ahead of where it was at first.
+#[allow(dead_code)] // Not in each test.
+pub fn set_wall_clock(ahead_s: i64) {
+    WALL_AHEAD_S.store(ahead_s, Ordering::SeqCst);
+}
+
+fn is_wall(id: libc::clockid_t) -> bool {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    return [libc::CLOCK_REALTIME, libc::CLOCK_REALTIME_COARSE].contains(&id);
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    return id == libc::CLOCK_REALTIME;
 }
 
 fn is_moved(id: libc::clockid_t) -> bool {
@@ -47,6 +62,9 @@ unsafe extern "C" fn clock_gettime(id: libc::clockid_t, time: *mut libc::timespe
         let result = system_clock_gettime()(id, time);
         if result == 0 && is_moved(id) {
             (*time).tv_sec += AHEAD_S.load(Ordering::SeqCst);
+        }
+        if result == 0 && is_wall(id) {
+            (*time).tv_sec += WALL_AHEAD_S.load(Ordering::SeqCst);
         }
         result
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -105,3 +106,30 @@ def python(
         timeout=60,
         **options,
     )
+
+
+DEADLINE = 20.0
+"""Seconds until a child counts as hung."""
+
+
+def in_child(function: Callable[[], int]) -> int:
+    """What `function` returns in a forked child, as its exit code. A child that hangs is killed."""
+    pid = os.fork()
+    if pid == 0:
+        code = 99
+        try:
+            code = function()
+        except BaseException:
+            import traceback
+
+            traceback.print_exc()
+        finally:
+            os._exit(code)
+    until = time.monotonic() + DEADLINE
+    while True:
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if ended:
+            return os.waitstatus_to_exitcode(status)
+        if time.monotonic() > until:
+            os.kill(pid, signal.SIGKILL)
+        time.sleep(0.001)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
+from typing import Any
+
 import libapivideo
 import pytest
 from libapivideo import auth
@@ -57,6 +60,18 @@ def test_without_a_key_anywhere() -> None:
     with pytest.raises(libapivideo.InvalidArgumentError) as caught:
         libapivideo.Client()
     assert str(caught.value) == "There is no API key: neither `api_key` nor APIVIDEO_API_KEY of the environment is set."
+
+
+@pytest.mark.parametrize("kind", [libapivideo.Client, libapivideo.AsyncClient])
+def test_none_is_not_the_environments_key(
+    kind: type[libapivideo.Client | libapivideo.AsyncClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("APIVIDEO_API_KEY", KEY)
+    none: Any = None
+    with pytest.raises(TypeError, match="^`api_key` is None. Pass a key, or leave it out for APIVIDEO_API_KEY"):
+        kind(none)
+    assert kind().base_url
+    assert "api_key: 'str' = APIVIDEO_API_KEY" in str(inspect.signature(kind))
 
 
 @pytest.mark.parametrize("name", ["API_KEY", "BASE_URL", "ENVIRONMENT", "CA_FILE"])

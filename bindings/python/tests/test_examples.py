@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from support import KEY, ROOT, SANDBOX, Sandbox, python
@@ -26,6 +27,8 @@ def environment(sandbox: Sandbox) -> dict[str, str]:
         ("httpx_async.py", "20 requests, 1 authentication"),
         ("prometheus_metrics.py", "apivideo_tokens_granted_total 1.0"),
         ("upload.py", "is there: https://embed.api.video/"),
+        ("prometheus_metrics.py", "apivideo_tokens_adopted_total 0.0"),
+        ("prometheus_metrics.py", "apivideo_store_failures_total 0.0"),
     ],
 )
 def test_examples(sandbox: Sandbox, name: str, says: str) -> None:
@@ -38,6 +41,22 @@ def test_examples(sandbox: Sandbox, name: str, says: str) -> None:
     )
     assert (result.returncode, result.stderr) == (0, "")
     assert says in result.stdout
+
+
+def test_a_store_in_sql(sandbox: Sandbox, tmp_path: Path) -> None:
+    """One exchange for programs that begin together, and for those that come later."""
+    sandbox.settings(latency_ms=300)
+    command = [sys.executable, "-W", "error", EXAMPLES / "sql_store.py", tmp_path / "tokens.db"]
+
+    def said(programs: int) -> list[str]:
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+        running = [subprocess.Popen(command, env=environment(sandbox), **pipes) for _ in range(programs)]
+        return sorted(each.communicate(timeout=60)[0].partition(",")[0] for each in running)
+
+    another = "The token is another process's"
+    assert said(4) == [another] * 3 + ["The token is this process's own"]
+    assert said(2) == [another] * 2
+    assert sandbox.auth_requests() == 1
 
 
 def test_first_token_says_what_is_wrong(sandbox: Sandbox) -> None:
@@ -59,6 +78,7 @@ def test_every_example_is_tested() -> None:
         "gunicorn_app.py",
         "prometheus_metrics.py",
         "upload.py",
+        "sql_store.py",
     }
 
 

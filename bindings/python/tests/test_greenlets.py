@@ -196,3 +196,38 @@ assert time.monotonic() - begin < 5
 """
     result = python(program, KEY, sandbox.url, flags=IGNORING)
     assert (result.returncode, result.stdout) == (0, "interrupted\n"), result.stderr
+
+
+@pytest.mark.parametrize("kind", [GEVENT, EVENTLET])
+def test_a_program_s_own_store_is_asked_in_a_greenlet(sandbox: Sandbox, kind: str) -> None:
+    """It may wait there as the program does, and takes no timeout of a caller's."""
+    program = kind + PROGRAM.format(patched=True) + """
+class Table(libapivideo.OwnStore):
+    kept = None
+    def load(self, name, timeout):
+        threads.add(threading.get_native_id())
+        time.sleep(0.3)
+        return self.kept
+    def swap(self, name, expected, record, keep, timeout):
+        sleep(0.01)
+        self.kept = record
+        return True
+threads = set()
+table = Table()
+first, second = (libapivideo.Client(sys.argv[1], base_url=sys.argv[2], store=table) for _ in range(2))
+try:
+    with Timeout(0.1):
+        first.get_token()
+except Timeout:
+    pass
+else:
+    sys.exit("no timeout")
+token = first.get_token().access_token
+assert second.get_token().access_token == token
+assert first.stats().store_failures == second.stats().store_failures == 0
+assert second.stats().tokens_adopted == 1
+assert threads == {threading.get_native_id()}, "a greenlet of this thread is asked"
+assert longest_pause() < 0.25, longest_pause()
+"""
+    runs(program, sandbox)
+    assert sandbox.auth_requests() == 1

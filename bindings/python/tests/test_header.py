@@ -20,7 +20,9 @@ HANDLES = {
     "apivideo_error": _abi.ErrorPointer,
     "apivideo_operation": _abi.OperationPointer,
     "apivideo_response": _abi.ResponsePointer,
+    "apivideo_record": _abi.RecordPointer,
     "apivideo_statistics": _abi.StatisticsPointer,
+    "apivideo_store": _abi.StorePointer,
     "apivideo_token": _abi.TokenPointer,
 }
 CALLBACKS: dict[str, Any] = {
@@ -28,13 +30,15 @@ CALLBACKS: dict[str, Any] = {
     "apivideo_release_callback": _abi.ReleaseCallback,
     "apivideo_state_callback": _abi.StateCallback,
     "apivideo_completion_callback": _abi.CompletionCallback,
+    "apivideo_store_load_callback": _abi.StoreLoadCallback,
+    "apivideo_store_swap_callback": _abi.StoreSwapCallback,
 }
 PLAIN: dict[str, Any] = {
     "void": None,
     "void *": ctypes.c_void_p,
     "const void *": ctypes.c_void_p,
-    "size_t": ctypes.c_size_t,
     "const char *": ctypes.c_char_p,
+    "size_t": ctypes.c_size_t,
     "bool": ctypes.c_bool,
     "int32_t": ctypes.c_int32,
     "int64_t": ctypes.c_int64,
@@ -100,6 +104,7 @@ def test_the_function_that_is_called_has_these_types(name: str) -> None:
         ("environment", _abi.Environment),
         ("log_level", _abi.LogLevel),
         ("token_state", _abi.TokenState),
+        ("store_result", _abi.StoreResult),
     ],
 )
 def test_enums_have_the_header_s_numbers(enum: str, ours: Any) -> None:
@@ -113,6 +118,7 @@ def test_every_enum_handle_and_callback_of_the_header_is_covered() -> None:
         "environment",
         "log_level",
         "token_state",
+        "store_result",
     }
     assert set(re.findall(r"typedef struct (\w+)", CODE)) == set(HANDLES)
     callbacks = re.findall(r"typedef (\w+) \(\*(\w+)\)\(([^()]*)\);", CODE)

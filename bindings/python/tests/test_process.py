@@ -10,42 +10,16 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 
 import libapivideo
 import pytest
-from support import KEY, Sandbox, python, run, wait_until
+from support import DEADLINE, KEY, Sandbox, in_child, python, run, wait_until
 
 FORKS = int(os.environ.get("APIVIDEO_TEST_FORKS", "300"))
-DEADLINE = 20.0
-"""Seconds until a child counts as hung."""
-
 SETUP = "import libapivideo, sys, threading, time; client = libapivideo.Client('sandbox-key', base_url=sys.argv[1]"
-
-
-def in_child(function: Callable[[], int]) -> int:
-    """What `function` returns in a forked child, as its exit code. A child that hangs is killed."""
-    pid = os.fork()
-    if pid == 0:
-        code = 99
-        try:
-            code = function()
-        except BaseException:
-            import traceback
-
-            traceback.print_exc()
-        finally:
-            os._exit(code)
-    until = time.monotonic() + DEADLINE
-    while True:
-        ended, status = os.waitpid(pid, os.WNOHANG)
-        if ended:
-            return os.waitstatus_to_exitcode(status)
-        if time.monotonic() > until:
-            os.kill(pid, signal.SIGKILL)
-        time.sleep(0.001)
 
 
 def test_a_forked_child_keeps_the_token_and_gets_its_own(client: libapivideo.Client, sandbox: Sandbox) -> None:

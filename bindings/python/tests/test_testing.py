@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import libapivideo
@@ -14,6 +16,8 @@ from support import SANDBOX, wait_until
 
 CONFTEST = 'pytest_plugins = ["libapivideo.testing"]'
 TESTS = """
+import os
+
 import libapivideo
 
 def test_one(apivideo_sandbox):
@@ -24,6 +28,9 @@ def test_another_has_it_like_new(apivideo_sandbox):
     assert apivideo_sandbox.control("counters")["api_key"]["requests"] == 0
     client = libapivideo.Client(apivideo_sandbox.api_key, base_url=apivideo_sandbox.base_url)
     assert client.get_token().lifetime.total_seconds() == 3600
+
+def test_a_developers_own_settings_do_not_count(apivideo_sandbox):
+    assert not {"APIVIDEO_CA_FILE", "APIVIDEO_ENVIRONMENT"} & set(os.environ)
 """
 
 
@@ -32,13 +39,13 @@ def test_the_fixture(tmp_path: Path) -> None:
     (tmp_path / "test_program.py").write_text(TESTS)
     result = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)],
-        env={**os.environ, "APIVIDEO_SANDBOX": SANDBOX},
+        env={**os.environ, "APIVIDEO_SANDBOX": SANDBOX, "APIVIDEO_CA_FILE": "/mine.pem", "APIVIDEO_ENVIRONMENT": "sandbox"},
         capture_output=True,
         text=True,
         timeout=60,
         cwd=tmp_path,
     )
-    assert result.returncode == 0 and "2 passed" in result.stdout, result.stdout + result.stderr
+    assert result.returncode == 0 and "3 passed" in result.stdout, result.stdout + result.stderr
 
 
 def test_the_program_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,14 +94,38 @@ def test_what_keeps_it_from_starting_is_said(monkeypatch: pytest.MonkeyPatch) ->
         pass
 
 
-def test_a_program_that_says_something_else_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    other = tmp_path / "other"
-    other.write_text("#!/bin/sh\necho hello\nexec sleep 600\n")
-    other.chmod(0o755)
-    monkeypatch.setenv("APIVIDEO_SANDBOX", str(other))
-    with pytest.raises(RuntimeError, match="did not start"), testing.start():
+@pytest.fixture
+def other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Makes a shell script the program that is started."""
+    program = tmp_path / "other"
+    monkeypatch.setenv("APIVIDEO_SANDBOX", str(program))
+
+    def write(script: str) -> None:
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(0o755)
+
+    return write
+
+
+# Its child holds the pipes, and outlives it.
+@pytest.mark.parametrize("script", ["echo hello; exec sleep 100", "sleep 100 & echo hello; wait"])
+def test_a_program_that_says_something_else_is_not_waited_for(script: str, other: Callable[[str], None]) -> None:
+    other(f"echo why >&2; {script}")
+    started = time.monotonic()
+    with pytest.raises(RuntimeError, match="did not start. It said: why"), testing.start():
         pass
-    other.write_text("#!/bin/sh\nexec sleep 600\n")
+    assert time.monotonic() - started < 50
+
+
+def test_nor_is_one_that_says_nothing(other: Callable[[str], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    other("exec sleep 100")
     monkeypatch.setattr(testing, "_LONGEST_START", 0.1)
     with pytest.raises(RuntimeError, match="did not start"), testing.start():
         pass
+
+
+def test_it_never_waits_for_a_reader(other: Callable[[str], None], tmp_path: Path) -> None:
+    much = "head -c 1000000 /dev/zero | tr '\\0' '\\n'"
+    other(f"echo apivideo-sandbox listening on http://127.0.0.1:1; {much}; {much} >&2; echo >{tmp_path}/through; exec cat")
+    with testing.start():
+        wait_until((tmp_path / "through").exists, "all is said")

@@ -36,6 +36,9 @@ def sync(key: str) -> str:
             assert_type(client.stats().retry_in, float)
             assert_type(client.authenticate(), libapivideo.Token)
             assert_type(client.upload("a.mp4", video_id="vi1", progress=True), libapivideo.Response)
+            assert_type(client.request("GET", "/videos").body, bytes)
+            assert_type([page.next_page for page in client.pages("/videos")], list[Optional[str]])
+            assert_type(libapivideo.verify_webhook("secret", b"", ""), bool)
         session = requests.Session()
         session.auth = libapivideo.auth.RequestsAuth(client)
         httpx.get("https://sandbox.api.video/videos", auth=libapivideo.auth.HttpxAuth(client))
@@ -50,12 +53,15 @@ async def asynchronous(key: str) -> str:
             if TYPE_CHECKING:
                 assert_type(token, libapivideo.Token)
                 assert_type(libapivideo.Client.sharing(client), libapivideo.Client)
+                assert_type(await client.request("POST", "/videos", json={}), libapivideo.Response)
+                assert_type([page.http_status async for page in client.pages("/videos")], list[int])
             return await client.authorization()
         except libapivideo.ApiVideoError as error:
             if TYPE_CHECKING:
                 assert_type(error.status, libapivideo.Status)
                 assert_type(error.http_status, Optional[int])
                 assert_type(error.retry_after, Optional[float])
+                assert_type(error.problems, list[libapivideo.Problem])
             raise
 
 

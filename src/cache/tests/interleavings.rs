@@ -75,7 +75,11 @@ impl Endpoint for Server {
         self.counts.in_flight.fetch_sub(1, Ordering::SeqCst);
         if self.fails {
             let error = Error::new(Status::NetworkError, "down");
-            return Outcome::Failed { error, spent: true };
+            return Outcome::Failed {
+                error,
+                spent: true,
+                own_words: false,
+            };
         }
         if refresh && self.refuses_refresh {
             return Outcome::Rejected(Error::new(Status::RefreshRejected, "no"));
@@ -121,6 +125,7 @@ fn scene(refuses_refresh: bool, fails: bool) -> Scene {
             Ok(())
         },
         alarm: |_, _| {},
+        store: None,
     };
     Scene {
         cache: TokenCache::new(dependencies, false),

@@ -2,9 +2,12 @@
 //! threads; and their interleavings, tried by a model checker.
 
 mod pictures;
+mod plan;
 mod randomized;
 mod scenarios;
+mod shared;
 mod simulator;
+mod store;
 
 #[cfg(shuttle)]
 mod interleavings;

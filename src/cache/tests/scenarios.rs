@@ -949,8 +949,8 @@ fn who_gives_up_is_counted_once() {
     let (now, request) = (sim.now, sim.token_request(Purpose::Token));
     let state = &mut sim.clients[0].state;
     let id = state.wait(request, 1, now);
-    state.give_up(id);
-    state.give_up(id);
+    state.give_up(id, now);
+    state.give_up(id, now);
     let counted = state.statistics(now);
     assert_eq!((counted.waiters, counted.timeouts), (0, 1));
 }
@@ -978,7 +978,7 @@ fn a_flight_that_has_not_taken_off_when_the_client_closes_sends_nothing() {
     let state = &mut sim.clients[0].state;
     state.wait(request, 1, now);
     state.close();
-    assert!(state.next_request(now).is_none());
+    assert!(state.next_task(Context { now, random: 0.5 }).is_none());
 }
 
 #[test]

@@ -3,13 +3,14 @@
 #![allow(clippy::unwrap_used)] // A test that panics has failed.
 
 use std::cell::Cell;
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::cache::completion::Completion;
 use crate::cache::events::{LogLevel, Observer, TokenState};
 use crate::cache::exchange::{Endpoint, Outcome, Request};
+use crate::cache::record::{Loaded, Session, Store, Swap};
 use crate::cache::waiters::{Purpose, TokenRequest};
 use crate::cache::{Dependencies, POLL_INTERVAL, TokenCache};
 use crate::clock::{Clock, Now};
@@ -110,6 +111,7 @@ fn dependencies(clock: &Arc<ManualClock>) -> Dependencies {
             Ok(())
         },
         alarm: |_, _| ALARMS.set(ALARMS.get() + 1),
+        store: None,
     }
 }
 
@@ -331,6 +333,74 @@ fn where_there_is_no_thread_only_a_caller_that_waits_makes_the_exchange() {
 fn a_bug_in_an_exchange_is_an_error_of_its_callers() {
     let cache = cache_that(|| panic!("a bug"));
     assert_eq!(get(&cache).unwrap_err().status, Status::Internal);
+}
+
+/// A store that does something when it is asked what is there, and says that it fails.
+struct Failing<F>(Arc<F>);
+
+impl<F: Fn() + Send + Sync + 'static> Store for Failing<F> {
+    fn session(&self) -> Box<dyn Session> {
+        Box::new(Failing(Arc::clone(&self.0)))
+    }
+
+    fn is_quick(&self) -> bool {
+        true
+    }
+
+    fn outlives_client(&self) -> bool {
+        true
+    }
+}
+
+impl<F: Fn() + Send + Sync> Session for Failing<F> {
+    fn load(&mut self, _: Duration) -> Result<Loaded, Error> {
+        (self.0)();
+        Err(Error::new(Status::NetworkError, "it fails"))
+    }
+
+    fn swap(&mut self, _: &Swap, _: Duration) -> Result<bool, Error> {
+        Err(Error::new(Status::NetworkError, "it fails"))
+    }
+}
+
+/// A cache whose store does something when it is asked.
+fn cache_with<F: Fn() + Send + Sync + 'static>(first: Arc<F>) -> Arc<TokenCache> {
+    let store: Arc<dyn Store> = Arc::new(Failing(first));
+    let dependencies = Dependencies {
+        store: Some((store, Duration::from_secs(1))),
+        ..dependencies(&Arc::default())
+    };
+    TokenCache::new(dependencies, false)
+}
+
+#[test]
+fn a_bug_in_a_quick_store_is_an_error_of_its_callers_and_no_end_of_all_flights() {
+    let has_bug = Arc::new(AtomicBool::new(true));
+    let has_it = Arc::clone(&has_bug);
+    let first = move || assert!(!has_it.load(Ordering::SeqCst), "a bug");
+    let cache = cache_with(Arc::new(first));
+    assert_eq!(get(&cache).unwrap_err().status, Status::Internal);
+    assert_eq!(cache.statistics().exchanges_in_flight, 0);
+    has_bug.store(false, Ordering::SeqCst);
+    let authenticate = TokenRequest {
+        purpose: Purpose::Authenticate,
+        ..token_request(&cache)
+    };
+    cache.get(authenticate).unwrap();
+}
+
+#[test]
+fn what_a_store_was_asked_by_ends_before_a_program_is_called() {
+    let first = Arc::new(|| {});
+    let cache = cache_with(Arc::clone(&first));
+    let users = Arc::strong_count(&first);
+    let (tell, told) = std::sync::mpsc::channel();
+    let completion = Arc::new(Completion::new());
+    let count = move || tell.send(Arc::strong_count(&first)).unwrap();
+    completion.on_answer(Box::new(count)).unwrap();
+    cache.start(token_request(&cache), &completion).unwrap();
+    let left = told.recv_timeout(Duration::from_secs(10)).unwrap();
+    assert_eq!(left, users, "there is a session still");
 }
 
 // --- News ---

@@ -74,6 +74,24 @@ pub(crate) fn tick() -> i64 {
     }
 }
 
+/// A number for this start of the machine, where the system has a name for it.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) fn boot_id() -> Option<u64> {
+    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    let digits: String = id
+        .chars()
+        .filter(char::is_ascii_hexdigit)
+        .take(16)
+        .collect();
+    u64::from_str_radix(&digits, 16).ok()
+}
+
+/// None has one that is as easy to read.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(crate) fn boot_id() -> Option<u64> {
+    None
+}
+
 /// A number that is 0 in every forked child, where the kernel can do that: not only after `fork()`,
 /// but after `_Fork` and a bare `clone` too. For the life of the process.
 pub(crate) fn wiped_in_child() -> &'static AtomicU64 {
@@ -93,8 +111,8 @@ pub(crate) fn wiped_in_child() -> &'static AtomicU64 {
 /// Calls `hook` in every child of `fork()`, before that returns there.
 pub(crate) fn at_fork_in_child(hook: extern "C" fn()) {
     // SAFETY: registering is always allowed; the hook stays valid because the library is never
-    // unloaded (-z nodelete), and it only stores to an atomic, which is safe in a child of a
-    // process with threads.
+    // unloaded (-z nodelete), and it only stores to atomics and closes files, which is safe in a
+    // child of a process with threads.
     unsafe { libc::pthread_atfork(None, None, Some(hook)) };
 }
 
@@ -174,9 +192,9 @@ pub(crate) fn wait_for<S: AsFd>(
     limit: Duration,
 ) -> io::Result<Vec<bool>> {
     let events = match ready {
-        Ready::ToRead => libc::POLLIN,
-        Ready::ToWrite => libc::POLLOUT,
-        Ready::ToWriteOrRead => libc::POLLOUT | libc::POLLIN,
+        Ready::Read => libc::POLLIN,
+        Ready::Write => libc::POLLOUT,
+        Ready::Either => libc::POLLOUT | libc::POLLIN,
     };
     let polled = |socket: &S| libc::pollfd {
         fd: socket.as_fd().as_raw_fd(),

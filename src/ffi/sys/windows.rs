@@ -67,6 +67,11 @@ pub(crate) fn tick() -> i64 {
     wall_units(GetSystemTimeAsFileTime).wrapping_add(mono_ms().wrapping_mul(0x9E37_79B9))
 }
 
+/// Windows has no name for it.
+pub(crate) fn boot_id() -> Option<u64> {
+    None
+}
+
 /// There are no forked children.
 pub(crate) fn wiped_in_child() -> &'static AtomicU64 {
     static NEVER_WIPED: AtomicU64 = AtomicU64::new(0);
@@ -175,9 +180,9 @@ pub(crate) fn wait_for<S: AsSocket>(
     // What has failed can be read from. A set of its own tells of a failed connection, and of
     // urgent data, which no read takes away: to wait for that too would be no wait.
     let (read, write, except) = match ready {
-        Ready::ToRead => (watched.as_mut_ptr(), none, none),
-        Ready::ToWrite => (none, watched.as_mut_ptr(), failed.as_mut_ptr()),
-        Ready::ToWriteOrRead => (
+        Ready::Read => (watched.as_mut_ptr(), none, none),
+        Ready::Write => (none, watched.as_mut_ptr(), failed.as_mut_ptr()),
+        Ready::Either => (
             readable.as_mut_ptr(),
             watched.as_mut_ptr(),
             failed.as_mut_ptr(),
@@ -197,7 +202,7 @@ pub(crate) fn wait_for<S: AsSocket>(
     }
     let is_ready = |socket: &S| {
         let socket = socket.as_socket().as_raw_socket() as SOCKET;
-        let is_readable = matches!(ready, Ready::ToWriteOrRead) && readable.has(socket);
+        let is_readable = matches!(ready, Ready::Either) && readable.has(socket);
         watched.has(socket) || (!except.is_null() && failed.has(socket)) || is_readable
     };
     Ok(sockets.iter().map(is_ready).collect())
@@ -290,11 +295,11 @@ mod tests {
             .send_out_of_band(b"!")
             .unwrap();
         let (begun, limit) = (Instant::now(), Duration::from_millis(300));
-        assert_eq!(wait_for(&[&ours], Ready::ToRead, limit).unwrap(), [false]);
+        assert_eq!(wait_for(&[&ours], Ready::Read, limit).unwrap(), [false]);
         assert!(begun.elapsed() >= limit - Duration::from_millis(20));
         drop(peer);
         let limit = Duration::from_secs(20);
-        assert_eq!(wait_for(&[&ours], Ready::ToRead, limit).unwrap(), [true]);
+        assert_eq!(wait_for(&[&ours], Ready::Read, limit).unwrap(), [true]);
     }
 
     #[test]

@@ -34,7 +34,7 @@ namespace Microsoft.Extensions.DependencyInjection
         /// <summary>
         /// Authenticates the requests of this <see cref="System.Net.Http.HttpClient"/> with an
         /// <see cref="ApiVideoClient"/> of its own. That lives as long as the service provider and
-        /// writes to its log.
+        /// writes to its log, unless <paramref name="configure"/> sets another log, or null.
         /// </summary>
         /// <param name="builder">What AddHttpClient returned.</param>
         /// <param name="apiKey">The API key.</param>
@@ -103,8 +103,9 @@ namespace Microsoft.Extensions.DependencyInjection
         private static ApiVideoClient NewClient(IServiceProvider services, string apiKey, Action<ApiVideoClientOptions>? configure)
         {
             var options = new ApiVideoClientOptions { ApiKey = apiKey };
+            ApiVideoServiceCollectionExtensions.FillIn(options, services);
             configure?.Invoke(options);
-            return ApiVideoServiceCollectionExtensions.NewClient(services, options);
+            return new ApiVideoClient(options);
         }
 
         /// <summary>

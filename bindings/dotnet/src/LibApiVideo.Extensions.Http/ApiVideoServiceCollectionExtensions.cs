@@ -15,13 +15,17 @@ namespace Microsoft.Extensions.DependencyInjection
     /// <summary>Registers an api.video client as a service.</summary>
     public static class ApiVideoServiceCollectionExtensions
     {
+        private static readonly ServiceDescriptor s_fromServices = ServiceDescriptor.Singleton<IConfigureOptions<ApiVideoClientOptions>, FromServices>();
+
         /// <summary>
         /// Registers one <see cref="ApiVideoClient"/> for the whole program, as itself and as
         /// <see cref="IApiVideoClient"/>. It has the options <see cref="ApiVideoClientOptions"/>,
         /// and what they leave out the environment's variables fill in. It writes to the
-        /// application's log as "LibApiVideo", unless the options have a log. A host that starts
-        /// checks the options, and does not start with an
-        /// <see cref="OptionsValidationException"/> if one is not valid.
+        /// application's log as "LibApiVideo", unless the options are given another log, or null.
+        /// It shares its token by the <see cref="TokenStore"/> or the <see cref="ITokenStore"/>
+        /// that is registered as a service, unless the options have a store. A host that starts
+        /// checks the options, and does not start with an <see cref="OptionsValidationException"/>
+        /// if one is not valid.
         /// </summary>
         /// <param name="services">The services.</param>
         /// <param name="configure">Sets the options.</param>
@@ -32,12 +36,17 @@ namespace Microsoft.Extensions.DependencyInjection
                 throw new ArgumentNullException(nameof(services));
             }
             services.AddOptions();
+            if (!services.Contains(s_fromServices))
+            {
+                // Before whatever else sets the options, so that it can take log and store away.
+                services.Insert(0, s_fromServices);
+            }
             if (configure != null)
             {
                 services.Configure(configure);
             }
             services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<ApiVideoClientOptions>, Validation>());
-            services.TryAddSingleton(NewClient);
+            services.TryAddSingleton(provider => new ApiVideoClient(provider.GetRequiredService<IOptions<ApiVideoClientOptions>>().Value));
             services.TryAddSingleton<IApiVideoClient>(provider => provider.GetRequiredService<ApiVideoClient>());
             services.TryAddEnumerable(ServiceDescriptor.Singleton<IHostedService, Start>());
             return services;
@@ -45,7 +54,8 @@ namespace Microsoft.Extensions.DependencyInjection
 
         /// <summary>
         /// Does the same with options from the application's configuration, such as a section
-        /// "ApiVideo" of appsettings.json. Each key is the name of an option.
+        /// "ApiVideo" of appsettings.json. Each key is the name of an option; "Store" is what
+        /// <see cref="TokenStore.Named"/> takes.
         /// </summary>
         /// <param name="services">The services.</param>
         /// <param name="configuration">The section. It is read when the client is made.</param>
@@ -58,21 +68,25 @@ namespace Microsoft.Extensions.DependencyInjection
             return services.AddApiVideo(options => Bind(configuration, options));
         }
 
-        internal static ApiVideoClient NewClient(IServiceProvider services) =>
-            NewClient(services, services.GetRequiredService<IOptions<ApiVideoClientOptions>>().Value);
-
-        /// <summary>
-        /// Makes a client that writes to the application's log, if it has no other.
-        /// </summary>
-        internal static ApiVideoClient NewClient(IServiceProvider services, ApiVideoClientOptions options)
+        /// <summary>Sets the application's log and store, where it has them.</summary>
+        internal static void FillIn(ApiVideoClientOptions options, IServiceProvider services)
         {
-            if (options.Log is null && services.GetService<ILoggerFactory>() is ILoggerFactory loggers)
-            {
-                ILogger logger = loggers.CreateLogger("LibApiVideo");
-                options.Log = (level, line) => logger.Log(LogLevelOf(level), "{Line}", line);
-            }
-            return new ApiVideoClient(options);
+            options.Log = LogOf(services);
+            options.Store = services.GetService<TokenStore>() ?? OwnStore(services);
         }
+
+        private static Action<ApiVideoLogLevel, string>? LogOf(IServiceProvider services)
+        {
+            ILogger? logger = services.GetService<ILoggerFactory>()?.CreateLogger("LibApiVideo");
+            if (logger is null)
+            {
+                return null;
+            }
+            return (level, line) => logger.Log(LogLevelOf(level), "{Line}", line);
+        }
+
+        private static TokenStore? OwnStore(IServiceProvider services) =>
+            services.GetService<ITokenStore>() is ITokenStore store ? TokenStore.Of(store) : null;
 
         private static LogLevel LogLevelOf(ApiVideoLogLevel level) => level switch
         {
@@ -100,6 +114,8 @@ namespace Microsoft.Extensions.DependencyInjection
             // Empty means none.
             to.Proxy = from[nameof(to.Proxy)] ?? to.Proxy;
             to.CaFile = Text(from, nameof(to.CaFile)) ?? to.CaFile;
+            to.Store = Store(from, nameof(to.Store), to.CaFile) ?? to.Store;
+            to.StoreTimeout = Time(from, nameof(to.StoreTimeout)) ?? to.StoreTimeout;
             to.LogLevel = Value<ApiVideoLogLevel>(from, nameof(to.LogLevel), TryParse, "Off, Error, Warning, Info or Debug") ?? to.LogLevel;
         }
 
@@ -114,9 +130,26 @@ namespace Microsoft.Extensions.DependencyInjection
             {
                 return null;
             }
+            return parse(text, out T value) ? value : throw Bad(from, name, expected);
+        }
+
+        private static OptionsValidationException Bad(IConfiguration from, string name, string expected)
+        {
             string path = from is IConfigurationSection section ? $"{section.Path}:{name}" : name;
-            return parse(text, out T value) ? value : throw new OptionsValidationException(
-                nameof(ApiVideoClientOptions), typeof(ApiVideoClientOptions), new[] { $"{path} of the configuration must be {expected}." });
+            string[] failures = { $"{path} of the configuration must be {expected}." };
+            return new OptionsValidationException(nameof(ApiVideoClientOptions), typeof(ApiVideoClientOptions), failures);
+        }
+
+        private static TokenStore? Store(IConfiguration from, string name, string? caFile)
+        {
+            try
+            {
+                return Text(from, name) is string text ? TokenStore.Named(text, caFile) : null;
+            }
+            catch (ArgumentException)
+            {
+                throw Bad(from, name, "file, file:DIRECTORY, or the URL of a Redis, and its CaFile one that can be read");
+            }
         }
 
         private static TimeSpan? Time(IConfiguration from, string name) => Value<TimeSpan>(from, name, TryParse, "a time such as 00:00:30");
@@ -128,6 +161,15 @@ namespace Microsoft.Extensions.DependencyInjection
         /// <summary>A name, and neither a number nor a list.</summary>
         private static bool TryParse<T>(string text, out T value) where T : struct =>
             Enum.TryParse(text, ignoreCase: true, out value) && text.All(char.IsLetter);
+
+        private sealed class FromServices : IConfigureOptions<ApiVideoClientOptions>
+        {
+            private readonly IServiceProvider _services;
+
+            public FromServices(IServiceProvider services) => _services = services;
+
+            public void Configure(ApiVideoClientOptions options) => FillIn(options, _services);
+        }
 
         /// <summary>The client itself knows what is valid, and making one sends nothing.</summary>
         private sealed class Validation : IValidateOptions<ApiVideoClientOptions>

@@ -20,8 +20,9 @@ namespace LibApiVideo
         private readonly CancellationTokenSource _closing = new CancellationTokenSource();
         private readonly object _adopting = new object();
 
-        // Native code has only weak references to it.
+        // Native code has only weak references to them.
         private readonly Callbacks _callbacks;
+        private readonly OwnStore? _store;
 
         /// <summary>
         /// The latest token, in the form that
@@ -31,12 +32,26 @@ namespace LibApiVideo
         private volatile Task<Token>? _latest;
 
         /// <summary>
+        /// Makes a client whose key and settings are those of the environment.
+        /// </summary>
+        /// <exception cref="ArgumentException">
+        /// A variable of the environment is not valid. <see cref="ArgumentException.ParamName"/>
+        /// names it.
+        /// </exception>
+        /// <exception cref="ArgumentNullException">There is no APIVIDEO_API_KEY.</exception>
+        /// <exception cref="DllNotFoundException">
+        /// The native library is missing or does not fit. The message says what to do.
+        /// </exception>
+        public ApiVideoClient() : this(new ApiVideoClientOptions())
+        {
+        }
+
+        /// <summary>
         /// Makes a client. It sends no request yet: the first call that asks for a token does.
         /// </summary>
         /// <param name="apiKey">
-        /// The API key. It must belong to the environment that the options name. If it is null,
-        /// <see cref="ApiVideoClientOptions.ApiKey"/> is the key, or else APIVIDEO_API_KEY of the
-        /// environment.
+        /// The API key. It must belong to the environment that the options name. It goes before
+        /// <see cref="ApiVideoClientOptions.ApiKey"/>.
         /// </param>
         /// <param name="options">
         /// The settings, which are copied; null for what the environment says, and the defaults.
@@ -45,45 +60,74 @@ namespace LibApiVideo
         /// The key, an option or a variable of the environment is not valid.
         /// <see cref="ArgumentException.ParamName"/> names it.
         /// </exception>
-        /// <exception cref="ArgumentNullException">There is no API key.</exception>
+        /// <exception cref="ArgumentNullException">
+        /// The key is null. That does not mean the environment's: another constructor takes that.
+        /// </exception>
         /// <exception cref="DllNotFoundException">
         /// The native library is missing or does not fit. The message says what to do.
         /// </exception>
-        public ApiVideoClient(string? apiKey = null, ApiVideoClientOptions? options = null)
+        public ApiVideoClient(string apiKey, ApiVideoClientOptions? options = null)
+            : this(apiKey ?? throw NoKeyGiven(), nameof(apiKey), options ?? new ApiVideoClientOptions())
         {
-            options ??= new ApiVideoClientOptions();
-            string parameter = apiKey != null ? nameof(apiKey) : options.ApiKey != null ? nameof(options.ApiKey) : Variables.ApiKey;
-            apiKey ??= options.ApiKey ?? Variables.Value(Variables.ApiKey)
-                ?? throw new ArgumentNullException(nameof(apiKey), "There is no API key: set ApiKey of the options, or APIVIDEO_API_KEY of the environment.");
-            NativeLoader.EnsureLoaded();
-            _callbacks = new Callbacks(options.Log, options.StateChanged);
-            _handle = Open(apiKey, parameter, options, _callbacks);
-            BaseUrl = UrlOf(_handle, nameof(options.BaseUrl));
-#if NETCOREAPP
-            Metrics.Add(this);
-#endif
         }
 
-        // Without an API key.
-        private ApiVideoClient(ApiVideoClientOptions options, Callbacks callbacks)
-        {
-            _callbacks = callbacks;
-            _handle = OpenWithoutKey(options, callbacks);
-            BaseUrl = UrlOf(_handle, nameof(options.BaseUrl));
-#if NETCOREAPP
-            Metrics.Add(this);
-#endif
-        }
-
-        /// <summary>Makes a client whose key, too, is one of the options.</summary>
+        /// <summary>
+        /// Makes a client whose key, too, is one of the options, or else the environment's.
+        /// </summary>
         /// <param name="options">The settings, which are copied.</param>
         /// <exception cref="ArgumentException">
         /// The key, an option or a variable of the environment is not valid.
         /// <see cref="ArgumentException.ParamName"/> names it.
         /// </exception>
-        public ApiVideoClient(ApiVideoClientOptions options) : this(null, options ?? throw new ArgumentNullException(nameof(options)))
+        /// <exception cref="ArgumentNullException">There is no API key.</exception>
+        /// <exception cref="DllNotFoundException">
+        /// The native library is missing or does not fit. The message says what to do.
+        /// </exception>
+        public ApiVideoClient(ApiVideoClientOptions options) : this(KeyOf(options, out string parameter), parameter, options)
         {
         }
+
+        /// <summary>A key that is null is none at all.</summary>
+        private ApiVideoClient(string? apiKey, string parameter, ApiVideoClientOptions options)
+        {
+            NativeLoader.EnsureLoaded();
+            _callbacks = new Callbacks(options);
+            _store = options.Store?.Own;
+            _store?.AddUser(_callbacks);
+            _handle = apiKey is null ? OpenWithoutKey(options, _callbacks) : Open(apiKey, parameter, options, _callbacks);
+            try
+            {
+                BaseUrl = ParseUrl(ServerOf(_handle), options);
+            }
+            catch
+            {
+                _handle.Dispose();
+                throw;
+            }
+#if NETCOREAPP
+            Metrics.Add(this);
+#endif
+        }
+
+        private static ArgumentNullException NoKeyGiven() => new ArgumentNullException(
+            "apiKey", $"The API key is null. Pass a key, or use new ApiVideoClient() for {Variables.ApiKey} of the environment.");
+
+        /// <summary>The key, and what names it in an exception.</summary>
+        private static string KeyOf(ApiVideoClientOptions options, out string parameter)
+        {
+            if (options is null)
+            {
+                throw new ArgumentNullException(nameof(options));
+            }
+            parameter = options.ApiKey != null ? nameof(options.ApiKey) : Variables.ApiKey;
+            return options.ApiKey ?? Variables.Value(Variables.ApiKey) ?? throw new ArgumentNullException(
+                "apiKey", $"There is no API key: set ApiKey of the options, or {Variables.ApiKey} of the environment.");
+        }
+
+        /// <summary>.NET is stricter about some URLs than the native library.</summary>
+        private static Uri ParseUrl(string server, ApiVideoClientOptions options) =>
+            Uri.TryCreate(server, UriKind.Absolute, out Uri? url) ? url : throw new ArgumentException(
+                ".NET cannot read this URL.", options.BaseUrl != null ? nameof(options.BaseUrl) : Variables.BaseUrl);
 
         /// <summary>
         /// Makes a client without an API key, which can upload by upload token, and nothing else.
@@ -96,20 +140,13 @@ namespace LibApiVideo
         /// <exception cref="ArgumentException">
         /// An option or a variable of the environment is not valid.
         /// </exception>
-        public static ApiVideoClient WithoutKey(ApiVideoClientOptions? options = null)
-        {
-            options ??= new ApiVideoClientOptions();
-            NativeLoader.EnsureLoaded();
-            return new ApiVideoClient(options, new Callbacks(options.Log, options.StateChanged));
-        }
+        public static ApiVideoClient WithoutKey(ApiVideoClientOptions? options = null) =>
+            new ApiVideoClient(null, Variables.ApiKey, options ?? new ApiVideoClientOptions());
 
         /// <summary>
         /// The server that the client gets its tokens from, and that requests with them go to.
         /// </summary>
         public Uri BaseUrl { get; }
-
-        private static Uri UrlOf(ClientHandle client, string option) =>
-            Uri.TryCreate(ServerOf(client), UriKind.Absolute, out Uri? url) ? url : throw new ArgumentException(".NET cannot read this URL.", option);
 
         [MethodImpl(MethodImplOptions.NoInlining)]
         private static string ServerOf(ClientHandle client) => Utf8.Decode(NativeMethods.apivideo_client_base_url(client));
@@ -407,16 +444,18 @@ namespace LibApiVideo
         }
 
         /// <summary>
-        /// Gives the pages of a list, one request each, which is made when it is asked for.
+        /// Gives the pages of a list, one request each, which is made when it is asked for. Ends
+        /// at a page that came before.
         /// </summary>
         /// <param name="path">The first page's, such as "/videos?pageSize=100".</param>
         public IEnumerable<ApiVideoResponse> Pages(string path)
         {
-            for (string? next = path ?? throw new ArgumentNullException(nameof(path)); next != null;)
+            var seen = new HashSet<string>();
+            for (string? next = path ?? throw new ArgumentNullException(nameof(path)); next != null && seen.Add(next);)
             {
                 ApiVideoResponse page = Request("GET", next);
                 yield return page;
-                next = NextOf(page, next);
+                next = page.NextPage;
             }
         }
 
@@ -426,17 +465,15 @@ namespace LibApiVideo
         /// <param name="cancellationToken">Ends the request under way.</param>
         public async IAsyncEnumerable<ApiVideoResponse> PagesAsync(string path, [EnumeratorCancellation] CancellationToken cancellationToken = default)
         {
-            for (string? next = path ?? throw new ArgumentNullException(nameof(path)); next != null;)
+            var seen = new HashSet<string>();
+            for (string? next = path ?? throw new ArgumentNullException(nameof(path)); next != null && seen.Add(next);)
             {
                 ApiVideoResponse page = await RequestAsync("GET", next, null, cancellationToken).ConfigureAwait(false);
                 yield return page;
-                next = NextOf(page, next);
+                next = page.NextPage;
             }
         }
 #endif
-
-        // A page that leads to itself would have no end.
-        private static string? NextOf(ApiVideoResponse page, string path) => page.NextPage == path ? null : page.NextPage;
 
         /// <summary>Takes a snapshot of the client's counters.</summary>
         /// <exception cref="ObjectDisposedException">The client is disposed.</exception>
@@ -466,6 +503,7 @@ namespace LibApiVideo
             Metrics.Remove(this);
 #endif
             _closing.Cancel();
+            _callbacks.Close();
             // The native client is freed when the last call that uses it has returned.
             _handle.Dispose();
         }

@@ -9,8 +9,8 @@ namespace LibApiVideo
     /// </summary>
     /// <remarks>
     /// When the client is made, the environment's APIVIDEO_API_KEY, APIVIDEO_BASE_URL or
-    /// APIVIDEO_ENVIRONMENT, and APIVIDEO_CA_FILE fill in for what is null here. A variable that is
-    /// not valid is named by an <see cref="ArgumentException"/> as well.
+    /// APIVIDEO_ENVIRONMENT, APIVIDEO_CA_FILE and APIVIDEO_STORE fill in for what is null here. A
+    /// variable that is not valid is named by an <see cref="ArgumentException"/> as well.
     /// </remarks>
     public sealed class ApiVideoClientOptions
     {
@@ -103,9 +103,23 @@ namespace LibApiVideo
         /// <summary>
         /// A PEM file of certificates that are trusted in addition to the system's: those of CAs,
         /// or a server's own. It is read again when it has changed. The system's are where
-        /// SSL_CERT_FILE and SSL_CERT_DIR of the environment say, if they are set. Default: none.
+        /// SSL_CERT_FILE and SSL_CERT_DIR of the environment say, if they are set. Default: that of
+        /// APIVIDEO_CA_FILE of the environment; "" for none.
         /// </summary>
         public string? CaFile { get; set; }
+
+        /// <summary>
+        /// Where the processes that use this key share its token, so that all of them together make
+        /// one exchange for each. With a store, tokens have no refresh token. Default: what
+        /// APIVIDEO_STORE of the environment says, as for <see cref="TokenStore.Named"/>, or
+        /// nowhere if it is not set; <see cref="TokenStore.None"/> for nowhere in any case.
+        /// </summary>
+        public TokenStore? Store { get; set; }
+
+        /// <summary>
+        /// The time limit for one operation of the store: up to 10 seconds. Default: 1 second.
+        /// </summary>
+        public TimeSpan? StoreTimeout { get; set; }
 
         /// <summary>
         /// Is called with each line of the log up to <see cref="LogLevel"/>, from any thread and by

@@ -3,7 +3,8 @@ using System.Diagnostics;
 using System.IO;
 using System.Linq;
 using System.Runtime.InteropServices;
-using System.Threading;
+using System.Text;
+using System.Threading.Tasks;
 
 namespace LibApiVideo.Testing
 {
@@ -55,12 +56,9 @@ namespace LibApiVideo.Testing
                 CreateNoWindow = true,
             };
             Process process = Process.Start(start)!;
-            string? line;
-            using (new Timer(_ => End(process), null, LongestStart, Timeout.InfiniteTimeSpan))
-            {
-                line = process.StandardOutput.ReadLine();
-            }
-            if (line != null && line.StartsWith(Announcement, StringComparison.Ordinal))
+            var complaints = new Complaints(process);
+            string line = FirstLine(process);
+            if (line.StartsWith(Announcement, StringComparison.Ordinal))
             {
                 return new ApiVideoSandbox(process, line.Substring(Announcement.Length));
             }
@@ -68,8 +66,20 @@ namespace LibApiVideo.Testing
             {
                 // What still runs would be waited for.
                 End(process);
-                throw new InvalidOperationException($"{start.FileName} did not start. It said: {process.StandardError.ReadToEnd().Trim()}");
+                throw new InvalidOperationException($"{start.FileName} did not start. It said: {complaints.AtItsEnd().Trim()}");
             }
+        }
+
+        /// <summary>
+        /// What it says first; "" if that is nothing within the limit. What follows is read and
+        /// dropped, so that the program never waits for a reader.
+        /// </summary>
+        private static string FirstLine(Process process)
+        {
+            var first = new TaskCompletionSource<string>();
+            process.OutputDataReceived += (_, line) => first.TrySetResult(line.Data ?? "");
+            process.BeginOutputReadLine();
+            return first.Task.Wait(LongestStart) ? first.Task.Result : "";
         }
 
         /// <summary>Ends the process.</summary>
@@ -104,6 +114,54 @@ namespace LibApiVideo.Testing
                 .Where(folder => folder.Length > 0).Select(folder => Path.Combine(folder, name)).FirstOrDefault(File.Exists);
             return found ?? throw new FileNotFoundException(
                 $"{name} is not on PATH. It is in bin/ of libapivideo's archives, and `make sandbox` builds it; or set APIVIDEO_SANDBOX to its path.", name);
+        }
+
+        /// <summary>
+        /// What the program writes as errors. All of it is read, and the beginning is kept.
+        /// </summary>
+        private sealed class Complaints
+        {
+            private const int MostToKeep = 4096;
+
+            /// <summary>
+            /// A child of the program may hold its pipe for longer than it lives.
+            /// </summary>
+            private static readonly TimeSpan LongestLastWord = TimeSpan.FromSeconds(2);
+
+            private readonly StringBuilder _said = new StringBuilder();
+            private readonly TaskCompletionSource<bool> _isAll = new TaskCompletionSource<bool>();
+
+            internal Complaints(Process process)
+            {
+                process.ErrorDataReceived += (_, line) => Keep(line.Data);
+                process.BeginErrorReadLine();
+            }
+
+            /// <summary>To be called when the program has ended.</summary>
+            internal string AtItsEnd()
+            {
+                _isAll.Task.Wait(LongestLastWord);
+                lock (_said)
+                {
+                    return _said.ToString();
+                }
+            }
+
+            private void Keep(string? line)
+            {
+                if (line is null)
+                {
+                    _isAll.TrySetResult(true);
+                    return;
+                }
+                lock (_said)
+                {
+                    if (_said.Length < MostToKeep)
+                    {
+                        _said.AppendLine(line);
+                    }
+                }
+            }
         }
     }
 }

@@ -16,7 +16,7 @@ namespace LibApiVideo
         }
 
         private ApiVideoStatistics(Func<Statistic, long> get) =>
-            _values = Enumerable.Range(0, (int)Statistic.ExchangesInFlight + 1).Select(each => get((Statistic)each)).ToArray();
+            _values = Enumerable.Range(0, (int)Statistic.StoreFailures + 1).Select(each => get((Statistic)each)).ToArray();
 
         /// <summary>Requests to <c>POST /auth/api-key</c>.</summary>
         public long AuthenticateRequests => this[Statistic.AuthenticateRequests];
@@ -54,17 +54,25 @@ namespace LibApiVideo
         /// <summary>Now: 1 while an exchange is under way, else 0.</summary>
         public long ExchangesInFlight => this[Statistic.ExchangesInFlight];
 
+        /// <summary>Tokens taken from the store, which another process got.</summary>
+        public long TokensAdopted => this[Statistic.TokensAdopted];
+
+        /// <summary>Operations of the store that failed.</summary>
+        public long StoreFailures => this[Statistic.StoreFailures];
+
         /// <summary>The counters in one line.</summary>
         public override string ToString() =>
             $"{TokensGranted} tokens by {AuthenticateRequests} authentications and {RefreshRequests} refreshes; {RefreshRejections} refresh tokens and "
-            + $"{KeyRejections} keys refused, {Failures} failures, {Invalidations} invalidations, {Timeouts} timeouts; {Waiters} wait";
+            + $"{KeyRejections} keys refused, {Failures} failures, {Invalidations} invalidations, {Timeouts} timeouts; {Waiters} wait; {TokensAdopted} tokens adopted, {StoreFailures} failures of the store";
 
         private long this[Statistic statistic] => _values[(int)statistic];
 
         internal ApiVideoStatistics Plus(ApiVideoStatistics other) => new ApiVideoStatistics(each => this[each] + other[each]);
 
         /// <summary>What a client that is gone leaves: nothing of the moment.</summary>
-        internal ApiVideoStatistics WithoutNow() => new ApiVideoStatistics(each => each < Statistic.Waiters ? this[each] : 0);
+        internal ApiVideoStatistics WithoutNow() => new ApiVideoStatistics(each => IsNow(each) ? 0 : this[each]);
+
+        private static bool IsNow(Statistic statistic) => statistic >= Statistic.Waiters && statistic <= Statistic.ExchangesInFlight;
 
         private static long Get(StatisticsHandle handle, Statistic statistic)
         {
@@ -88,5 +96,7 @@ namespace LibApiVideo
         ConsecutiveFailures = 9,
         RetryInMs = 10,
         ExchangesInFlight = 11,
+        TokensAdopted = 12,
+        StoreFailures = 13,
     }
 }

@@ -20,6 +20,8 @@ namespace LibApiVideo.Tests
                         return 0;
                     case "exit-while-waiting":
                         return ExitWhileWaiting();
+                    case "exit-while-a-store-hangs":
+                        return ExitWhileAStoreHangs();
                     case "exit-with-clients":
                         return ExitWithClients();
 #if NETCOREAPP
@@ -27,6 +29,10 @@ namespace LibApiVideo.Tests
                         return Plugin.Load(argument);
                     case "unload":
                         return Plugin.Unload();
+#endif
+#if NETCOREAPP && !NETCOREAPP3_1
+                    case "listener-throws":
+                        return MetricsTests.WithAListenerThatThrows();
 #endif
                     default:
                         Console.WriteLine("What?");
@@ -58,6 +64,16 @@ namespace LibApiVideo.Tests
             Assert.Eventually(() => client.GetStatistics().ExchangesInFlight == 1, "an exchange is under way");
             Assert.Eventually(() => client.GetStatistics().Waiters == 3, "three wait");
             Console.WriteLine("waiting");
+            return 0;
+        }
+
+        /// <summary>It does not even heed its cancellation.</summary>
+        private static int ExitWhileAStoreHangs()
+        {
+            var table = new Table { Blocks = true };
+            Sandbox.Client(o => (o.Store, o.StoreTimeout) = (TokenStore.Of(table), TimeSpan.FromSeconds(10))).GetTokenAsync();
+            Assert.Eventually(() => Volatile.Read(ref table.Calls) > 0, "the store is asked");
+            Console.WriteLine("hanging");
             return 0;
         }
 

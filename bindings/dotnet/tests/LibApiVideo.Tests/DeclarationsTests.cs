@@ -63,18 +63,22 @@ namespace LibApiVideo.Tests
         [Test]
         public void EveryCallbackIsDeclaredAsTheHeaderHasIt()
         {
-            MatchCollection callbacks = Regex.Matches(s_header, @"typedef void \(\*(apivideo_\w+)\)\(([^)]*)\);");
-            Assert.Equal(5, callbacks.Count, "the number of callbacks");
+            MatchCollection callbacks = Regex.Matches(s_header, @"typedef (\w+) \(\*(apivideo_\w+)\)\(([^)]*)\);");
+            Assert.Equal(7, callbacks.Count, "the number of callbacks");
             foreach (Match match in callbacks)
             {
-                Type callback = s_native.GetNestedType(match.Groups[1].Value, BindingFlags.NonPublic)!;
+                Type callback = s_native.GetNestedType(match.Groups[2].Value, BindingFlags.NonPublic)!;
                 MethodInfo invoke = callback.GetMethod("Invoke")!;
-                IEnumerable<string> expected = match.Groups[2].Value.Split(',').Select(p => p.Contains("*") ? "IntPtr" : p.Contains("int32_t") ? "Int32" : p);
+                IEnumerable<string> expected = match.Groups[3].Value.Split(',').Select(ExpectedOfCallback);
                 Assert.Equal(string.Join(", ", expected), string.Join(", ", invoke.GetParameters().Select(p => p.ParameterType.Name)), callback.Name);
-                Assert.Equal(typeof(void), invoke.ReturnType, callback.Name);
+                Assert.Equal(Expected(match.Groups[1].Value, callback.Name, isResult: true), invoke.ReturnType.Name, callback.Name);
                 Assert.Equal(CallingConvention.Cdecl, callback.GetCustomAttribute<UnmanagedFunctionPointerAttribute>()!.CallingConvention, callback.Name);
             }
         }
+
+        /// <summary>The managed type for a parameter of a callback, which owns nothing.</summary>
+        private static string ExpectedOfCallback(string parameter) =>
+            parameter.Contains("*") ? "IntPtr" : Expected(Regex.Match(parameter, @"^(.*?)\w+$", RegexOptions.Singleline).Groups[1].Value, parameter, isResult: false);
 
         [Test]
         public void EveryEnumNumberIsTheHeaders()
@@ -84,7 +88,8 @@ namespace LibApiVideo.Tests
             Same("log_level", typeof(ApiVideoLogLevel));
             Same("token_state", typeof(TokenState));
             Same("statistic", s_package.GetType("LibApiVideo.Statistic")!);
-            Assert.Equal(5, Regex.Matches(s_header, @"^enum apivideo_", RegexOptions.Multiline).Count, "the number of enums");
+            Same("store_result", s_package.GetType("LibApiVideo.Native.StoreResult")!);
+            Assert.Equal(6, Regex.Matches(s_header, @"^enum apivideo_", RegexOptions.Multiline).Count, "the number of enums");
         }
 
         [Test]
@@ -116,6 +121,10 @@ namespace LibApiVideo.Tests
         private static string Expected(string c, string function, bool isResult)
         {
             string type = Regex.Replace(c, @"\s+|\bconst\b", "");
+            if (type == "void*" && c.Contains("const"))
+            {
+                return "Byte[]";
+            }
             bool frees = function.EndsWith("_free", StringComparison.Ordinal);
             switch (type)
             {
@@ -125,6 +134,8 @@ namespace LibApiVideo.Tests
                 case "int32_t": return "Int32";
                 case "uint64_t": return "UInt64";
                 case "int64_t": return "Int64";
+                case "size_t": return "UIntPtr";
+                case "apivideo_record*": return "IntPtr"; // Nobody but the library frees it.
                 case "uint64_t*": return "out UInt64";
                 case "apivideo_status": return "ApiVideoStatus";
                 case "size_t": return "UIntPtr";

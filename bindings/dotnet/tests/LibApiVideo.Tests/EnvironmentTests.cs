@@ -1,4 +1,7 @@
 using System;
+using System.Reflection;
+using System.Runtime.InteropServices;
+using System.IO;
 
 namespace LibApiVideo.Tests
 {
@@ -8,7 +11,7 @@ namespace LibApiVideo.Tests
         /// <summary>Runs it with these variables only, given as NAME=value.</summary>
         private static void With(Action act, params string[] variables)
         {
-            string[] names = { "API_KEY", "BASE_URL", "ENVIRONMENT", "CA_FILE" };
+            string[] names = { "API_KEY", "BASE_URL", "ENVIRONMENT", "CA_FILE", "STORE" };
             try
             {
                 foreach (string variable in variables)
@@ -88,13 +91,100 @@ namespace LibApiVideo.Tests
         }
 
         [Test]
-        public void AVariableThatIsNotValidIsNamedAndNotShown()
+        public void AKeyThatIsNullIsNotTheEnvironments() => With(() =>
         {
-            foreach (string name in new[] { "API_KEY", "BASE_URL", "ENVIRONMENT" })
+            string? none = Environment.GetEnvironmentVariable("NO_SUCH_VARIABLE");
+            var error = Assert.Throws<ArgumentNullException>(() => new ApiVideoClient(none!));
+            Assert.Equal("apiKey", error.ParamName);
+            Assert.Contains("new ApiVideoClient()", error.Message);
+            Assert.Throws<ArgumentNullException>(() => new ApiVideoClient(none!, new ApiVideoClientOptions { ApiKey = "key" }));
+            Assert.Equal("options", Assert.Throws<ArgumentNullException>(() => new ApiVideoClient((ApiVideoClientOptions)null!)).ParamName);
+        }, "API_KEY=" + Sandbox.Key);
+
+        /// <summary>
+        /// By reflection: no URL is known that the native library takes and .NET does not.
+        /// </summary>
+        [Test]
+        public void AUrlThatDotnetCannotReadIsNamed()
+        {
+            MethodInfo parse = typeof(ApiVideoClient).GetMethod("ParseUrl", BindingFlags.NonPublic | BindingFlags.Static)!;
+            string? Named(ApiVideoClientOptions options) => ((ArgumentException)Assert.Throws<TargetInvocationException>(
+                () => parse.Invoke(null, new object[] { "http://:", options })).InnerException!).ParamName;
+            Assert.Equal("BaseUrl", Named(new ApiVideoClientOptions { BaseUrl = "http://:" }));
+            Assert.Equal("APIVIDEO_BASE_URL", Named(new ApiVideoClientOptions()));
+        }
+
+        [DllImport("libc", EntryPoint = "setenv")]
+        private static extern int SetInC(string name, string value, int overwrite);
+
+        [DllImport("libc", EntryPoint = "unsetenv")]
+        private static extern int UnsetInC(string name);
+
+        [Test]
+        public void ACaFileThatDotnetHasUnsetIsNotReadFromC() => With(() =>
+        {
+            // From the first change on .NET has an environment of its own.
+            Environment.SetEnvironmentVariable("APIVIDEO_CA_FILE", null);
+            if (!RuntimeInformation.IsOSPlatform(OSPlatform.Linux))
+            {
+                return;
+            }
+            SetInC("APIVIDEO_CA_FILE", "/no/such/file", 1);
+            try
+            {
+                Assert.Equal("https://ws.api.video/", Server());
+            }
+            finally
+            {
+                UnsetInC("APIVIDEO_CA_FILE");
+            }
+        }, "CA_FILE=/another");
+
+        [Test]
+        public void WithoutTlsNoCaFileIsRead() => With(() =>
+        {
+            Assert.Equal(new Uri(Sandbox.Url).AbsoluteUri, Server(new ApiVideoClientOptions { BaseUrl = Sandbox.Url }));
+            Assert.Equal("https://ws.api.video/", Server(new ApiVideoClientOptions { CaFile = "" }));
+        }, "CA_FILE=/no/such/file");
+
+        [Test]
+        public void TheStoreIsTheOptionsOrTheEnvironments()
+        {
+            string folder = Path.Combine(Path.GetTempPath(), "libapivideo-" + Guid.NewGuid().ToString("N"));
+            string AccessToken(TokenStore? store = null)
+            {
+                using (ApiVideoClient client = Sandbox.Client(o => o.Store = store))
+                {
+                    return client.GetToken().AccessToken;
+                }
+            }
+            try
             {
                 With(() =>
                 {
-                    var error = Assert.Throws<ArgumentException>(() => new ApiVideoClient(name == "API_KEY" ? null : "key"));
+                    string token = AccessToken();
+                    Assert.Equal(token, AccessToken(), "the token of the environment's store");
+                    Assert.True(token != AccessToken(TokenStore.None), "a client without a store gets its own");
+                    Assert.True(token != AccessToken(TokenStore.Of(new Table())), "so does one with another");
+                }, "STORE=file:" + folder);
+            }
+            finally
+            {
+                Directory.Delete(folder, recursive: true);
+            }
+            With(() => Assert.True(AccessToken() != null, "a place that cannot be used is no error"), "STORE=file:" + Path.Combine(Path.GetTempFileName(), "none"));
+            With(() => Assert.True(AccessToken() != null, "for redis:// the file of certificates is not read"), "STORE=redis://127.0.0.1:1");
+        }
+
+        [Test]
+        public void AVariableThatIsNotValidIsNamedAndNotShown()
+        {
+            foreach (string name in new[] { "API_KEY", "BASE_URL", "ENVIRONMENT", "STORE" })
+            {
+                With(() =>
+                {
+                    var options = new ApiVideoClientOptions { ApiKey = name == "API_KEY" ? null : "key" };
+                    var error = Assert.Throws<ArgumentException>(() => new ApiVideoClient(options));
                     Assert.Equal("APIVIDEO_" + name, error.ParamName, "ParamName");
                     Assert.Contains($"`APIVIDEO_{name}` ", error.Message);
                     Assert.Lacks("canary", error.ToString(), "the exception");

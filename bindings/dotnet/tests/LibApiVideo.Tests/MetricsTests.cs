@@ -3,6 +3,7 @@ using System;
 using System.Collections.Generic;
 using System.Diagnostics.Metrics;
 using System.Linq;
+using System.Runtime.CompilerServices;
 
 namespace LibApiVideo.Tests
 {
@@ -35,31 +36,100 @@ namespace LibApiVideo.Tests
         [Test]
         public void EveryCounterIsMeasured()
         {
+            var shared = new Table();
+            ApiVideoClient Sharing(Table table) => Sandbox.Client(o => o.Store = TokenStore.Of(table));
             // Other tests have counted too: what matters is what is added here.
             Sandbox.Client().Dispose();
             Dictionary<string, long> before = Read();
             long Added(string name) => Read()[name + " server.address=127.0.0.1"] - before[name + " server.address=127.0.0.1"];
             void Check()
             {
-                Assert.Equal(2, Added("apivideo.auth.requests {request} apivideo.auth.credential=api_key"));
+                Assert.Equal(1, Added("apivideo.token.adoptions {token}"));
+                Assert.Equal(1, Added("apivideo.store.failures {operation}"));
+                Assert.Equal(4, Added("apivideo.auth.requests {request} apivideo.auth.credential=api_key"));
                 Assert.Equal(1, Added("apivideo.auth.requests {request} apivideo.auth.credential=refresh_token"));
                 Assert.Equal(1, Added("apivideo.auth.failures {request} error.type=key_rejected"));
                 Assert.Equal(0, Added("apivideo.auth.failures {request} error.type=refresh_rejected"));
                 Assert.Equal(0, Added("apivideo.auth.failures {request} error.type=_OTHER"));
-                Assert.Equal(2, Added("apivideo.token.grants {token}"));
+                Assert.Equal(4, Added("apivideo.token.grants {token}"));
                 Assert.Equal(1, Added("apivideo.token.invalidations {token}"));
                 Assert.Equal(0, Added("apivideo.wait.timeouts {call}"));
             }
             using (ApiVideoClient good = Sandbox.Client())
             using (ApiVideoClient bad = Sandbox.Client(key: "not-the-key"))
+            using (ApiVideoClient one = Sharing(shared), other = Sharing(shared), third = Sharing(new Table { Failure = new InvalidOperationException() }))
             {
                 good.GetToken();
                 good.Invalidate(good.Refresh());
                 Assert.Throws<ApiVideoKeyRejectedException>(() => bad.GetToken());
+                one.GetToken();
+                other.GetToken();
+                third.GetToken();
                 Check();
             }
             // No counter goes back when a client is gone.
             Check();
+        }
+
+        [MethodImpl(MethodImplOptions.NoInlining)]
+        private static WeakReference Undisposed(Func<long> grants)
+        {
+            ApiVideoClient client = Sandbox.Client();
+            long before = grants();
+            client.GetToken();
+            Assert.Equal(before + 1, grants());
+            return new WeakReference(client);
+        }
+
+        [Test]
+        public void NorWhenItIsCollected()
+        {
+            Sandbox.Client().Dispose();
+            long Grants() => Read()["apivideo.token.grants {token} server.address=127.0.0.1"];
+            WeakReference client = Undisposed(Grants);
+            long last = Grants();
+            Assert.Eventually(() =>
+            {
+                GC.Collect();
+                return !client.IsAlive;
+            }, "it is collected");
+            Assert.Equal(last, Grants());
+            Sandbox.Client().Dispose();
+            Assert.Equal(last, Grants());
+        }
+
+        [Test]
+        public void AListenerThatThrowsDisturbsNoClient()
+        {
+            ChildProcess child = ChildProcess.Run("listener-throws", Library.Path);
+            Assert.Equal("Bearer, 9 instruments\nBearer\n", child.Output);
+        }
+
+        /// <summary>In a process of its own, whose first client it makes.</summary>
+        internal static int WithAListenerThatThrows()
+        {
+            int told = 0;
+            using (var listener = new MeterListener())
+            {
+                listener.InstrumentPublished = (instrument, _) =>
+                {
+                    if (instrument.Meter.Name == "LibApiVideo")
+                    {
+                        told++;
+                        throw new InvalidOperationException("a listener's");
+                    }
+                };
+                listener.Start();
+                using (ApiVideoClient client = Sandbox.Client())
+                {
+                    Console.WriteLine($"{client.GetToken().TokenType}, {told} instruments");
+                }
+                using (ApiVideoClient client = Sandbox.Client())
+                {
+                    Console.WriteLine(client.GetToken().TokenType);
+                }
+            }
+            return 0;
         }
 
         [Test]

@@ -28,6 +28,7 @@ namespace LibApiVideo.Tests
             Bad("WaitTimeout", o => o.WaitTimeout = TimeSpan.MaxValue);
             Bad("Proxy", o => o.Proxy = "ftp://example.org");
             Bad("CaFile", o => o.CaFile = "/no/such/file");
+            Bad("StoreTimeout", o => o.StoreTimeout = TimeSpan.Zero);
             Bad("LogLevel", o => (o.Log, o.LogLevel) = ((_, __) => { }, (ApiVideoLogLevel)9));
         }
 
@@ -37,6 +38,7 @@ namespace LibApiVideo.Tests
             string Says(Action<ApiVideoClientOptions> configure) => Assert.Throws<ArgumentException>(() => Sandbox.Client(configure).Dispose()).Message;
             Assert.Contains("`ConnectTimeout` is 61 s; it must be from 0.001 s to 60 s.", Says(o => o.ConnectTimeout = TimeSpan.FromSeconds(61)));
             Assert.Contains("`WaitTimeout` is 3,600.001 s; it must be from 0 s to 3,600 s.", Says(o => o.WaitTimeout = TimeSpan.FromMilliseconds(3_600_001)));
+            Assert.Contains("`StoreTimeout` is 10.001 s; it must be from 0.001 s to 10 s.", Says(o => o.StoreTimeout = TimeSpan.FromMilliseconds(10_001)));
             Assert.Contains("`AppName` must be 1 to 50 of A-Z", Says(o => (o.AppName, o.AppVersion) = ("a b", "1")));
             Assert.Contains("`SdkVersion` must be 1 to 3 numbers", Says(o => (o.SdkName, o.SdkVersion) = ("a", "?")));
             Assert.Contains("`CaFile` \"/no/such/file\" ", Says(o => o.CaFile = "/no/such/file"));
@@ -59,6 +61,7 @@ namespace LibApiVideo.Tests
             Token token = client.GetToken();
             Assert.Equal($"ApiVideoClient of {Sandbox.Url}: {token}", client.ToString());
             Assert.Contains("1 tokens by 1 authentications and 0 refreshes", client.GetStatistics().ToString());
+            Assert.Contains("0 tokens adopted, 0 failures of the store", client.GetStatistics().ToString());
             client.Dispose();
             Assert.Equal($"ApiVideoClient of {Sandbox.Url}: disposed", client.ToString());
         }

@@ -150,6 +150,16 @@ namespace LibApiVideo.Tests
         }
 
         [Test]
+        public void TheProcessEndsAtOnceWhileAStoreHangs()
+        {
+            var watch = new Stopwatch();
+            ChildProcess child = ChildProcess.Run("exit-while-a-store-hangs", Library.Path, onFirstLine: watch.Start);
+            Assert.Equal("hanging", child.Output.Trim(), "what it said");
+            Assert.Equal(0, child.ExitCode);
+            Assert.True(watch.Elapsed < TimeSpan.FromSeconds(8), $"it ends at once, not when the store's time is over: {watch.Elapsed}");
+        }
+
+        [Test]
         public void TheProcessEndsWellWithClientsThatNobodyDisposed()
         {
             ChildProcess child = ChildProcess.Run("exit-with-clients", Library.Path);

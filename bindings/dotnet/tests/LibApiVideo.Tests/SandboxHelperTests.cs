@@ -52,6 +52,48 @@ namespace LibApiVideo.Tests
         public void WhatKeepsItFromStartingIsSaid() => With("APIVIDEO_SANDBOX", s_program, () =>
             Assert.Contains("--nonsense", Assert.Throws<InvalidOperationException>(() => ApiVideoSandbox.Start("--nonsense")).Message));
 
+        /// <summary>Runs it with a shell script for the program.</summary>
+        private static void WithScript(string script, Action act)
+        {
+            string file = Path.GetTempFileName();
+            File.WriteAllText(file, script);
+            using (var chmod = System.Diagnostics.Process.Start("chmod", "+x " + file))
+            {
+                chmod!.WaitForExit();
+            }
+            With("APIVIDEO_SANDBOX", file, act);
+            File.Delete(file);
+        }
+
+        [Test]
+        public void AProgramThatSaysSomethingElseIsNotWaitedFor()
+        {
+            // The second one's child holds the pipes, and outlives it.
+            foreach (string ending in new[] { "echo hello\nexec sleep 100", "sleep 100 &\necho hello\nwait" })
+            {
+                var watch = System.Diagnostics.Stopwatch.StartNew();
+                WithScript($"#!/bin/sh\necho why >&2\n{ending}\n", () =>
+                    Assert.Contains("It said: why", Assert.Throws<InvalidOperationException>(() => ApiVideoSandbox.Start()).Message));
+                Assert.True(watch.Elapsed < TimeSpan.FromSeconds(40), "it does not take long");
+            }
+        }
+
+        [Test]
+        public void ItNeverWaitsForAReader()
+        {
+            string through = Path.GetTempFileName();
+            File.Delete(through);
+            const string much = "head -c 1000000 /dev/zero | tr '\\0' '\\n'";
+            WithScript($"#!/bin/sh\necho apivideo-sandbox listening on http://127.0.0.1:1\n{much}\n{much} >&2\necho >{through}\nexec cat\n", () =>
+            {
+                using (ApiVideoSandbox.Start())
+                {
+                    Assert.Eventually(() => File.Exists(through), "all is said");
+                }
+            });
+            File.Delete(through);
+        }
+
         [Test]
         public void ItEndsWhenItIsDisposed() => With("APIVIDEO_SANDBOX", s_program, () =>
         {

@@ -47,6 +47,7 @@ from ._errors import (
 )
 from ._progress import UploadProgress
 from ._response import Response
+from ._store import FileStore, OwnStore, Record, RedisStore, Store
 from ._token import Token
 from ._version import __version__
 
@@ -58,6 +59,7 @@ __all__ = [
     "Client",
     "ClosedError",
     "FileError",
+    "FileStore",
     "InternalError",
     "InvalidArgumentError",
     "InvalidUTF8Error",
@@ -65,10 +67,13 @@ __all__ = [
     "NetworkError",
     "NoRefreshTokenError",
     "NullArgumentError",
+    "OwnStore",
     "PendingError",
     "Problem",
     "ProtocolError",
     "RateLimitedError",
+    "Record",
+    "RedisStore",
     "RefreshRejectedError",
     "RequestRejectedError",
     "ResourceError",
@@ -76,6 +81,7 @@ __all__ = [
     "ServerError",
     "Stats",
     "Status",
+    "Store",
     "TLSError",
     "Token",
     "TokenRejectedError",

@@ -58,6 +58,14 @@ class Statistic(enum.IntEnum):
     CONSECUTIVE_FAILURES = 9
     RETRY_IN_MS = 10
     EXCHANGES_IN_FLIGHT = 11
+    TOKENS_ADOPTED = 12
+    STORE_FAILURES = 13
+
+
+class StoreResult(enum.IntEnum):
+    OK = 0
+    CONFLICT = 1
+    FAILED = 2
 
 
 class Environment(enum.IntEnum):
@@ -135,6 +143,14 @@ class UploadPointer(Pointer):
     pass
 
 
+class RecordPointer(c_void_p):
+    """The library's own, and none to free."""
+
+
+class StorePointer(Pointer):
+    pass
+
+
 class TokenPointer(Pointer):
     pass
 
@@ -144,6 +160,10 @@ ReleaseCallback = ctypes.CFUNCTYPE(None, c_void_p)
 StateCallback = ctypes.CFUNCTYPE(None, c_int32, c_void_p)
 CompletionCallback = ctypes.CFUNCTYPE(None, c_void_p)
 ProgressCallback = ctypes.CFUNCTYPE(None, c_uint64, c_uint64, c_uint64, c_void_p)
+StoreLoadCallback = ctypes.CFUNCTYPE(c_int32, c_char_p, c_uint32, RecordPointer, c_void_p)
+StoreSwapCallback = ctypes.CFUNCTYPE(
+    c_int32, c_char_p, c_uint64, c_uint64, c_void_p, c_size_t, c_uint64, c_uint32, c_void_p
+)
 
 # Results: each class is what ctypes makes of it. A status stays a plain number, so that one of a
 # later library does no harm.
@@ -181,6 +201,8 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "apivideo_config_set_max_reply_bytes": (_status, [ConfigPointer, c_uint64, _error_out]),
     "apivideo_config_set_proxy": (_status, [ConfigPointer, c_char_p, _error_out]),
     "apivideo_config_set_ca_file": (_status, [ConfigPointer, c_char_p, _error_out]),
+    "apivideo_config_set_store": (_status, [ConfigPointer, StorePointer, _error_out]),
+    "apivideo_config_set_store_timeout_ms": (_status, [ConfigPointer, c_uint32, _error_out]),
     "apivideo_config_set_log": (_status, [ConfigPointer, c_int32, LogCallback, c_void_p, ReleaseCallback, _error_out]),
     "apivideo_config_set_on_state": (_status, [ConfigPointer, StateCallback, c_void_p, ReleaseCallback, _error_out]),
     "apivideo_status_string": (c_char_p, [c_int32]),
@@ -245,6 +267,15 @@ PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "apivideo_response_free": (None, [ResponsePointer]),
     "apivideo_statistics_get": (_status, [StatisticsPointer, c_int32, POINTER(c_uint64), _error_out]),
     "apivideo_statistics_free": (None, [StatisticsPointer]),
+    "apivideo_store_new_file": (_status, [c_char_p, POINTER(StorePointer), _error_out]),
+    "apivideo_store_new_redis": (_status, [c_char_p, c_char_p, POINTER(StorePointer), _error_out]),
+    "apivideo_store_new_named": (_status, [c_char_p, c_char_p, POINTER(StorePointer), _error_out]),
+    "apivideo_store_new": (
+        _status,
+        [StoreLoadCallback, StoreSwapCallback, c_void_p, ReleaseCallback, POINTER(StorePointer), _error_out],
+    ),
+    "apivideo_store_free": (None, [StorePointer]),
+    "apivideo_record_set": (_status, [RecordPointer, c_uint64, c_void_p, c_size_t, c_int64, _error_out]),
     "apivideo_token_authorization": (c_char_p, [TokenPointer]),
     "apivideo_token_access_token": (c_char_p, [TokenPointer]),
     "apivideo_token_token_type": (c_char_p, [TokenPointer]),
@@ -342,5 +373,6 @@ ErrorPointer._free = lib.error_free
 OperationPointer._free = lib.operation_free
 ResponsePointer._free = lib.response_free
 StatisticsPointer._free = lib.statistics_free
+StorePointer._free = lib.store_free
 TokenPointer._free = lib.token_free
 UploadPointer._free = lib.upload_free

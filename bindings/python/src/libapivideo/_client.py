@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from . import _core
 from ._abi import Statistic, TokenState, lib
 from ._response import Response
+from ._store import use
 from ._token import Token
 from ._upload import Settings, Upload
 from ._version import __version__
@@ -15,14 +16,25 @@ from ._version import __version__
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
     from types import TracebackType
-    from typing import Literal, NoReturn, TypeVar
+    from typing import Any, Literal, NoReturn, TypeVar
 
     from ._core import NoKey, Seconds
+    from ._store import Store
     from ._upload import Progress, Source
 
     _Self = TypeVar("_Self", bound="_Base")
 
 _token_id = lib.client_token_id
+
+
+class _Default:
+    """Not None: a None that was meant to be a key must not become another account's."""
+
+    def __repr__(self) -> str:
+        return "APIVIDEO_API_KEY"
+
+
+_THE_ENVIRONMENTS: Any = _Default()
 
 
 class Stats(NamedTuple):
@@ -40,8 +52,10 @@ class Stats(NamedTuple):
     consecutive_failures: tries that have failed since the last token.
     retry_in: seconds to the next try while tries fail, otherwise 0.
     exchanges_in_flight: 1 while an exchange is under way, otherwise 0.
+    tokens_adopted: tokens taken from the store, which another process got.
+    store_failures: operations of the store that failed.
 
-    The last four describe the moment; the others count since the client was made.
+    waiters to exchanges_in_flight describe the moment; the others count since the client was made.
     """
 
     authenticate_requests: int
@@ -56,6 +70,8 @@ class Stats(NamedTuple):
     consecutive_failures: int
     retry_in: float
     exchanges_in_flight: int
+    tokens_adopted: int
+    store_failures: int
 
 
 class _Base:
@@ -63,7 +79,7 @@ class _Base:
 
     def __init__(
         self,
-        api_key: str | NoKey | None = None,
+        api_key: str | NoKey = _THE_ENVIRONMENTS,
         *,
         environment: Literal["production", "sandbox"] | None = None,
         base_url: str | None = None,
@@ -77,16 +93,20 @@ class _Base:
         max_reply_bytes: int | None = None,
         proxy: str | None = None,
         ca_file: str | os.PathLike[str] | None = None,
+        store: Store | str | None = None,
+        store_timeout: Seconds | None = None,
         on_state: Callable[[TokenState], None] | None = None,
     ) -> None:
         """Makes a client. It sends no request yet: the first call that asks for a token does.
 
         What is left out here is filled in from the environment: APIVIDEO_API_KEY, APIVIDEO_BASE_URL
-        or APIVIDEO_ENVIRONMENT, and APIVIDEO_CA_FILE. The environment is read only here.
+        or APIVIDEO_ENVIRONMENT, APIVIDEO_CA_FILE and APIVIDEO_STORE. The environment is read only
+        here.
 
         api_key: 1 to 4,096 bytes, without control characters and without white space at its ends.
-            `libapivideo.NO_KEY`: none at all, for a program in the hands of people who must not
-            have it. Such a client can `upload` by token, and nothing else.
+            It may be left out, but not None. `libapivideo.NO_KEY`: none at all, for a program in
+            the hands of people who must not have it. Such a client can `upload` by token, and
+            nothing else.
         environment: which of api.video's two environments the key belongs to: "production", the
             default, or "sandbox".
         base_url: a server to use instead of api.video's: `https://host[:port][/path]`; `http://`
@@ -113,6 +133,13 @@ class _Base:
             CAs, or a server's own. It is read again when it has changed. SSL_CERT_FILE and
             SSL_CERT_DIR name the system's certificates, if they are set. TLS verification cannot be
             turned off.
+        store: where the processes that use this key share its token, so that all of them together
+            make one exchange for each: a FileStore, a RedisStore, an OwnStore, or a text: `file`,
+            `file:` and a directory, or a URL as for RedisStore, whose server may also show a
+            certificate of `ca_file`; or "" for nowhere. Whatever happens to it, the client is never
+            worse off than without one. With a store, tokens have no refresh token. Default: the
+            text that the environment's APIVIDEO_STORE is; nowhere if it is not set.
+        store_timeout: the limit for an operation of the store; 0.001 to 10. Default: 1.
         on_state: a function that is called with the new TokenState when it has changed, from any
             thread. It must be quick, and should not raise. If gevent has patched Python's locks,
             on_state and the log are called in a greenlet. If eventlet has, they are called at the
@@ -121,7 +148,7 @@ class _Base:
         Timeouts are seconds, as a number or a `datetime.timedelta`.
 
         Raises InvalidArgumentError, which names the argument or the variable that is out of its
-        range.
+        range, and TypeError if `api_key` is no str.
         """
         config = _core.configured(
             environment=environment,
@@ -134,11 +161,13 @@ class _Base:
                 "connect_timeout": connect_timeout,
                 "attempt_timeout": attempt_timeout,
                 "wait_timeout": wait_timeout,
+                "store_timeout": store_timeout,
             },
             switches={"wait_for_recovery": wait_for_recovery, "keep_fresh": keep_fresh},
             max_reply_bytes=max_reply_bytes,
         )
-        self._core = _core.Core(api_key, config, on_state)
+        kept = None if store is None else use(store, ca_file, config)
+        self._core = _core.Core(_key(api_key), config, on_state, kept)
 
     @classmethod
     def sharing(cls: type[_Self], other: Client | AsyncClient) -> _Self:
@@ -198,6 +227,17 @@ class _Base:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(f"a {type(self).__name__} cannot be pickled or copied; make one in each process")
+
+
+def _key(given: str | NoKey | None) -> bytes | NoKey | None:
+    """The key for C, to which None means that of the environment."""
+    if isinstance(given, _core.NoKey):
+        return given
+    if given is _THE_ENVIRONMENTS:
+        return None
+    if given is None:
+        raise TypeError("`api_key` is None. Pass a key, or leave it out for APIVIDEO_API_KEY of the environment.")
+    return _core.encoded("api_key", given)
 
 
 class Client(_Base):
@@ -296,13 +336,15 @@ class Client(_Base):
                 for video in page.json()["data"]:
                     print(video["title"])
 
-        Raises what `request` raises.
+        It ends at a page that came before. Raises what `request` raises.
         """
+        seen: set[str] = set()
         following: str | None = path
-        while following is not None:
+        while following is not None and following not in seen:
+            seen.add(following)
             page = self.request("GET", following)
             yield page
-            following = _next_page(page, following)
+            following = page.next_page
 
     def upload(
         self,
@@ -370,11 +412,6 @@ class Client(_Base):
         self.close()
 
 
-def _next_page(page: Response, path: str) -> str | None:
-    # A page that leads to itself would have no end.
-    return None if page.next_page == path else page.next_page
-
-
 class AsyncClient(_Base):
     """Keeps one API key's token, for coroutines. It is `Client` with `await`.
 
@@ -419,11 +456,13 @@ class AsyncClient(_Base):
 
     async def pages(self, path: str) -> AsyncIterator[Response]:
         """Does what `Client.pages` does, for `async for`."""
+        seen: set[str] = set()
         following: str | None = path
-        while following is not None:
+        while following is not None and following not in seen:
+            seen.add(following)
             page = await self.request("GET", following)
             yield page
-            following = _next_page(page, following)
+            following = page.next_page
 
     async def aclose(self) -> None:
         """Does what `close` does."""

@@ -12,7 +12,6 @@ import contextlib
 import ctypes
 import enum
 import itertools
-import json
 import logging
 import math
 import os
@@ -45,14 +44,15 @@ from ._abi import (
 from ._errors import ApiVideoError, ClosedError, InvalidArgumentError, InvalidUTF8Error, check, exception
 from ._response import Response
 from ._token import NO_TOKEN, Token
-from ._waiting import adopt_greenlets, run_callback, wait, wait_async
+from ._waiting import adopt_greenlets, run_callback, start, wait, wait_async
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, Union
+    from typing import Any, TypeVar, Union
 
     Seconds = Union[float, timedelta]
+    _T = TypeVar("_T")
 
 _CLOSED_MEANWHILE = "The client was closed while the call waited."
 
@@ -76,6 +76,8 @@ _numbers = itertools.count(1)
 _cores: weakref.WeakValueDictionary[int, Core] = weakref.WeakValueDictionary()
 _awaited: dict[int, Callable[[], object]] = {}
 _exiting = False
+_ended = False
+"""Threads of the library must not come back to Python any more."""
 
 
 def callback(kind: Any) -> Callable[[Callable[..., None]], Any]:
@@ -140,12 +142,46 @@ def new_user_data() -> int:
                 _free_lock(lock)
             else:
                 _unreleased[lock] = None
+    lock = _closed_lock()
+    _unreleased[lock] = None
+    return lock
+
+
+def _closed_lock() -> int:
     lock = _new_lock()
     if not lock:
         raise MemoryError
     _try_lock(lock, 0)
-    _unreleased[lock] = None
     return int(lock)
+
+
+def answer(ask: Callable[[], _T], failed: _T) -> _T:
+    """Gives a callback's answer, or `failed` if there is none. It does not raise.
+
+    It is asked in a greenlet, or in a thread of Python's, which the end of the interpreter may
+    overtake: this thread, the library's, then waits on outside Python.
+    """
+    if _exiting:
+        return failed
+    answers: list[_T] = []
+    lock = _closed_lock()
+
+    def run() -> None:
+        try:
+            answers.append(ask())
+        except KeyboardInterrupt:
+            _thread.interrupt_main()  # As above.
+        finally:
+            if not _ended:
+                release(lock)
+
+    try:
+        start(run)
+    except RuntimeError:
+        release(lock)  # There is no thread, or none any more.
+    _wait_for_lock(lock, -1, 0)
+    _free_lock(lock)
+    return answers[0] if answers else failed
 
 
 def _at_exit() -> None:
@@ -153,7 +189,7 @@ def _at_exit() -> None:
 
     It does not wait for an exchange that hangs: that ends silently.
     """
-    global _exiting
+    global _exiting, _ended
     _exiting = True
     for reference in _cores.valuerefs():
         core = reference()
@@ -163,6 +199,7 @@ def _at_exit() -> None:
     for lock in list(_unreleased):
         left = max(0.0, until - time.monotonic())
         _wait_for_lock(lock, int(left * 1_000_000), 0)
+    _ended = True
 
 
 def _in_forked_child() -> None:
@@ -244,19 +281,24 @@ class Core:
     """One client of the library."""
 
     def __init__(
-        self, api_key: str | NoKey | None, config: ConfigPointer, on_state: Callable[[TokenState], None] | None
+        self,
+        api_key: bytes | NoKey | None,
+        config: ConfigPointer,
+        on_state: Callable[[TokenState], None] | None,
+        store: object = None,
     ) -> None:
         if on_state is not None and not callable(on_state):
             raise TypeError(f"`on_state` must be a function, not {type(on_state).__name__}")
         self.token = NO_TOKEN
         """The last one seen; in use as long as `lib.client_token_id` says so."""
         self.on_state = on_state
+        self.store = store
+        """Only kept: the library has no reference to it."""
         self.calls: set[Any] = set()
         adopt_greenlets()
         self.pointer: ClientPointer | None = ClientPointer()
         """None once closed. The last reference to it frees the library's client."""
         error = ErrorPointer()
-        key = None if api_key is None or isinstance(api_key, NoKey) else encoded("api_key", api_key)
         number = new_user_data()
         check(lib.config_set_log(config, LogLevel.DEBUG, _on_log, number, release, byref(error)), error)
         if on_state is not None:
@@ -265,7 +307,7 @@ class Core:
         if isinstance(api_key, NoKey):
             check(lib.client_new_without_key(config, byref(self.pointer), byref(error)), error)
         else:
-            check(lib.client_new(key, config, byref(self.pointer), byref(error)), error)
+            check(lib.client_new(api_key, config, byref(self.pointer), byref(error)), error)
         self.base_url = str(lib.client_base_url(self.pointer), "ascii")
         _cores[number] = self
 
@@ -393,22 +435,30 @@ def encoded(setting: str, value: str) -> bytes:
 
 def _request(method: str, path: str, body: object) -> tuple[bytes, bytes, bytes | None]:
     """Gives the arguments of a request for C. `body` is anything that is JSON, or None."""
+    import json  # Who wants only tokens does without.
+
     text = None if body is None else json.dumps(body, allow_nan=False).encode()
     return encoded("method", method), encoded("path", path), text
 
 
-def verify_webhook(secret: str, body: bytes, signature: str) -> bool:
+def verify_webhook(secret: str, body: bytes, signature: str | None) -> bool:
     """Tells whether a webhook call comes from api.video. Any thread may call this.
 
     secret: the webhook's `signatureSecret`, as the API gave it.
     body: the call's body as it came: not parsed and written anew.
-    signature: the value of the call's header `X-Api-Video-Signature`.
+    signature: the value of the call's header `X-Api-Video-Signature`; None if it has none.
 
-    It takes the same time wherever the first difference is. It is False if the secret is empty. A
-    signature says nothing about when a call was made: one that was recorded is good for ever.
+    It takes the same time wherever the first difference is. It is False if the secret is empty, and
+    whatever a stranger sends as a signature. A signature says nothing about when a call was made:
+    one that was recorded is good for ever.
     """
     data = bytes(body)
-    return bool(lib.webhook_verify(encoded("secret", secret), data, len(data), encoded("signature", signature)))
+    key = encoded("secret", secret)
+    try:
+        given = encoded("signature", signature or "")
+    except ApiVideoError:
+        return False  # A signature is ASCII.
+    return bool(lib.webhook_verify(key, data, len(data), given))
 
 
 def validity(min_validity: Seconds | None) -> int:

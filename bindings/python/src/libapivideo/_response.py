@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import json
 
 from ._abi import ResponsePointer, lib
 
@@ -35,6 +34,8 @@ class Response:
 
     def json(self) -> Any:
         """Reads the body as JSON. Raises ValueError if it is none."""
+        import json  # Who wants only tokens does without.
+
         return json.loads(self.body)
 
     def header(self, name: str) -> str | None:

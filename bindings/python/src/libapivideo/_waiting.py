@@ -9,6 +9,7 @@ packs only what it uses.
 
 from __future__ import annotations
 
+import _thread
 import sys
 from collections import deque
 from functools import partial
@@ -113,19 +114,23 @@ def _is_current(greenlet: Any) -> bool:
 _waiting_callbacks: deque[Callable[[], object]] = deque()
 _running_callbacks = False
 _wake_greenlet: Callable[[], object] | None = None
+_spawn: Callable[[Callable[[], object]], object] | None = None
 
 
 def adopt_greenlets() -> None:
     """If gevent or eventlet has patched locks, callbacks run in greenlets of this thread."""
-    global _wake_greenlet
+    global _wake_greenlet, _spawn
     gevent: Any = sys.modules.get("gevent.monkey")
     eventlet: Any = sys.modules.get("eventlet.patcher")
     if gevent is not None and gevent.is_module_patched("threading"):
         loop = sys.modules["gevent"].get_hub().loop
         spawn = sys.modules["gevent"].spawn
+        _spawn = lambda work: loop.run_callback_threadsafe(spawn, work)
         _wake_greenlet = lambda: loop.run_callback_threadsafe(spawn, run_callbacks)
     elif eventlet is not None and eventlet.is_monkey_patched("thread"):
         # No other thread can wake it: they run at the next call.
+        spawn = sys.modules["eventlet"].spawn_n
+        _spawn = lambda work: _waiting_callbacks.append(lambda: spawn(work))
         _wake_greenlet = lambda: None
 
 
@@ -136,6 +141,14 @@ def run_callback(callback: Callable[[], object]) -> None:
     else:
         _waiting_callbacks.append(callback)
         _wake_greenlet()
+
+
+def start(work: Callable[[], object]) -> None:
+    """Lets a greenlet or a thread of its own do it, which may take its time."""
+    if _spawn is None:
+        _thread.start_new_thread(work, ())
+    else:
+        _spawn(work)
 
 
 def run_callbacks() -> None:

@@ -17,8 +17,10 @@ from __future__ import annotations
 
 import json
 import os
+import queue
 import shutil
 import subprocess
+import tempfile
 import threading
 import urllib.request
 from collections.abc import Generator
@@ -68,23 +70,51 @@ def start(*options: str) -> Generator[Sandbox, None, None]:
 
     options: those of the program, such as "--expires-in", "5".
 
-    Raises FileNotFoundError if there is no such program, and RuntimeError if it ends at once, or does
-    not listen within 30 seconds.
+    Raises FileNotFoundError if there is no such program, and RuntimeError if it ends at once, or
+    does not listen within 30 seconds.
     """
     command = [_program(), "--exit-with-parent", *options]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    pipe = subprocess.PIPE
+    # A file takes all that the program has to say, whether or not somebody reads it.
+    with tempfile.TemporaryFile("w+", errors="replace") as complaints:
+        process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=complaints, text=True, errors="replace")
         try:
-            assert process.stdout and process.stderr
-            limit = threading.Timer(_LONGEST_START, process.kill)
-            limit.start()
-            line = process.stdout.readline()
-            limit.cancel()
+            line = _first_line(process)
             if not line.startswith(_ANNOUNCEMENT):
-                process.kill()  # What still runs would be waited for.
-                raise RuntimeError(f"{command[0]} did not start. It said: {process.stderr.read().strip()}")
+                _end(process)
+                complaints.seek(0)
+                raise RuntimeError(f"{command[0]} did not start. It said: {complaints.read().strip()}")
             yield Sandbox(line[len(_ANNOUNCEMENT) :].strip())
         finally:
-            process.kill()
+            _end(process)
+
+
+def _first_line(process: subprocess.Popen[str]) -> str:
+    """Gives what the program says first, or "" if it says nothing within the limit.
+
+    What it says later is dropped, so that it never waits for a reader.
+    """
+    first: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    def read() -> None:
+        assert process.stdout
+        with process.stdout as lines:
+            first.put(lines.readline())
+            for _ in lines:
+                pass
+
+    threading.Thread(target=read, daemon=True).start()
+    try:
+        return first.get(timeout=_LONGEST_START)
+    except queue.Empty:
+        return ""
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    process.kill()
+    process.wait()
+    if process.stdin:
+        process.stdin.close()
 
 
 def _program() -> str:
@@ -120,5 +150,6 @@ else:
         sandbox.reset()
         monkeypatch.setenv("APIVIDEO_API_KEY", sandbox.api_key)
         monkeypatch.setenv("APIVIDEO_BASE_URL", sandbox.base_url)
-        monkeypatch.delenv("APIVIDEO_CA_FILE", raising=False)
+        for name in ("APIVIDEO_CA_FILE", "APIVIDEO_ENVIRONMENT", "APIVIDEO_STORE"):
+            monkeypatch.delenv(name, raising=False)
         return sandbox

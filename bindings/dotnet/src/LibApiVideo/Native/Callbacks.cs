@@ -1,83 +1,73 @@
 using System;
-using System.Runtime.InteropServices;
 
 namespace LibApiVideo.Native
 {
     /// <summary>
-    /// A client's log and state callbacks. The client holds this object. Native code reaches it by
-    /// a weak reference only, so that a callback which uses its client does not keep a forgotten
-    /// client alive.
+    /// A client's log and state callbacks. The client holds this object; native code only a
+    /// <see cref="Registration"/> of it.
     /// </summary>
     internal sealed class Callbacks
     {
         // Native code keeps pointers to them: they live as long as the program.
         private static readonly NativeMethods.apivideo_log_callback s_log = OnLog;
         private static readonly NativeMethods.apivideo_state_callback s_stateChanged = OnStateChanged;
-        private static readonly NativeMethods.apivideo_release_callback s_release = OnRelease;
 
         private readonly Action<ApiVideoLogLevel, string>? _log;
+        private readonly ApiVideoLogLevel _level;
         private readonly Action<TokenState>? _stateChanged;
+        private volatile bool _closed;
 
-        internal Callbacks(Action<ApiVideoLogLevel, string>? log, Action<TokenState>? stateChanged)
+        internal Callbacks(ApiVideoClientOptions options) => (_log, _level, _stateChanged) = (options.Log, options.LogLevel, options.StateChanged);
+
+        /// <summary>Hands over what there is of them.</summary>
+        internal void Use(ConfigHandle config)
         {
-            _log = log;
-            _stateChanged = stateChanged;
+            if (_log != null)
+            {
+                ApiVideoStatus status = NativeMethods.apivideo_config_set_log(
+                    config, (int)_level, s_log, Registration.New(this), Registration.Release, out ErrorHandle error);
+                ApiVideoException.Check(status, error, nameof(ApiVideoClientOptions.LogLevel));
+            }
+            if (_stateChanged != null)
+            {
+                ApiVideoStatus status = NativeMethods.apivideo_config_set_on_state(
+                    config, s_stateChanged, Registration.New(this), Registration.Release, out ErrorHandle error);
+                ApiVideoException.Check(status, error, nameof(ApiVideoClientOptions.StateChanged));
+            }
         }
-
-        internal ApiVideoStatus SetLog(ConfigHandle config, ApiVideoLogLevel level, out ErrorHandle error) =>
-            NativeMethods.apivideo_config_set_log(config, (int)level, s_log, NewHandle(), s_release, out error);
-
-        internal ApiVideoStatus SetStateChanged(ConfigHandle config, out ErrorHandle error) =>
-            NativeMethods.apivideo_config_set_on_state(config, s_stateChanged, NewHandle(), s_release, out error);
-
-        private IntPtr NewHandle() => GCHandle.ToIntPtr(GCHandle.Alloc(new Registration(this)));
-
-        private static Callbacks? Find(IntPtr userData) => (GCHandle.FromIntPtr(userData).Target as Registration)?.Callbacks;
 
         /// <summary>
-        /// What native code holds, by a strong handle, until it says that it is done. So this
-        /// assembly stays loaded as long as native code may call.
+        /// Logs what the native library does not know of. It does not throw.
         /// </summary>
-        private sealed class Registration
+        internal void Warn(string line)
         {
-            private readonly WeakReference<Callbacks> _callbacks;
-
-            internal Registration(Callbacks callbacks) => _callbacks = new WeakReference<Callbacks>(callbacks);
-
-            internal Callbacks? Callbacks => _callbacks.TryGetTarget(out Callbacks? callbacks) ? callbacks : null;
+            if (!_closed && _level >= ApiVideoLogLevel.Warning)
+            {
+                Quietly(() => _log?.Invoke(ApiVideoLogLevel.Warning, line));
+            }
         }
 
+        /// <summary>The client is closed. Native code knows that without it.</summary>
+        internal void Close() => _closed = true;
+
         [MonoPInvokeCallback(typeof(NativeMethods.apivideo_log_callback))]
-        private static void OnLog(int level, IntPtr message, IntPtr userData)
+        private static void OnLog(int level, IntPtr message, IntPtr userData) =>
+            Quietly(() => Registration.Find<Callbacks>(userData)?._log?.Invoke((ApiVideoLogLevel)level, Utf8.Decode(message)));
+
+        [MonoPInvokeCallback(typeof(NativeMethods.apivideo_state_callback))]
+        private static void OnStateChanged(int state, IntPtr userData) =>
+            Quietly(() => Registration.Find<Callbacks>(userData)?._stateChanged?.Invoke((TokenState)state));
+
+        private static void Quietly(Action act)
         {
             try
             {
-                Find(userData)?._log?.Invoke((ApiVideoLogLevel)level, Utf8.Decode(message));
+                act();
             }
             catch (Exception)
             {
                 // Native code cannot take an exception, and nobody else is there to have it.
             }
-        }
-
-        [MonoPInvokeCallback(typeof(NativeMethods.apivideo_state_callback))]
-        private static void OnStateChanged(int state, IntPtr userData)
-        {
-            try
-            {
-                Find(userData)?._stateChanged?.Invoke((TokenState)state);
-            }
-            catch (Exception)
-            {
-                // As above.
-            }
-        }
-
-        [MonoPInvokeCallback(typeof(NativeMethods.apivideo_release_callback))]
-        private static void OnRelease(IntPtr userData)
-        {
-            Unloading.KeepLoadedForAMoment();
-            GCHandle.FromIntPtr(userData).Free();
         }
     }
 }

@@ -83,6 +83,15 @@ namespace LibApiVideo.Native
         }
     }
 
+    internal sealed class StoreHandle : NativeHandle
+    {
+        protected override bool ReleaseHandle()
+        {
+            NativeMethods.apivideo_store_free(handle);
+            return true;
+        }
+    }
+
     internal sealed class TokenHandle : NativeHandle
     {
         protected override bool ReleaseHandle()

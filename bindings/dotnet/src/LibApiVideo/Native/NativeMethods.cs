@@ -34,6 +34,12 @@ namespace LibApiVideo.Native
         [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
         internal delegate void apivideo_progress_callback(ulong acknowledged, ulong sent, ulong total, IntPtr userData);
 
+        [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
+        internal delegate int apivideo_store_load_callback(IntPtr name, uint timeoutMs, IntPtr record, IntPtr userData);
+
+        [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
+        internal delegate int apivideo_store_swap_callback(IntPtr name, ulong expected, ulong version, IntPtr data, UIntPtr size, ulong keepMs, uint timeoutMs, IntPtr userData);
+
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern IntPtr apivideo_version();
 
@@ -197,6 +203,12 @@ namespace LibApiVideo.Native
         internal static extern ApiVideoStatus apivideo_config_set_ca_file(ConfigHandle config, byte[] path, out ErrorHandle error);
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern ApiVideoStatus apivideo_config_set_store(ConfigHandle config, StoreHandle store, out ErrorHandle error);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern ApiVideoStatus apivideo_config_set_store_timeout_ms(ConfigHandle config, uint timeoutMs, out ErrorHandle error);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern ApiVideoStatus apivideo_config_set_log(ConfigHandle config, int level, apivideo_log_callback callback, IntPtr userData, apivideo_release_callback release, out ErrorHandle error);
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
@@ -271,6 +283,26 @@ namespace LibApiVideo.Native
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
         internal static extern void apivideo_statistics_free(IntPtr statistics);
+
+        // Stores
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern ApiVideoStatus apivideo_store_new_file(byte[]? directory, out StoreHandle store, out ErrorHandle error);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern ApiVideoStatus apivideo_store_new_redis(byte[] url, byte[]? caFile, out StoreHandle store, out ErrorHandle error);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern ApiVideoStatus apivideo_store_new_named(byte[] name, byte[]? caFile, out StoreHandle store, out ErrorHandle error);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern ApiVideoStatus apivideo_store_new(apivideo_store_load_callback load, apivideo_store_swap_callback swap, IntPtr userData, apivideo_release_callback release, out StoreHandle store, out ErrorHandle error);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern void apivideo_store_free(IntPtr store);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]
+        internal static extern ApiVideoStatus apivideo_record_set(IntPtr record, ulong version, byte[] data, UIntPtr size, long nowMs, out ErrorHandle error);
 
         // Tokens
 

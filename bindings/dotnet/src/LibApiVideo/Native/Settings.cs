@@ -43,16 +43,43 @@ namespace LibApiVideo.Native
                 Check(nameof(options.MaxReplyBytes), NativeMethods.apivideo_config_set_max_reply_bytes(config, (ulong)Math.Max(0, bytes), out ErrorHandle error), error);
             }
             Set(config, nameof(options.Proxy), options.Proxy, NativeMethods.apivideo_config_set_proxy);
-            Set(config, options.CaFile is null ? Variables.CaFile : nameof(options.CaFile), options.CaFile ?? Variables.Value(Variables.CaFile),
+            SetCaFile(config, options);
+            SetStore(config, options);
+            Set(config, nameof(options.StoreTimeout), options.StoreTimeout, NativeMethods.apivideo_config_set_store_timeout_ms);
+            callbacks.Use(config);
+        }
+
+        private static void SetStore(ConfigHandle config, ApiVideoClientOptions options)
+        {
+            if (options.Store is null && Variables.Value(Variables.Store) is string name)
+            {
+                using (StoreHandle store = TokenStore.OpenNamed(name, Variables.Store, Variables.Value(Variables.CaFile)))
+                {
+                    Check(Variables.Store, NativeMethods.apivideo_config_set_store(config, store, out ErrorHandle error), error);
+                }
+            }
+            else
+            {
+                (options.Store ?? TokenStore.None).Use(config);
+            }
+        }
+
+        /// <summary>
+        /// Even if there is none: else the native library would look for one in C's environment,
+        /// which keeps what .NET's has lost.
+        /// </summary>
+        private static void SetCaFile(ConfigHandle config, ApiVideoClientOptions options)
+        {
+            string? variable = HasTls(options) ? Variables.Value(Variables.CaFile) : null;
+            Set(config, options.CaFile is null ? Variables.CaFile : nameof(options.CaFile), options.CaFile ?? variable ?? "",
                 NativeMethods.apivideo_config_set_ca_file);
-            if (options.Log != null)
-            {
-                Check(nameof(options.LogLevel), callbacks.SetLog(config, options.LogLevel, out ErrorHandle error), error);
-            }
-            if (options.StateChanged != null)
-            {
-                Check(nameof(options.StateChanged), callbacks.SetStateChanged(config, out ErrorHandle error), error);
-            }
+        }
+
+        /// <summary>Without TLS there is nobody to trust.</summary>
+        private static bool HasTls(ApiVideoClientOptions options)
+        {
+            string? url = options.BaseUrl ?? (options.Environment is null ? Variables.Value(Variables.BaseUrl) : null);
+            return url is null || !url.StartsWith("http:", StringComparison.OrdinalIgnoreCase);
         }
 
         private static void SetServer(ConfigHandle config, ApiVideoClientOptions options)

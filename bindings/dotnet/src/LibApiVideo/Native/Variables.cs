@@ -12,6 +12,7 @@ namespace LibApiVideo.Native
         internal const string BaseUrl = "APIVIDEO_BASE_URL";
         internal const string Environment = "APIVIDEO_ENVIRONMENT";
         internal const string CaFile = "APIVIDEO_CA_FILE";
+        internal const string Store = "APIVIDEO_STORE";
 
         /// <summary>The value of a variable; null if it is empty.</summary>
         internal static string? Value(string name)

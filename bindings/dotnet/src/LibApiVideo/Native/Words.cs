@@ -31,6 +31,8 @@ namespace LibApiVideo.Native
             ["parallel"] = nameof(UploadOptions.Parallel),
             ["proxy"] = nameof(ApiVideoClientOptions.Proxy),
             ["ca_file"] = nameof(ApiVideoClientOptions.CaFile),
+            ["name"] = "name",
+            ["store_timeout"] = nameof(ApiVideoClientOptions.StoreTimeout),
             ["level"] = nameof(ApiVideoClientOptions.LogLevel),
         };
 
@@ -51,10 +53,20 @@ namespace LibApiVideo.Native
                 {
                     return match.Value;
                 }
+                if (name == nameof(ApiVideoClientOptions.CaFile) && origin != null)
+                {
+                    return $"`{CaFileOf(origin)}`";
+                }
                 return Variables.IsOne(origin) || (name == "apiKey" && origin != null) ? $"`{origin}`" : $"`{name}`";
             }
             return Regex.Replace(message, "`([a-z_]+)`", Name);
         }
+
+        /// <summary>
+        /// What the file of certificates is called beside that: it may be a store's.
+        /// </summary>
+        private static string CaFileOf(string origin) =>
+            Variables.IsOne(origin) ? Variables.CaFile : char.IsLower(origin[0]) ? "caFile" : nameof(ApiVideoClientOptions.CaFile);
 
         private static string Seconds(string milliseconds) =>
             (decimal.Parse(milliseconds, CultureInfo.InvariantCulture) / 1000).ToString("#,0.###", CultureInfo.InvariantCulture) + " s";
