@@ -57,9 +57,9 @@ pub(crate) fn admit(state: &State, request: &Request) -> Result<(), Reply> {
 
 fn methods(endpoint: Endpoint) -> Option<&'static str> {
     match endpoint {
-        Endpoint::Videos | Endpoint::UploadTokens => Some("GET, POST"),
+        Endpoint::Videos | Endpoint::UploadTokens | Endpoint::Webhooks => Some("GET, POST"),
         Endpoint::Video => Some("GET, PATCH, DELETE"),
-        Endpoint::UploadToken => Some("GET, DELETE"),
+        Endpoint::UploadToken | Endpoint::Webhook => Some("GET, DELETE"),
         Endpoint::Source | Endpoint::Upload => Some("POST"),
         Endpoint::Status => Some("GET"),
         Endpoint::ApiKey | Endpoint::Refresh | Endpoint::Other => None,
@@ -73,6 +73,7 @@ fn with_authorization(state: &mut State, request: &Request) -> Result<Reply, Rep
         Endpoint::Source => uploads::source(state, request),
         Endpoint::Upload => uploads::by_token(state, request),
         Endpoint::UploadTokens | Endpoint::UploadToken => upload_tokens(state, request),
+        Endpoint::Webhooks | Endpoint::Webhook => webhooks(state, request),
         _ => videos(state, request),
     }
 }
@@ -99,6 +100,17 @@ fn upload_tokens(state: &mut State, request: &Request) -> Result<Reply, Reply> {
         (Endpoint::UploadTokens, _) => tokens.list(request),
         (_, &Method::DELETE) => tokens.delete(request),
         _ => tokens.show(request),
+    }
+}
+
+fn webhooks(state: &mut State, request: &Request) -> Result<Reply, Reply> {
+    let now = state.unix_now();
+    let webhooks = &mut state.webhooks;
+    match (request.endpoint(), &request.method) {
+        (Endpoint::Webhooks, &Method::POST) => webhooks.create(request, now),
+        (Endpoint::Webhooks, _) => webhooks.list(request),
+        (_, &Method::DELETE) => webhooks.delete(request),
+        _ => webhooks.show(request),
     }
 }
 

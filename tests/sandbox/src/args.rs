@@ -10,7 +10,7 @@ use lexopt::Parser;
 use serde_json::{Map, Value};
 
 pub const HELP: &str = "\
-A local imitation of api.video's authentication, with faults on demand.
+A local imitation of api.video, with faults on demand.
 
 Usage: apivideo-sandbox [OPTIONS]
 

@@ -1,5 +1,6 @@
 //! The `/_sandbox/` endpoint, through which the sandbox is told what to do.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http_body_util::{Either, Full};
@@ -52,7 +53,7 @@ pub(crate) fn is_control(request: &Request) -> bool {
     request.path.starts_with(PREFIX)
 }
 
-pub(crate) fn handle(shared: &Shared, request: &Request) -> Response {
+pub(crate) fn handle(shared: &Arc<Shared>, request: &Request) -> Response {
     let (status, json) = match route(shared, request) {
         Ok(json) => (StatusCode::OK, json),
         Err(Refusal(status, message)) => (status, json!({ "error": message })),
@@ -66,7 +67,7 @@ pub(crate) fn handle(shared: &Shared, request: &Request) -> Response {
     response
 }
 
-fn route(shared: &Shared, request: &Request) -> Result<Value, Refusal> {
+fn route(shared: &Arc<Shared>, request: &Request) -> Result<Value, Refusal> {
     let name = request.path.strip_prefix(PREFIX).unwrap_or_default();
     let body = request.body.as_ref();
     match (name, &request.method) {
@@ -83,6 +84,8 @@ fn route(shared: &Shared, request: &Request) -> Result<Value, Refusal> {
         ("log", &Method::DELETE) => shared.lock().log.clear(),
         ("videos", &Method::GET) => return to_json(&shared.received_videos()),
         (name, &Method::GET) if name.starts_with(VIDEO) => return video(shared, name),
+        ("deliveries", &Method::GET) => return to_json(&shared.lock().deliveries),
+        ("event", &Method::POST) => emit(shared, body)?,
         ("counters", &Method::GET) => return to_json(&shared.lock().counters),
         ("reset", &Method::POST) => shared.lock().reset(),
         _ => return Err(unroutable(name, &request.method)),
@@ -110,7 +113,17 @@ fn copied_log(shared: &Shared) -> Vec<LogEntry> {
 
 fn unroutable(name: &str, method: &Method) -> Refusal {
     let known = [
-        "faults", "outage", "revoke", "settings", "clock", "log", "counters", "videos", "reset",
+        "faults",
+        "outage",
+        "revoke",
+        "settings",
+        "clock",
+        "log",
+        "counters",
+        "videos",
+        "deliveries",
+        "event",
+        "reset",
     ];
     if known.contains(&name) {
         let message = format!("{PREFIX}{name} does not take {method}");
@@ -143,6 +156,16 @@ fn begin_outage(shared: &Shared, body: &[u8]) -> Result<(), Refusal> {
 fn revoke(shared: &Shared, body: &[u8]) -> Result<(), Refusal> {
     let request: RevokeRequest = parse(body)?;
     shared.lock().revoke(request.what);
+    Ok(())
+}
+
+fn emit(shared: &Arc<Shared>, body: &[u8]) -> Result<(), Refusal> {
+    let event: Value = parse(body)?;
+    if !event["type"].is_string() {
+        return Err("an event has a `type`, which is a string".to_owned().into());
+    }
+    shared.lock().emit(event);
+    shared.send_messages(Duration::ZERO);
     Ok(())
 }
 

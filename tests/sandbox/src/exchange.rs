@@ -102,7 +102,7 @@ async fn upload(connection: &Connection, mut request: Request, body: Incoming) -
     let strike = plan.strike.take();
     let refusal = connection.shared.lock().refuse_early(&request, &plan);
     if let (None, Some(refusal)) = (&strike, refusal) {
-        return refuse(connection, &plan, refusal);
+        return refuse(connection, &request, &plan, refusal);
     }
     if request.expects_continue() {
         await_continue(connection).await;
@@ -111,9 +111,12 @@ async fn upload(connection: &Connection, mut request: Request, body: Incoming) -
     let mut intake = Intake::new(&connection.shared, plan.seq, body, strike);
     match intake.receive(&mut request).await {
         Ok(End::Whole | End::Stopped) => {}
-        // There is nobody left to answer.
-        Ok(End::Broken) => return unsent(),
-        Err(error) => return refuse(connection, &plan, cannot_keep(&error)),
+        Ok(End::Broken) => {
+            // Who has sent half of a body is not told that all is well.
+            connection.switch.cut(0);
+            return unsent();
+        }
+        Err(error) => return refuse(connection, &request, &plan, cannot_keep(&error)),
     }
     let exchange = Exchange {
         connection,
@@ -135,9 +138,9 @@ async fn await_continue(connection: &Connection) {
 }
 
 /// Answers a request that is not handled.
-fn refuse(connection: &Connection, plan: &Plan, refusal: Reply) -> Response {
+fn refuse(connection: &Connection, request: &Request, plan: &Plan, refusal: Reply) -> Response {
     let mut state = connection.shared.lock();
-    state.refused(plan, &refusal);
+    state.refused(request, plan, &refusal);
     let mut response = refusal.into_response();
     plan.rate_limit.tell(&mut response);
     state.finish(plan, response.status().as_u16());
@@ -255,8 +258,14 @@ impl Exchange<'_> {
     }
 
     fn handle(&self) -> Reply {
-        let mut state = self.connection.shared.lock();
-        state.handle(self.request, &self.plan)
+        let shared = &self.connection.shared;
+        let (reply, encoding_ms) = {
+            let mut state = shared.lock();
+            let reply = state.handle(self.request, &self.plan);
+            (reply, state.settings.encoding_ms)
+        };
+        shared.send_messages(Duration::from_millis(encoding_ms));
+        reply
     }
 
     fn handle_if(&self, handled: bool) {

@@ -31,6 +31,8 @@ pub enum On {
     Uploads,
     /// `/upload-tokens`, and each of them.
     UploadTokens,
+    /// `/webhooks`, and each of them.
+    Webhooks,
     /// Every request but those to the control endpoint.
     #[default]
     Any,
@@ -49,6 +51,7 @@ impl On {
             Self::UploadTokens => {
                 matches!(endpoint, Endpoint::UploadTokens | Endpoint::UploadToken)
             }
+            Self::Webhooks => matches!(endpoint, Endpoint::Webhooks | Endpoint::Webhook),
             Self::Any => true,
         }
     }
@@ -710,6 +713,7 @@ mod tests {
                 On::UploadTokens,
                 vec!["/upload-tokens", "/upload-tokens/to1"],
             ),
+            (On::Webhooks, vec!["/webhooks", "/webhooks/webhook_1"]),
         ];
         let all: Vec<&str> = groups.iter().flat_map(|(_, paths)| paths.clone()).collect();
         for (on, paths) in &groups {

@@ -1,9 +1,10 @@
-//! A local imitation of api.video's authentication, with faults on demand.
+//! A local imitation of api.video, with faults on demand.
 //!
 //! [`Sandbox::start`] opens a server on a loopback address. It hands out
 //! tokens the way api.video does, including the rotation of refresh tokens,
-//! and it can be told to misbehave: to cut a reply after any byte, to lose it,
-//! to stall, to answer with anything at all. Nothing leaves the machine.
+//! takes videos in chunks, and can be told to misbehave: to cut a reply after
+//! any byte, to lose it, to stall, to reset an upload at any byte, to answer
+//! with anything at all. Nothing leaves the machine.
 //!
 //! The handle is blocking and works from any test, asynchronous ones included:
 //! the server lives on threads of its own.
@@ -44,6 +45,7 @@
 //! | `stored`  | the bytes of chunks                                         |
 //! | `received`| what tests may know of a video                              |
 //! | `refusals`| why an upload is refused                                    |
+//! | `webhooks`, `delivery` | webhooks, and how they are told                |
 //! | `attributes` | the attributes in a JSON body                            |
 //! | `pages`   | lists, page by page                                         |
 //! | `dates`   | times as api.video writes them                              |
@@ -69,6 +71,7 @@ mod control;
 mod dates;
 #[cfg(feature = "deadlock-detection")]
 mod deadlock;
+mod delivery;
 mod exchange;
 mod faults;
 mod form;
@@ -92,8 +95,10 @@ mod tokens;
 mod upload_tokens;
 mod uploads;
 mod videos;
+mod webhooks;
 mod wire;
 
+pub use delivery::Delivery;
 pub use faults::{Fault, FaultRule, On, OutageMode, Payload, Revoke};
 pub use log::{Counters, EndpointCounters, LogEntry, RefreshCounters};
 pub use options::{Options, Settings, SettingsChange};

@@ -114,6 +114,8 @@ pub struct Settings {
     pub continue_delay_ms: u64,
     /// How long a video is not playable after its source is complete.
     pub encoding_ms: u64,
+    /// How long it takes until a message to a webhook is tried again.
+    pub webhook_retry_ms: u64,
     /// Whether a request beyond a limit is refused with status 429.
     pub enforce_limits: bool,
     /// How many reads there may be in a window.
@@ -139,6 +141,7 @@ impl Default for Settings {
             send_continue: true,
             continue_delay_ms: 0,
             encoding_ms: 0,
+            webhook_retry_ms: 3000,
             enforce_limits: false,
             // As in api.video's sandbox environment.
             limit_reads: 100,
@@ -167,6 +170,7 @@ impl Settings {
         set(&mut self.send_continue, change.send_continue);
         set(&mut self.continue_delay_ms, change.continue_delay_ms);
         set(&mut self.encoding_ms, change.encoding_ms);
+        set(&mut self.webhook_retry_ms, change.webhook_retry_ms);
         set(&mut self.enforce_limits, change.enforce_limits);
         set(&mut self.limit_reads, change.limit_reads);
         set(&mut self.limit_writes, change.limit_writes);
@@ -206,6 +210,8 @@ pub struct SettingsChange {
     pub continue_delay_ms: Option<u64>,
     /// See [`Settings::encoding_ms`].
     pub encoding_ms: Option<u64>,
+    /// See [`Settings::webhook_retry_ms`].
+    pub webhook_retry_ms: Option<u64>,
     /// See [`Settings::enforce_limits`].
     pub enforce_limits: Option<bool>,
     /// See [`Settings::limit_reads`].

@@ -27,6 +27,10 @@ pub(crate) enum Endpoint {
     UploadTokens,
     /// One of them.
     UploadToken,
+    /// All webhooks.
+    Webhooks,
+    /// One of them.
+    Webhook,
     Other,
 }
 
@@ -87,6 +91,8 @@ impl Request {
             ["upload", "", "", ""] => Endpoint::Upload,
             ["upload-tokens", "", "", ""] => Endpoint::UploadTokens,
             ["upload-tokens", _, "", ""] => Endpoint::UploadToken,
+            ["webhooks", "", "", ""] => Endpoint::Webhooks,
+            ["webhooks", _, "", ""] => Endpoint::Webhook,
             _ => Endpoint::Other,
         }
     }
@@ -177,6 +183,8 @@ pub(crate) mod tests {
             ("/upload", Endpoint::Upload),
             ("/upload-tokens", Endpoint::UploadTokens),
             ("/upload-tokens/to1", Endpoint::UploadToken),
+            ("/webhooks", Endpoint::Webhooks),
+            ("/webhooks/vi1", Endpoint::Webhook),
             ("/videos/", Endpoint::Other),
             ("/auth/api-key/", Endpoint::Other),
             ("/videos/vi1/source/x", Endpoint::Other),

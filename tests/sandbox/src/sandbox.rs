@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
 
+use crate::delivery::Delivery;
 use crate::faults::{FaultRule, OutageMode, Revoke};
 use crate::log::{Counters, LogEntry};
 use crate::options::{Options, Settings, SettingsChange};
@@ -166,8 +167,15 @@ impl Sandbox {
         self.shared.received_video(id)
     }
 
+    /// Each try to tell a webhook of an event, oldest first.
+    #[must_use]
+    pub fn deliveries(&self) -> Vec<Delivery> {
+        self.shared.lock().deliveries.clone()
+    }
+
     /// Puts everything back to what it was at the start: settings, tokens,
-    /// faults, outage, clock, log and counters. Connections stay open.
+    /// videos, webhooks, faults, outage, clock, log and counters. Connections
+    /// stay open.
     pub fn reset(&self) {
         self.shared.lock().reset();
     }

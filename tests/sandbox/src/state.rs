@@ -1,13 +1,17 @@
 //! Everything about a sandbox that changes, behind one lock.
 
 use std::collections::HashSet;
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use hyper::StatusCode;
 use parking_lot::{Mutex, MutexGuard};
+use serde_json::Value;
 
 use crate::api;
+use crate::dates;
+use crate::delivery::{self, Delivery};
 use crate::faults::{FaultQueue, OutageMode, Revoke, Strike};
 use crate::limits::{Kind, Limits, RateLimit};
 use crate::log::{Counters, Log, LogEntry, selected_headers};
@@ -19,6 +23,7 @@ use crate::stored::{self, Chunk, Spool};
 use crate::tokens::{Lifetime, Tokens};
 use crate::upload_tokens::UploadTokens;
 use crate::videos::Videos;
+use crate::webhooks::{Message, Webhooks};
 
 /// The state as the handle and the connections share it.
 pub(crate) struct Shared {
@@ -33,6 +38,12 @@ impl Shared {
             state: Mutex::new(State::new(options, settings)),
             spool: Arc::default(),
         }
+    }
+
+    /// Sends on their way what messages there are, after some time.
+    pub(crate) fn send_messages(self: &Arc<Self>, delay: Duration) {
+        let messages = std::mem::take(&mut self.lock().outbox);
+        delivery::send(self, messages, delay);
     }
 
     /// What was received of each video, without its SHA-256.
@@ -73,6 +84,10 @@ pub(crate) struct State {
     pub(crate) tokens: Tokens,
     pub(crate) videos: Videos,
     pub(crate) upload_tokens: UploadTokens,
+    pub(crate) webhooks: Webhooks,
+    /// Messages that are still to be sent on their way.
+    outbox: Vec<Message>,
+    pub(crate) deliveries: Vec<Delivery>,
     pub(crate) faults: FaultQueue,
     pub(crate) log: Log,
     pub(crate) counters: Counters,
@@ -104,6 +119,9 @@ impl State {
             tokens: Tokens::new(),
             videos: Videos::new(),
             upload_tokens: UploadTokens::default(),
+            webhooks: Webhooks::default(),
+            outbox: Vec::new(),
+            deliveries: Vec::new(),
             faults: FaultQueue::default(),
             log: Log::default(),
             counters: Counters::default(),
@@ -121,6 +139,8 @@ impl State {
         self.tokens = Tokens::new();
         self.videos = Videos::new();
         self.upload_tokens = UploadTokens::default();
+        self.webhooks = Webhooks::default();
+        self.deliveries.clear();
         self.faults.clear();
         self.log.clear();
         self.counters = Counters::default();
@@ -227,8 +247,32 @@ impl State {
         }
     }
 
+    /// Tells the webhooks that want to know of an event.
+    pub(crate) fn emit(&mut self, mut event: Value) {
+        event["emittedAt"] = dates::atom(self.unix_now()).into();
+        self.outbox.extend(self.webhooks.messages(&event));
+    }
+
+    /// Records a try to tell a webhook, and says how long to wait for another.
+    pub(crate) fn delivered(
+        &mut self,
+        message: &Message,
+        attempt: u32,
+        answer: io::Result<u16>,
+    ) -> Duration {
+        self.deliveries.push(Delivery {
+            webhook_id: message.webhook_id.clone(),
+            event: message.event.clone(),
+            attempt,
+            status: answer.as_ref().ok().copied(),
+            error: answer.err().map(|error| error.to_string()),
+        });
+        Duration::from_millis(self.settings.webhook_retry_ms)
+    }
+
     /// Records why a request was not handled.
-    pub(crate) fn refused(&mut self, plan: &Plan, refusal: &Reply) {
+    pub(crate) fn refused(&mut self, request: &Request, plan: &Plan, refusal: &Reply) {
+        self.count_outcome(request.endpoint(), false);
         if let Some(entry) = self.log.get_mut(plan.seq) {
             entry.handled(refusal);
         }

@@ -12,6 +12,7 @@ use crate::reply::Reply;
 use crate::request::Request;
 use crate::state::State;
 use crate::videos::Video;
+use crate::webhooks;
 
 /// Refuses what can be refused before the body of `POST /videos/{id}/source`
 /// is read.
@@ -31,22 +32,44 @@ pub(crate) fn source(state: &mut State, request: &Request) -> Result<Reply, Repl
     let range = range(state, request)?;
     let file = file(state, request, range)?;
     let now = state.now();
-    let video = state.videos.find_mut(request.id())?;
-    take(video, range, file, now)
+    let reply = take(state.videos.find_mut(request.id())?, range, file, now)?;
+    tell_if_complete(state, &reply);
+    Ok(reply)
 }
 
 /// Adds a chunk to the video that the form names, or to a new one.
 pub(crate) fn by_token(state: &mut State, request: &Request) -> Result<Reply, Reply> {
     let range = range(state, request)?;
     let file = file(state, request, range)?;
-    let now = state.now();
+    let (now, unix_now) = (state.now(), state.unix_now());
     let named = request.form.as_ref().and_then(|form| form.field("videoId"));
-    if let Some(id) = named {
-        return take(state.videos.find_mut(id)?, range, file, now);
+    let video = match named {
+        Some(id) => state.videos.find_mut(id)?,
+        None => {
+            let title = Map::from_iter([("title".to_owned(), file.name.clone().into())]);
+            state.videos.add(title, unix_now)
+        }
+    };
+    let reply = take(video, range, file, now)?;
+    tell_if_complete(state, &reply);
+    Ok(reply)
+}
+
+/// Lets webhooks know of the video in this reply, if all of it is there.
+fn tell_if_complete(state: &mut State, reply: &Reply) {
+    let id = reply.json["videoId"].as_str().unwrap_or_default();
+    let video = state.videos.find(id);
+    if !video.is_ok_and(|video| video.ingest.is_complete()) {
+        return;
     }
-    let title = Map::from_iter([("title".to_owned(), file.name.clone().into())]);
-    let unix_now = state.unix_now();
-    take(state.videos.add(title, unix_now), range, file, now)
+    for encoding in ["hls", "mp4"] {
+        state.emit(json!({
+            "type": webhooks::ENCODED,
+            "videoId": id,
+            "encoding": encoding,
+            "quality": "720p",
+        }));
+    }
 }
 
 /// The range of a request, checked on its own.

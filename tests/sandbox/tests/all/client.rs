@@ -1,7 +1,7 @@
 //! A small HTTP client that shows every byte it gets, and hides no error.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -83,6 +83,11 @@ impl Client {
     pub fn send_bytes(&mut self, bytes: &[u8]) {
         self.stream.get_mut().write_all(bytes).unwrap();
         self.stream.get_mut().flush().unwrap();
+    }
+
+    /// Says that there is no more to come, and goes on listening.
+    pub fn finish_sending(&self) {
+        self.socket.shutdown(Shutdown::Write).unwrap();
     }
 
     pub fn post(&mut self, path: &str, body: &Value) -> Reply {

@@ -208,6 +208,7 @@ fn bad_input_is_refused_with_a_reason() {
         ),
         ("settings", r#"{"expires_in":-1}"#, "invalid value"),
         ("settings", r#"{"expires":1}"#, "unknown field"),
+        ("event", r#"{"type":1}"#, "has a `type`"),
         ("clock", r#"{"advance_seconds":"1"}"#, "invalid type"),
     ];
     for (path, body, reason) in cases {
@@ -299,6 +300,7 @@ fn settings_are_read_and_changed() {
         "key": "sandbox-key", "expires_in": 3600, "latency_ms": 0, "auth_error_status": 400,
         "smallest_chunk": 5_242_880, "keep_bytes": true, "early_refusals": false,
         "send_continue": true, "continue_delay_ms": 0, "encoding_ms": 0,
+        "webhook_retry_ms": 3000,
         "enforce_limits": false, "limit_reads": 100, "limit_writes": 40, "limit_uploads": 40,
         "limit_window_s": 60,
     });

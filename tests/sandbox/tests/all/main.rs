@@ -10,3 +10,4 @@ mod program;
 mod upload_faults;
 mod uploads;
 mod videos;
+mod webhooks;

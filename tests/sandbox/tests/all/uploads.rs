@@ -600,6 +600,7 @@ fn whoever_asks_is_refused_before_the_body() {
     assert!(refused.header("x-ratelimit-limit").is_some());
     let entry = sandbox.log().pop().unwrap();
     assert_eq!((entry.received, entry.outcome), (0, Some("refused")));
+    assert_eq!(sandbox.counters().uploads.rejected, 1);
 }
 
 #[test]
@@ -662,6 +663,19 @@ fn a_lost_reply_leaves_the_chunk_taken() {
     let mut user = User::of(&sandbox);
     let again = user.upload(&id, "part 1/2", "aaaaaaaaaa");
     assert_refused(&again, "video-content-range-by-part-part-already-sent");
+}
+
+#[test]
+fn half_a_body_gets_no_answer() {
+    let sandbox = start();
+    let mut user = User::of(&sandbox);
+    let id = user.create();
+    let body = form(&[file("aaaaaaaaaa")]);
+    user.send_upload_head(&id, "", &body);
+    user.client.send_bytes(&body.as_bytes()[..30]);
+    user.client.finish_sending();
+    let (bytes, _) = user.client.receive_all();
+    assert!(bytes.is_empty(), "{}", String::from_utf8_lossy(&bytes));
 }
 
 #[test]
