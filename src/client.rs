@@ -71,30 +71,27 @@ impl Client {
     /// A client without an API key, for uploads by token: for a program in the hands of people who
     /// must not have the key. It has no access token, and makes no requests.
     pub fn without_key(config: &Config) -> Result<Client, Error> {
-        Client::make(config, |_| Box::new(NoKey), false)
+        Client::make(config, None)
     }
 
     fn with_key(api_key: &str, config: &Config) -> Result<Client, Error> {
-        let endpoint = |config: &Config| -> Box<dyn Endpoint> {
-            Box::new(Auth::new(Arc::new(config.http()), config.server(), api_key))
-        };
-        Client::make(config, endpoint, true)
+        Client::make(config, Some(api_key))
     }
 
-    fn make(
-        config: &Config,
-        endpoint: impl FnOnce(&Config) -> Box<dyn Endpoint>,
-        has_key: bool,
-    ) -> Result<Client, Error> {
+    fn make(config: &Config, api_key: Option<&str>) -> Result<Client, Error> {
         let config = config.filled_in(environment::variable)?;
         fork::watch();
         sys::stay_loaded();
         let http = Arc::new(config.http());
-        let store = config.store(api_key);
+        let store = api_key.and_then(|key| config.store(key));
+        let endpoint: Box<dyn Endpoint> = match api_key {
+            Some(key) => Box::new(Auth::new(Arc::new(config.http()), config.server(), key)),
+            None => Box::new(NoKey),
+        };
         let dependencies = Dependencies {
             clock: Arc::new(SystemClock),
             random: Box::new(random),
-            endpoint: endpoint(&config),
+            endpoint,
             observer: config.observer(),
             spawn: |work| {
                 sys::spawn("apivideo-renew", work).map_err(|why| {
@@ -120,7 +117,7 @@ impl Client {
             observer: config.observer(),
             wait_timeout_ms: config.wait_timeout_ms(),
             largest_reply: config.max_reply_bytes(),
-            has_key,
+            has_key: api_key.is_some(),
         });
         Ok(Client {
             // It was checked: there is no NUL in it.

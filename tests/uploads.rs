@@ -212,7 +212,10 @@ fn run(
 ) -> Result<Arc<Response>, apivideo::Error> {
     upload.start()?;
     feed(upload, file, source)?;
-    upload.wait(LONG).expect("it ends")
+    match upload.wait(LONG) {
+        Some(end) => end,
+        None => panic!("the upload does not end"),
+    }
 }
 
 // --- The matrix ---
@@ -448,7 +451,7 @@ fn access_tokens_that_live_for_two_chunks_are_enough() {
             let sandbox = Arc::clone(&world.sandbox);
             move |progress: Progress| {
                 let chunks = progress.acknowledged / C;
-                if chunks > *last.lock() && chunks % 2 == 0 {
+                if chunks > *last.lock() && chunks.is_multiple_of(2) {
                     sandbox.revoke(Revoke::Access);
                 }
                 *last.lock() = chunks;

@@ -114,7 +114,7 @@ impl Reader<'_> {
             // Whoever says so, it will be said again.
             407 | 411 | 413 | 414 | 431 => Refusal::Final,
             408 => Refusal::Passing,
-            402..=499 | 401 => final_if(is_api_videos(&problem)),
+            401..=499 => final_if(is_api_videos(&problem)),
             _ => Refusal::Passing,
         }
     }
