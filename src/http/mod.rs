@@ -136,6 +136,8 @@ pub(crate) struct Reply {
     pub(crate) waits: Waits,
     /// Or why there is none: the status is known without it.
     pub(crate) body: Result<Vec<u8>, Error>,
+    /// The connection had served another request before: see [`Failure::kept`].
+    pub(crate) kept: bool,
     #[allow(dead_code)] // For uploads.
     /// The server was asked whether it wants the request's body, and did not say in time.
     pub(crate) kept_silent: bool,
@@ -247,6 +249,10 @@ impl Http {
             (Err(_), Some(address)) => experience.failed(*address),
             (_, None) => {}
         }
+        let result = result.map(|reply| Reply {
+            kept: was_kept,
+            ..reply
+        });
         result.map_err(|error| {
             Box::new(Failure {
                 error: match terms.cancel.is_some_and(Cancel::is_cancelled) {
@@ -290,6 +296,7 @@ impl Http {
             waits: Waits::of(&received.headers, SystemTime::now()),
             headers: received.headers,
             body: received.body.map_err(|why| self.explain(why, terms)),
+            kept: false,
             kept_silent: received.kept_silent,
         }
     }
@@ -373,6 +380,16 @@ pub(crate) fn reply_of(http: &Http, raw: &[u8], is_head: bool, largest: u64) -> 
     let exchange = Exchange::new(&mut script, terms.patience);
     let received = exchange.make(Vec::new(), None, is_head, largest).ok()?;
     Some(http.reply(received, &terms))
+}
+
+/// Whether a request with this method reads, and does nothing.
+pub(crate) fn is_safe(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD)
+}
+
+/// Whether it comes to the same if a request with this method is carried out twice.
+pub(crate) fn is_idempotent(method: &Method) -> bool {
+    is_safe(method) || matches!(*method, Method::PUT | Method::DELETE)
 }
 
 /// Whether a request with this method has a body, and be it an empty one.

@@ -4,7 +4,7 @@ use percent_encoding::percent_decode_str;
 use serde::de::IgnoredAny;
 
 use crate::error::Error;
-use crate::http::{Method, Uri};
+use crate::http::{Method, Uri, is_idempotent, is_safe};
 
 const LONGEST_METHOD: usize = 20;
 const LONGEST_PATH: usize = 8_192;
@@ -17,6 +17,16 @@ pub(crate) struct Checked {
     pub(crate) json: Option<String>,
 }
 
+/// When a request may be made again that may have been carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Repeats {
+    /// It reads: GET, HEAD.
+    Freely,
+    /// Twice comes to the same, but what is known to be done would be refused: PUT, DELETE.
+    UntilDone,
+    Never,
+}
+
 impl Checked {
     pub(crate) fn new(method: &str, path: &str, json: Option<&str>) -> Result<Checked, Error> {
         Ok(Checked {
@@ -26,10 +36,12 @@ impl Checked {
         })
     }
 
-    /// Whether it may be made again when nobody knows what became of it.
-    pub(crate) fn is_idempotent(&self) -> bool {
-        let methods = [Method::GET, Method::PUT, Method::DELETE, Method::HEAD];
-        methods.contains(&self.method)
+    pub(crate) fn repeats(&self) -> Repeats {
+        match &self.method {
+            method if is_safe(method) => Repeats::Freely,
+            method if is_idempotent(method) => Repeats::UntilDone,
+            _ => Repeats::Never,
+        }
     }
 
     /// What in the path may be a secret: an upload token, in the query or in a place of its own.
@@ -198,13 +210,16 @@ mod tests {
 
     #[test]
     fn four_methods_may_be_made_again() {
-        let is_idempotent = |method| Checked::new(method, "/", None).unwrap().is_idempotent();
-        assert!(
-            ["GET", "PUT", "DELETE", "HEAD"]
-                .into_iter()
-                .all(is_idempotent)
-        );
-        assert!(!["POST", "PATCH", "OPTIONS"].into_iter().any(is_idempotent));
+        for (methods, repeats) in [
+            (&["GET", "HEAD"][..], Repeats::Freely),
+            (&["PUT", "DELETE"], Repeats::UntilDone),
+            (&["POST", "PATCH", "OPTIONS"], Repeats::Never),
+        ] {
+            for method in methods {
+                let request = Checked::new(method, "/", None).unwrap();
+                assert_eq!(request.repeats(), repeats, "{method}");
+            }
+        }
     }
 
     #[test]

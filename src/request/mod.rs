@@ -26,6 +26,7 @@ use crate::config::Server;
 use crate::error::{Error, Status};
 use crate::ffi::sys;
 use crate::http::{Body, Cancel, Connections, Failure, Http, Reply, Request, Terms};
+use crate::problem::rejects_access_token;
 use crate::process::fork::PerProcess;
 use crate::process::sync::{Mutex, MutexGuard};
 use crate::token::Token;
@@ -161,20 +162,27 @@ impl Requests {
     }
 
     fn answer(&self, task: &Task, request: &Checked) -> Result<Response, Error> {
-        let deadline_ms = task.deadline_ms;
         let waits = self.limits.wait_for_recovery;
-        let mut attempts = Attempts::new(request.is_idempotent(), waits, deadline_ms);
+        let mut attempts = Attempts::new(request.repeats(), waits, task.deadline_ms);
+        let mut before = None;
         loop {
-            let token = self.token(deadline_ms)?;
-            let attempt = self.attempt(task, request, &token, deadline_ms)?;
-            let goes_on = match attempts.next(end(&attempt), self.now_ms(), random()) {
+            let token = self.token(task.deadline_ms)?;
+            let Some(attempt) = self.attempt(task, request, &token) else {
+                // What the last one came to says more.
+                return before.unwrap_or_else(|| Err(too_late()));
+            };
+            let next = attempts.next(end(&attempt), self.now_ms(), random());
+            let goes_on = match next {
                 Next::Finish => false,
                 Next::Renew => self.tokens.invalidate(token.set()).is_ok(),
                 Next::Again(ms) => task.cancel.sleep(Duration::from_millis(ms.unsigned_abs())),
             };
+            let end = self.conclude(attempt, request, &token, task.deadline_ms);
             if !goes_on {
-                return self.conclude(attempt, request, &token, deadline_ms);
+                return end;
             }
+            // A 401 says nothing once there is another token.
+            before = Some(end).filter(|_| next != Next::Renew);
         }
     }
 
@@ -191,17 +199,11 @@ impl Requests {
         })
     }
 
-    /// Makes the request once. An error if there is no time left for it.
-    fn attempt(
-        &self,
-        task: &Task,
-        request: &Checked,
-        token: &Token,
-        deadline_ms: i64,
-    ) -> Result<Attempt, Error> {
-        let left = deadline_ms.saturating_sub(self.now_ms());
+    /// Makes the request once, if there is time left for it.
+    fn attempt(&self, task: &Task, request: &Checked, token: &Token) -> Option<Attempt> {
+        let left = task.deadline_ms.saturating_sub(self.now_ms());
         if left <= 0 {
-            return Err(too_late());
+            return None;
         }
         let mut json = request.json.as_deref().map(str::as_bytes);
         let attempt = self.http.exchange(
@@ -225,11 +227,14 @@ impl Requests {
                 cancel: Some(&task.cancel),
             },
         );
-        if attempt.as_ref().is_err_and(|failure| failure.kept) {
+        if let Err(failure) = &attempt
+            && failure.kept
+            && failure.error.status == Status::NetworkError
+        {
             // What closed one of them may have closed them all.
             self.connections.clear();
         }
-        Ok(attempt)
+        Some(attempt)
     }
 
     /// What the last attempt means to the caller.
@@ -268,21 +273,37 @@ type Attempt = Result<Reply, Box<Failure>>;
 
 /// How an attempt ended, to the policy.
 fn end(attempt: &Attempt) -> End {
-    let lost = |error: &Error, sent, kept| match error.status {
-        Status::NetworkError | Status::Timeout => End::Lost { sent, kept },
-        _ => End::Hopeless,
-    };
+    let may_mend = |error: &Error| matches!(error.status, Status::NetworkError | Status::Timeout);
     match attempt {
         Ok(Reply {
             status: 200..=299,
             body: Err(why),
             ..
-        }) => lost(why, true, false),
+        }) if may_mend(why) => End::BrokenOff,
+        Ok(Reply {
+            status: 200..=299,
+            body: Err(_),
+            ..
+        }) => End::Hopeless,
+        // What a server says that is about to close an idle connection.
+        Ok(Reply {
+            status: 408,
+            kept: true,
+            ..
+        }) => End::Lost {
+            sent: true,
+            kept: true,
+        },
+        Ok(reply) if reply.status == 401 && !rejects_access_token(reply.bytes()) => End::Hopeless,
         Ok(reply) => End::Reply {
             status: reply.status,
             asked_ms: reply.asked_ms(),
         },
-        Err(failure) => lost(&failure.error, failure.sent, failure.kept),
+        Err(failure) if may_mend(&failure.error) => End::Lost {
+            sent: failure.sent,
+            kept: failure.kept,
+        },
+        Err(_) => End::Hopeless,
     }
 }
 
