@@ -39,7 +39,7 @@ use network::{Network, host_port, io_failed};
 use stream::is_overdue;
 use tls::Tls;
 
-pub(crate) use cancel::Cancel;
+pub(crate) use cancel::{Cancel, cancelled};
 pub(crate) use connections::Connections;
 pub(crate) use exchange::Body;
 pub(crate) use head::Headers;
@@ -237,17 +237,28 @@ impl Http {
 
     /// One request, and its reply.
     pub(crate) fn exchange(&self, request: Request, terms: &Terms) -> Result<Reply, Box<Failure>> {
-        let kept = terms.connections.and_then(Connections::take);
+        if terms.cancel.is_some_and(Cancel::is_cancelled) {
+            return Err(Box::new(Failure {
+                error: cancelled(),
+                sent: false,
+                kept: false,
+            }));
+        }
+        let kept = terms.connections.and_then(|connections| {
+            connections.take(terms.patience, is_idempotent(request.method))
+        });
         let was_kept = kept.is_some();
         let dialled = OnceLock::new();
         let connected = kept.map_or_else(|| self.network.connect(terms.patience, &dialled), Ok);
         let mut sent = false;
         let result = connected.and_then(|stream| self.converse(stream, request, terms, &mut sent));
+        let is_cancelled = terms.cancel.is_some_and(Cancel::is_cancelled);
         let experience = &self.network.experience;
         match (&result, dialled.get()) {
             (Ok(_), Some(address)) => experience.worked(*address),
-            (Err(_), Some(address)) => experience.failed(*address),
-            (_, None) => {}
+            // Of one that was cut off from here nothing is learnt.
+            (Err(_), Some(address)) if !is_cancelled => experience.failed(*address),
+            _ => {}
         }
         let result = result.map(|reply| Reply {
             kept: was_kept,
@@ -255,8 +266,8 @@ impl Http {
         });
         result.map_err(|error| {
             Box::new(Failure {
-                error: match terms.cancel.is_some_and(Cancel::is_cancelled) {
-                    true => cancel::cancelled(),
+                error: match is_cancelled {
+                    true => cancelled(),
                     false => error,
                 },
                 sent,
@@ -285,7 +296,7 @@ impl Http {
         let received = received.map_err(|why| self.explain(why, terms))?;
         drop(watched);
         if let (true, Some(connections)) = (received.is_reusable, terms.connections) {
-            connections.keep(stream);
+            connections.keep(stream, received.keeps_for_ms);
         }
         Ok(self.reply(received, terms))
     }
@@ -357,7 +368,9 @@ impl Http {
                 },
             ),
             Trouble::Io(why) => io_failed("The connection was lost to", &host, &why),
-            Trouble::LargeHead => odd("has a head that is larger than 64 KiB"),
+            Trouble::LargeHead => {
+                odd("has a head that is larger than 64 KiB, or of more than 500 headers")
+            }
             Trouble::LargeBody => odd(&format!("is larger than {} bytes", terms.largest_reply)),
             Trouble::NoHttp => odd("is not HTTP as it should be"),
             Trouble::Source(why) => {
