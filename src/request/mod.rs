@@ -253,7 +253,8 @@ impl Requests {
                 ..
             }) => Ok(Response::new(status, headers, body, self.http.prefix())),
             Ok(reply) => {
-                let mut secrets = request.secrets();
+                let path = request.secrets();
+                let mut secrets: Vec<&str> = path.iter().map(String::as_str).collect();
                 secrets.extend([token.access_token(), token.refresh_token()]);
                 Err(refusal::of(&reply, &self.server, request, &secrets))
             }
