@@ -572,6 +572,90 @@ fn cancelling_ends_a_request_at_once_and_closes_its_connection() {
 }
 
 #[test]
+fn a_request_that_waits_for_a_token_is_cancelled_at_once_and_for_good() {
+    let sandbox = sandbox();
+    let late = Fault::Delay { ms: 4_000 };
+    sandbox.fault(FaultRule::new(On::ApiKey, late));
+    let client = client_with(&config_for(sandbox.base_url(), &sandbox));
+    let operation = client.start_request("GET", "/videos", None).unwrap();
+    eventually("a wait for the token", || client.statistics().waiters > 0);
+    operation.cancel();
+    eventually("its end", || client.statistics().waiters == 0);
+    let error = operation.wait(Duration::ZERO).unwrap().unwrap_err();
+    assert_eq!(error.status, Status::Cancelled);
+    assert!(
+        client.token_id().is_none(),
+        "long before the token is there"
+    );
+}
+
+#[test]
+fn sixty_four_requests_are_made_at_once_and_the_others_in_turn() {
+    let server = Scripted::start();
+    let client = client(&server);
+    server.next(vec![Act::Hang; 64]);
+    let start = |path: &str| client.start_request("GET", path, None).unwrap();
+    let first: Vec<_> = (0..64).map(|_| start("/first")).collect();
+    let mut seen = Vec::new();
+    eventually("the first", || {
+        seen.extend(server.take_seen());
+        seen.len() == 64
+    });
+    let unwanted = start("/unwanted");
+    let others = [start("/second"), start("/third")];
+    unwanted.cancel();
+    assert!(others[0].wait(Duration::from_millis(100)).is_none());
+    first[0].cancel();
+    for other in &others {
+        other.wait(MOMENT).unwrap().unwrap();
+    }
+    let paths: Vec<String> = server
+        .take_seen()
+        .into_iter()
+        .map(|seen| seen.path)
+        .collect();
+    assert_eq!(paths, ["/second", "/third"]);
+}
+
+#[test]
+fn a_request_that_waits_for_its_turn_ends_in_time() {
+    let server = Scripted::start();
+    let mut config = config(&server);
+    config.set_wait_timeout_ms(1_000).unwrap();
+    let client = client_with(&config);
+    client.get_token().unwrap();
+    server.next(vec![Act::Hang; 200]);
+    let start = |_| client.start_request("POST", "/", None).unwrap();
+    let operations: Vec<_> = (0..100).map(start).collect();
+    for operation in &operations {
+        let error = operation.wait(MOMENT).unwrap().unwrap_err();
+        assert_eq!(error.status, Status::Timeout, "{error}");
+    }
+}
+
+#[test]
+fn a_callback_may_make_a_request_though_all_turns_are_taken() {
+    let server = Scripted::start();
+    let client = client(&server);
+    let (done, are_done) = channel();
+    let operations: Vec<_> = (0..100)
+        .map(|_| {
+            let operation = client.start_request("GET", "/", None).unwrap();
+            let (inner, done) = ((*client).clone(), done.clone());
+            let call = move || {
+                let answer = inner.request("GET", "/", None);
+                done.send(answer.is_ok()).unwrap();
+            };
+            operation.on_complete(call).unwrap();
+            operation
+        })
+        .collect();
+    for _ in &operations {
+        assert!(are_done.recv_timeout(MOMENT * 3).unwrap());
+    }
+}
+
+#[test]
 fn freeing_the_client_ends_its_requests_at_once() {
     let server = Scripted::start();
     let client = client(&server);
