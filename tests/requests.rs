@@ -236,6 +236,7 @@ fn without_body(act: &Act) -> Act {
     };
     match act {
         Act::Answer(text) => Act::Answer(head(text)),
+        Act::Late(text) => Act::Late(head(text)),
         Act::Cut(text) => Act::Cut(head(text)),
         Act::Hang => Act::Hang,
     }
@@ -352,6 +353,32 @@ fn a_kept_connection_that_a_408_ends_is_as_one_that_is_lost() {
         let answer = client.request(method, "/", None);
         assert_eq!(answer.is_ok(), is_good, "{method}: {answer:?}");
     }
+}
+
+#[test]
+fn who_cancels_a_request_costs_no_other_its_connection() {
+    let server = Scripted::start();
+    let client = client(&server);
+    let late = Act::Late("HTTP/1.1 204 X\r\n\r\n".to_owned());
+    server.next([late.clone(), late]);
+    let start = || client.start_request("GET", "/", None).unwrap();
+    for operation in [start(), start()] {
+        operation.wait(MOMENT).unwrap().unwrap();
+    }
+    let kept: HashSet<usize> = server
+        .take_seen()
+        .iter()
+        .map(|seen| seen.connection)
+        .collect();
+    assert_eq!(kept.len(), 2);
+    server.next([Act::Hang]);
+    let operation = start();
+    eventually("the request", || !server.take_seen().is_empty());
+    operation.cancel();
+    // Until its thread has seen it.
+    thread::sleep(Duration::from_millis(100));
+    client.request("GET", "/", None).unwrap();
+    assert!(kept.contains(&server.take_seen()[0].connection));
 }
 
 #[test]
