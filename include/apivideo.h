@@ -206,7 +206,7 @@ enum apivideo_status
   /**
    * A request: the API answered with 4xx, and not with 408 or 429. The error has api.video's
    * problem, with each of its faults. Do not retry it as it is. With 401, two tokens were
-   * rejected.
+   * rejected, or something other than the token was, which the problem's `type` names.
    */
   APIVIDEO_STATUS_REQUEST_REJECTED = 19,
 };
@@ -809,7 +809,8 @@ apivideo_status apivideo_config_set_attempt_timeout_ms(apivideo_config *config,
  * Default: 30,000.
  *
  * The exchange goes on when a caller stops waiting. With 0 a call never waits: it returns a token
- * that is there, or else starts the exchange and fails with TIMEOUT. `error_out`: may be NULL.
+ * that is there, or else starts the exchange and fails with TIMEOUT; and a request always fails so.
+ * `error_out`: may be NULL.
  *
  * Errors: NULL_ARGUMENT, INVALID_ARGUMENT.
  */
@@ -1057,6 +1058,10 @@ const char *apivideo_error_detail_at(const apivideo_error *error, size_t index);
 /**
  * Tells whether the same call may succeed later although the caller changes nothing. False for
  * NULL.
+ *
+ * False also for a request that was, or may have been, carried out and must not be carried out
+ * twice, such as a POST whose reply was lost or is a 5xx: look first what became of it. The message
+ * says so.
  */
 bool apivideo_error_is_retryable(const apivideo_error *error);
 
@@ -1145,20 +1150,27 @@ void apivideo_operation_free(apivideo_operation *operation);
  * "/videos?pageSize=100"; percent-encoded, and without `..`. `json`: the body, or NULL for none.
  * `response_out`: receives a reference. Free it with apivideo_response_free(). `error_out`: may be
  * NULL. Any thread may call this. It waits no longer than the wait timeout, see
- * apivideo_config_set_wait_timeout_ms(); each attempt ends after the attempt timeout.
+ * apivideo_config_set_wait_timeout_ms(); each attempt ends after the attempt timeout. With a wait
+ * timeout of 0 nothing is sent, and it fails with TIMEOUT.
  *
- * A 401 renews the token and sends once more. A 429 waits as it is told, if that is within the wait
- * timeout. A connection that was refused, or lost before anything was sent, is tried again, and
- * GET, PUT, DELETE and HEAD also after a 502, 503 or 504 or a lost reply: with growing delays, four
- * times in all, or as often as the wait timeout allows with
- * apivideo_config_set_wait_for_recovery(). Other methods are not sent again once they may have been
- * carried out: the message then says so. A DELETE that is sent again may find nothing left to
- * delete. Redirects are not followed.
+ * Each request takes a thread of the library's while it is made, 64 of a client's at most. The
+ * others wait in order for their turn, within their wait timeout.
+ *
+ * A 401 of api.video's renews the token and sends once more, unless it is about another credential,
+ * such as an upload token. A 429 waits as it is told, if that is within the wait timeout. A
+ * connection that was refused, or lost before anything was sent, is tried again, and GET, PUT,
+ * DELETE and HEAD also after a 502, 503 or 504 or a lost reply: with growing delays, four times in
+ * all, or as often as the wait timeout allows with apivideo_config_set_wait_for_recovery(). Other
+ * methods are not sent again once they may have been carried out: the message then says so, and
+ * apivideo_error_is_retryable() is false. After a status of success whose body broke off only GET
+ * and HEAD are sent again. A DELETE that is sent again may find nothing left to delete. Redirects
+ * are not followed.
  *
  * Errors: NULL_ARGUMENT, INVALID_UTF8, INVALID_ARGUMENT (the message names the argument); those of
  * apivideo_get_token(); REQUEST_REJECTED for a 4xx, with the problem; RATE_LIMITED; SERVER_ERROR;
  * PROTOCOL_ERROR, also for a reply that is larger than apivideo_config_set_max_reply_bytes()
- * allows; NETWORK_ERROR; TLS_ERROR; TIMEOUT; CLOSED; SYSTEM_ERROR.
+ * allows and for a 401 that is not api.video's; NETWORK_ERROR; TLS_ERROR; TIMEOUT; CLOSED;
+ * SYSTEM_ERROR.
  */
 apivideo_status apivideo_request(const apivideo_client *client,
                                  const char *method,
@@ -1173,7 +1185,7 @@ apivideo_status apivideo_request(const apivideo_client *client,
  *
  * `operation_out`: receives the operation. Free it with apivideo_operation_free(); it may outlive
  * the client. `error_out`: may be NULL. Any thread may call this. It never blocks. The operation is
- * complete after the wait timeout at the latest.
+ * complete after the wait timeout at the latest, during which it may have to wait for its turn.
  *
  * Errors: NULL_ARGUMENT, INVALID_UTF8, INVALID_ARGUMENT. The operation reports all others.
  */
@@ -1192,8 +1204,9 @@ apivideo_status apivideo_request_start(const apivideo_client *client,
  * bytes. `signature`: the value of the call's header `X-Api-Video-Signature`. Any thread may call
  * this. It takes the same time wherever the first difference is.
  *
- * False if it is not, if an argument is NULL, and if the secret is empty. A signature says nothing
- * about when a call was made: one that was recorded is good for ever.
+ * False if it is not, if an argument is NULL, if the secret is empty, and if `length` is more than
+ * any object has. A signature says nothing about when a call was made: one that was recorded is
+ * good for ever.
  */
 bool apivideo_webhook_verify(const char *secret,
                              const void *body,

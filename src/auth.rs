@@ -15,11 +15,7 @@ use crate::config::Server;
 use crate::error::{Error, Status};
 use crate::ffi::secret::Secret;
 use crate::http::{Http, Reply};
-use crate::problem::{self, json, text, without_bom};
-
-const SITE: &str = "api.video";
-/// The fields that we send.
-const SENT: [&str; 2] = ["apiKey", "refreshToken"];
+use crate::problem::{self, is_api_videos, json, without_bom};
 
 /// The endpoints, for one API key.
 pub(crate) struct Auth {
@@ -123,53 +119,6 @@ pub(crate) fn read(request: &Request, server: &Server, reply: &Reply, secrets: &
             "a status that the endpoint does not document (redirects are not followed)",
         ),
     }
-}
-
-/// Whether this is a problem object as api.video sends them, and not somebody else's. Where the
-/// type is a URL, it tells. Otherwise the name of the field that was sent does, or one of its
-/// `problems`, or the form.
-pub(crate) fn is_api_videos(problem: &Value) -> bool {
-    let mut problems = problem["problems"].as_array().into_iter().flatten();
-    match site_of(text(problem, "type")) {
-        Some(site) => is_of_api_video(site),
-        None => {
-            names_what_was_sent(problem)
-                || problems.any(is_surely_api_videos)
-                || has_the_form(problem)
-        }
-    }
-}
-
-/// One of a list: its form tells nothing.
-fn is_surely_api_videos(problem: &Value) -> bool {
-    match site_of(text(problem, "type")) {
-        Some(site) => is_of_api_video(site),
-        None => names_what_was_sent(problem),
-    }
-}
-
-fn names_what_was_sent(problem: &Value) -> bool {
-    SENT.contains(&text(problem, "name"))
-}
-
-/// Whether an object is empty, has a title, or a status with a name or a detail. The standard asks
-/// for no member.
-fn has_the_form(problem: &Value) -> bool {
-    let says = |name| !text(problem, name).is_empty();
-    let is_empty = problem.as_object().is_some_and(serde_json::Map::is_empty);
-    is_empty || says("title") || problem["status"].is_number() && (says("name") || says("detail"))
-}
-
-/// The host of a URL that names one of the internet's.
-fn site_of(url: &str) -> Option<&str> {
-    let (_, rest) = url.split_once("://")?;
-    let host = rest.split(['/', '?', '#', ':']).next()?;
-    host.contains('.').then_some(host)
-}
-
-fn is_of_api_video(host: &str) -> bool {
-    let above = host.strip_suffix(SITE);
-    above.is_some_and(|above| above.is_empty() || above.ends_with('.'))
 }
 
 fn granted(server: &Server, reply: &Reply) -> Outcome {
@@ -311,6 +260,7 @@ fn failure_of(
         http_status: Some(http),
         problem: Box::new(problem),
         retry_after_ms: reply.asked_ms(),
+        may_be_done: false,
     }
 }
 
@@ -334,6 +284,7 @@ mod tests {
             status,
             headers: Headers::default(),
             waits: Waits::default(),
+            kept: false,
             kept_silent: false,
             body: Ok(body.as_bytes().to_vec()),
         }

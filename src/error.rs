@@ -60,7 +60,7 @@ pub enum Status {
     Internal = 18,
     /// A request: the API answered with 4xx, and not with 408 or 429. The error has api.video's
     /// problem, with each of its faults. Do not retry it as it is. With 401, two tokens were
-    /// rejected.
+    /// rejected, or something other than the token was, which the problem's `type` names.
     RequestRejected = 19,
     /// A file to upload cannot be read, or is not the file that it was when the upload began. Do not
     /// retry.
@@ -177,6 +177,8 @@ pub struct Error {
     pub problem: Box<Problem>,
     /// The time after which it makes sense to try again, in milliseconds from now, if it is known.
     pub retry_after_ms: Option<u64>,
+    /// A request was, or may have been, carried out, and must not be carried out twice.
+    pub may_be_done: bool,
 }
 
 impl Error {
@@ -188,6 +190,7 @@ impl Error {
             http_status: None,
             problem: Box::default(),
             retry_after_ms: None,
+            may_be_done: false,
         }
     }
 
@@ -201,9 +204,11 @@ impl Error {
         self
     }
 
-    /// Whether the same call may succeed later although the caller changes nothing.
+    /// Whether the same call may succeed later although the caller changes nothing, and does no harm
+    /// then: a request that may have been carried out, and would be carried out twice, is not to be
+    /// sent again unseen.
     pub fn is_retryable(&self) -> bool {
-        self.status.is_retryable()
+        self.status.is_retryable() && !self.may_be_done
     }
 }
 

@@ -44,6 +44,7 @@ pub fn reply(
         headers: Headers::default(),
         waits: Waits::default(),
         body: Ok(body.to_vec()),
+        kept: false,
         kept_silent: false,
     };
     let server = Config::default().server();
@@ -101,7 +102,8 @@ pub fn answer(
             ..
         } => Ok(Response::new(status, headers, body, "")),
         reply => {
-            let mut secrets = asked.secrets();
+            let path = asked.secrets();
+            let mut secrets: Vec<&str> = path.iter().map(String::as_str).collect();
             secrets.push(secret);
             Err(refusal::of(&reply, &config.server(), &asked, &secrets))
         }

@@ -23,6 +23,11 @@ const PART: usize = 16;
 /// A secret with fewer is left out only where it is as it was: its letters may stand in any text.
 const SHORTEST_PART: usize = 8;
 const REDACTED: &str = "[redacted]";
+const SITE: &str = "api.video";
+/// The fields that are sent for a token.
+const SENT: [&str; 2] = ["apiKey", "refreshToken"];
+/// What a 401 may be about besides the access token, as its type names it.
+const OTHER_CREDENTIALS: [&str; 3] = ["upload-token", "api-key", "refresh-token"];
 
 /// The problem object in a reply's body, whatever its content type; all empty if the body is none.
 /// What it leaves to the first of its `problems`, that one says.
@@ -51,6 +56,62 @@ fn one(problem: &Value, secrets: &[&str]) -> Problem {
         detail: shown("detail"),
         problems: Vec::new(),
     }
+}
+
+/// Whether a 401 with this body may be about the access token: it is empty, or api.video's and about
+/// no other credential.
+pub(crate) fn rejects_access_token(body: &[u8]) -> bool {
+    let problem = json(body);
+    let kind = text(&problem, "type");
+    let is_about_another = OTHER_CREDENTIALS.iter().any(|other| kind.contains(other));
+    body.is_empty() || is_api_videos(&problem) && !is_about_another
+}
+
+/// Whether this is a problem object as api.video sends them, and not somebody else's. Where the
+/// type is a URL, it tells. Otherwise the name of a field that we send does, or one of its
+/// `problems`, or the form.
+pub(crate) fn is_api_videos(problem: &Value) -> bool {
+    let mut problems = problem["problems"].as_array().into_iter().flatten();
+    match site_of(text(problem, "type")) {
+        Some(site) => is_of_api_video(site),
+        None => {
+            names_what_was_sent(problem)
+                || problems.any(is_surely_api_videos)
+                || has_the_form(problem)
+        }
+    }
+}
+
+/// One of a list: its form tells nothing.
+fn is_surely_api_videos(problem: &Value) -> bool {
+    match site_of(text(problem, "type")) {
+        Some(site) => is_of_api_video(site),
+        None => names_what_was_sent(problem),
+    }
+}
+
+fn names_what_was_sent(problem: &Value) -> bool {
+    SENT.contains(&text(problem, "name"))
+}
+
+/// Whether an object is empty, has a title, or a status with a name or a detail. The standard asks
+/// for no member.
+fn has_the_form(problem: &Value) -> bool {
+    let says = |name| !text(problem, name).is_empty();
+    let is_empty = problem.as_object().is_some_and(serde_json::Map::is_empty);
+    is_empty || says("title") || problem["status"].is_number() && (says("name") || says("detail"))
+}
+
+/// The host of a URL that names one of the internet's.
+fn site_of(url: &str) -> Option<&str> {
+    let (_, rest) = url.split_once("://")?;
+    let host = rest.split(['/', '?', '#', ':']).next()?;
+    host.contains('.').then_some(host)
+}
+
+fn is_of_api_video(host: &str) -> bool {
+    let above = host.strip_suffix(SITE);
+    above.is_some_and(|above| above.is_empty() || above.ends_with('.'))
 }
 
 /// The JSON of a body; `null` if it is none, or is not complete.
@@ -143,6 +204,31 @@ mod tests {
             format!("{}1-{}", "a".repeat(20), "b".repeat(20)),
         ] {
             assert_eq!(presentable(&secret, &[]), REDACTED);
+        }
+    }
+
+    #[test]
+    fn a_401_is_about_the_access_token_unless_somebody_else_says_so_or_another_is_named() {
+        let of = |slug: &str| {
+            let url = format!("https://docs.api.video/reference/{slug}");
+            rejects_access_token(format!(r#"{{"type":"{url}","title":"A title."}}"#).as_bytes())
+        };
+        assert!(of("authentication-invalid-access-token") && of("x"));
+        for slug in [
+            "authentication-invalid-upload-token",
+            "authentication-missing-upload-token",
+            "invalid-api-key",
+            "authentication-invalid-refresh-token",
+        ] {
+            assert!(!of(slug), "{slug}");
+        }
+        assert!(rejects_access_token(b"") && rejects_access_token(br#"{"title":"No."}"#));
+        for other in [
+            "<html>Sign in</html>",
+            r#"{"message":"Unauthorized"}"#,
+            r#"{"type":"https://gateway.example.com/x","title":"No."}"#,
+        ] {
+            assert!(!rejects_access_token(other.as_bytes()), "{other}");
         }
     }
 

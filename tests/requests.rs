@@ -42,6 +42,15 @@ enum End {
     Fails(Status, u16),
 }
 
+/// Whether a request was carried out.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Done {
+    No,
+    Maybe,
+    /// Then neither PUT nor DELETE is sent again.
+    Yes,
+}
+
 struct Row {
     name: &'static str,
     /// What becomes of the first requests. Those after them succeed.
@@ -50,6 +59,8 @@ struct Row {
     idempotent: (End, usize),
     /// The same of all other methods.
     other: (End, usize),
+    /// What a method that must not be carried out twice is told of that, if it fails.
+    done: Done,
     /// How long it takes at least, in milliseconds, for GET.
     waits_ms: u64,
 }
@@ -57,6 +68,7 @@ struct Row {
 const BUSY: &str =
     r#"{"type":"https://docs.api.video/reference/too-many-requests","title":"Too many requests."}"#;
 const PROBLEM: &str = r#"{"type":"https://docs.api.video/reference/x","title":"A title."}"#;
+const UPLOAD_TOKEN: &str = r#"{"type":"https://docs.api.video/reference/authentication-invalid-upload-token","title":"x"}"#;
 const PAGE: &str = "<html><title>Bad gateway</title></html>";
 const HALF: &str = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{";
 
@@ -74,38 +86,41 @@ fn cut(bytes: &str) -> Act {
 
 #[rustfmt::skip]
 fn table() -> Vec<Row> {
+    use Done::{Maybe, No, Yes};
     use End::{Fails, Good};
     use Status::{NetworkError, ProtocolError, RateLimited, RequestRejected, ServerError, Timeout};
     let mut rows = vec![
-        // what goes wrong, how often                                                                     GET, PUT, DELETE, HEAD          POST, PATCH                       waits
-        row("500",                            vec![problem(500)],                                         (Fails(ServerError, 500), 1),   (Fails(ServerError, 500), 1),     0),
-        row("502 with a page",                vec![reply(502, "", PAGE)],                                 (Good, 2),                      (Fails(ServerError, 502), 1),     100),
-        row("503",                            vec![problem(503)],                                         (Good, 2),                      (Fails(ServerError, 503), 1),     100),
-        row("504",                            vec![problem(504)],                                         (Good, 2),                      (Fails(ServerError, 504), 1),     100),
-        row("503 three times",                vec![problem(503); 3],                                      (Good, 4),                      (Fails(ServerError, 503), 1),     700),
-        row("503 four times",                 vec![problem(503); 4],                                      (Fails(ServerError, 503), 4),   (Fails(ServerError, 503), 1),     700),
-        row("503 for 1 s",                    vec![wait(503, "Retry-After: 1")],                          (Good, 2),                      (Fails(ServerError, 503), 1),     1_000),
-        row("503 in a window of a minute",    vec![wait(503, "X-RateLimit-Retry-After: 60")],             (Good, 2),                      (Fails(ServerError, 503), 1),     100),
-        row("a good reply in such a window",  vec![reply(200, "X-RateLimit-Retry-After: 60\r\n", "{}")],  (Good, 1),                      (Good, 1),                        0),
-        row("429 for 1 s",                    vec![wait(429, "Retry-After: 1")],                          (Good, 2),                      (Good, 2),                        1_000),
-        row("429 for 1 s in its own way",     vec![wait(429, "X-RateLimit-Retry-After: 1")],              (Good, 2),                      (Good, 2),                        1_000),
-        row("429 that says no more",          vec![wait(429, "X: y")],                                    (Good, 2),                      (Good, 2),                        100),
-        row("429 for longer than one waits",  vec![wait(429, "X-RateLimit-Retry-After: 60")],             (Fails(RateLimited, 429), 1),   (Fails(RateLimited, 429), 1),     0),
-        row("401",                            vec![problem(401)],                                         (Good, 2),                      (Good, 2),                        0),
-        row("401, then 503",                  vec![problem(401), problem(503)],                           (Good, 3),                      (Fails(ServerError, 503), 2),     100),
-        row("401 twice",                      vec![problem(401); 2],                                      (Fails(RequestRejected, 401), 2), (Fails(RequestRejected, 401), 2), 0),
-        row("408",                            vec![problem(408)],                                         (Fails(ServerError, 408), 1),   (Fails(ServerError, 408), 1),     0),
-        row("a redirect to another host",     vec![reply(302, "Location: http://127.0.0.2:9/x\r\n", "")], (Fails(ProtocolError, 302), 1), (Fails(ProtocolError, 302), 1),   0),
-        row("no HTTP",                        vec![cut("\u{1}garbage\r\n\r\n")],                          (Fails(ProtocolError, 0), 1),   (Fails(ProtocolError, 0), 1),     0),
-        row("a reply that is too large",      vec![reply(200, "", &"x".repeat(2_000))],                   (Fails(ProtocolError, 200), 1), (Fails(ProtocolError, 200), 1),   0),
-        row("closed before the reply",        vec![cut("")],                                              (Good, 2),                      (Fails(NetworkError, 0), 1),      100),
-        row("closed in the middle of a head", vec![cut("HTTP/1.1 200 OK\r\nX")],                          (Good, 2),                      (Fails(NetworkError, 0), 1),      100),
-        row("closed in the middle of a body", vec![cut(HALF)],                                            (Good, 2),                      (Fails(NetworkError, 200), 1),    100),
-        row("no reply in time",               vec![Act::Hang],                                            (Good, 2),                      (Fails(Timeout, 0), 1),           1_100),
+        // what goes wrong, how often                                                                     GET, PUT, DELETE, HEAD          POST, PATCH                       done      waits
+        row("500",                            vec![problem(500)],                                         (Fails(ServerError, 500), 1),   (Fails(ServerError, 500), 1),     Maybe,    0),
+        row("502 with a page",                vec![reply(502, "", PAGE)],                                 (Good, 2),                      (Fails(ServerError, 502), 1),     Maybe,    100),
+        row("503",                            vec![problem(503)],                                         (Good, 2),                      (Fails(ServerError, 503), 1),     Maybe,    100),
+        row("504",                            vec![problem(504)],                                         (Good, 2),                      (Fails(ServerError, 504), 1),     Maybe,    100),
+        row("503 three times",                vec![problem(503); 3],                                      (Good, 4),                      (Fails(ServerError, 503), 1),     Maybe,    700),
+        row("503 four times",                 vec![problem(503); 4],                                      (Fails(ServerError, 503), 4),   (Fails(ServerError, 503), 1),     Maybe,    700),
+        row("503 for 1 s",                    vec![wait(503, "Retry-After: 1")],                          (Good, 2),                      (Fails(ServerError, 503), 1),     Maybe,    1_000),
+        row("503 in a window of a minute",    vec![wait(503, "X-RateLimit-Retry-After: 60")],             (Good, 2),                      (Fails(ServerError, 503), 1),     Maybe,    100),
+        row("a good reply in such a window",  vec![reply(200, "X-RateLimit-Retry-After: 60\r\n", "{}")],  (Good, 1),                      (Good, 1),                        No,       0),
+        row("429 for 1 s",                    vec![wait(429, "Retry-After: 1")],                          (Good, 2),                      (Good, 2),                        No,       1_000),
+        row("429 for 1 s in its own way",     vec![wait(429, "X-RateLimit-Retry-After: 1")],              (Good, 2),                      (Good, 2),                        No,       1_000),
+        row("429 that says no more",          vec![wait(429, "X: y")],                                    (Good, 2),                      (Good, 2),                        No,       100),
+        row("429 for longer than one waits",  vec![wait(429, "X-RateLimit-Retry-After: 60")],             (Fails(RateLimited, 429), 1),   (Fails(RateLimited, 429), 1),     No,       0),
+        row("401",                            vec![problem(401)],                                         (Good, 2),                      (Good, 2),                        No,       0),
+        row("401, then 503",                  vec![problem(401), problem(503)],                           (Good, 3),                      (Fails(ServerError, 503), 2),     Maybe,    100),
+        row("401 twice",                      vec![problem(401); 2],                                      (Fails(RequestRejected, 401), 2), (Fails(RequestRejected, 401), 2), No,       0),
+        row("401 of somebody else",           vec![reply(401, "", PAGE)],                                 (Fails(ProtocolError, 401), 1), (Fails(ProtocolError, 401), 1),   No,       0),
+        row("401 to something else",          vec![reply(401, "", UPLOAD_TOKEN)],                         (Fails(RequestRejected, 401), 1), (Fails(RequestRejected, 401), 1), No,     0),
+        row("408",                            vec![problem(408)],                                         (Fails(ServerError, 408), 1),   (Fails(ServerError, 408), 1),     Maybe,    0),
+        row("a redirect to another host",     vec![reply(302, "Location: http://127.0.0.2:9/x\r\n", "")], (Fails(ProtocolError, 302), 1), (Fails(ProtocolError, 302), 1),   Maybe,    0),
+        row("no HTTP",                        vec![cut("\u{1}garbage\r\n\r\n")],                          (Fails(ProtocolError, 0), 1),   (Fails(ProtocolError, 0), 1),     Maybe,    0),
+        row("a reply that is too large",      vec![reply(200, "", &"x".repeat(2_000))],                   (Fails(ProtocolError, 200), 1), (Fails(ProtocolError, 200), 1),   Yes,      0),
+        row("closed before the reply",        vec![cut("")],                                              (Good, 2),                      (Fails(NetworkError, 0), 1),      Maybe,    100),
+        row("closed in the middle of a head", vec![cut("HTTP/1.1 200 OK\r\nX")],                          (Good, 2),                      (Fails(NetworkError, 0), 1),      Maybe,    100),
+        row("closed in the middle of a body", vec![cut(HALF)],                                            (Good, 2),                      (Fails(NetworkError, 200), 1),    Yes,      100),
+        row("no reply in time",               vec![Act::Hang],                                            (Good, 2),                      (Fails(Timeout, 0), 1),           Maybe,    1_100),
     ];
     for (status, name) in [(400, "400"), (403, "403"), (404, "404"), (409, "409"), (422, "422")] {
         let end = (Fails(RequestRejected, status), 1);
-        rows.push(row(name, vec![problem(status)], end, end, 0));
+        rows.push(row(name, vec![problem(status)], end, end, No, 0));
     }
     rows
 }
@@ -115,6 +130,7 @@ fn row(
     acts: Vec<Act>,
     idempotent: (End, usize),
     other: (End, usize),
+    done: Done,
     waits_ms: u64,
 ) -> Row {
     Row {
@@ -122,6 +138,7 @@ fn row(
         acts,
         idempotent,
         other,
+        done,
         waits_ms,
     }
 }
@@ -158,7 +175,7 @@ fn check(row: &Row, method: &str) {
     client.get_token().unwrap();
     server.next(match method {
         // A reply to HEAD has no body.
-        "HEAD" if name.contains("too large") => return,
+        "HEAD" if name.contains("too large") || name.contains("else") => return,
         "HEAD" => row.acts.iter().map(without_body).collect(),
         _ => row.acts.clone(),
     });
@@ -172,9 +189,20 @@ fn check(row: &Row, method: &str) {
     let (expected, requests) = match method {
         "POST" | "PATCH" => row.other,
         "HEAD" if name.contains("of a body") => (End::Good, 1),
+        "PUT" | "DELETE" if row.done == Done::Yes => row.other,
         _ => row.idempotent,
     };
     assert_eq!(end(&answer), expected, "{method}, {name}: {answer:?}");
+    if let Err(error) = &answer {
+        let done = match method {
+            "POST" | "PATCH" => row.done,
+            "PUT" | "DELETE" if row.done == Done::Yes => Done::Yes,
+            _ => Done::No,
+        };
+        assert_eq!(told(error), done, "{method}, {name}: {error}");
+        let is_retryable = done == Done::No && error.status.is_retryable();
+        assert_eq!(error.is_retryable(), is_retryable, "{method}, {name}");
+    }
     let seen = server.take_seen();
     assert_eq!(seen.len(), requests, "{method}, {name}");
     for each in &seen {
@@ -183,15 +211,21 @@ fn check(row: &Row, method: &str) {
     let least = Duration::from_millis(row.waits_ms);
     assert!(method != "GET" || took >= least, "{name}: {took:?}");
     assert!(took < least + MOMENT * 2, "{method}, {name}: {took:?}");
-    let renewed = row
-        .acts
-        .iter()
-        .any(|act| matches!(act, Act::Answer(text) if text.contains(" 401 ")));
+    let renewed = name.starts_with("401") && !name.contains("else");
     assert_eq!(
         server.tokens(),
         1 + usize::from(renewed),
         "{method}, {name}"
     );
+}
+
+/// What the message says of whether the request was carried out.
+fn told(error: &Error) -> Done {
+    match &*error.message {
+        words if words.contains("was carried out: do not send it again") => Done::Yes,
+        words if words.contains("may have been carried out") => Done::Maybe,
+        _ => Done::No,
+    }
 }
 
 /// The bytes before the body, which are all that answers HEAD.
@@ -202,6 +236,7 @@ fn without_body(act: &Act) -> Act {
     };
     match act {
         Act::Answer(text) => Act::Answer(head(text)),
+        Act::Late(text) => Act::Late(head(text)),
         Act::Cut(text) => Act::Cut(head(text)),
         Act::Hang => Act::Hang,
     }
@@ -306,6 +341,64 @@ fn a_kept_connection_that_the_server_closes_costs_nobody_an_error_that_need_not_
             }
         }
     }
+}
+
+#[test]
+fn a_kept_connection_that_a_408_ends_is_as_one_that_is_lost() {
+    for (method, is_good) in [("GET", true), ("DELETE", true), ("POST", false)] {
+        let server = Scripted::start();
+        let client = client(&server);
+        client.request(method, "/", None).unwrap();
+        server.next([reply(408, "Connection: close\r\n", "")]);
+        let answer = client.request(method, "/", None);
+        assert_eq!(answer.is_ok(), is_good, "{method}: {answer:?}");
+    }
+}
+
+#[test]
+fn who_cancels_a_request_costs_no_other_its_connection() {
+    let server = Scripted::start();
+    let client = client(&server);
+    let late = Act::Late("HTTP/1.1 204 X\r\n\r\n".to_owned());
+    server.next([late.clone(), late]);
+    let start = || client.start_request("GET", "/", None).unwrap();
+    for operation in [start(), start()] {
+        operation.wait(MOMENT).unwrap().unwrap();
+    }
+    let kept: HashSet<usize> = server
+        .take_seen()
+        .iter()
+        .map(|seen| seen.connection)
+        .collect();
+    assert_eq!(kept.len(), 2);
+    server.next([Act::Hang]);
+    let operation = start();
+    eventually("the request", || !server.take_seen().is_empty());
+    operation.cancel();
+    // Until its thread has seen it.
+    thread::sleep(Duration::from_millis(100));
+    client.request("GET", "/", None).unwrap();
+    assert!(kept.contains(&server.take_seen()[0].connection));
+}
+
+#[test]
+fn when_no_time_is_left_for_another_attempt_the_last_one_s_end_counts() {
+    // A wait that ends just before the deadline, or just behind it.
+    thread::scope(|scope| {
+        for more_ms in 1..=30 {
+            scope.spawn(move || {
+                let server = Scripted::start();
+                let mut config = config(&server);
+                config.set_wait_timeout_ms(1_000 + more_ms).unwrap();
+                let client = client_with(&config);
+                client.get_token().unwrap();
+                server.next([wait(429, "Retry-After: 1"), wait(429, "Retry-After: 1")]);
+                let error = client.request("GET", "/", None).unwrap_err();
+                let is_late = error.message.contains("before the request could be sent");
+                assert!(!is_late, "{error}");
+            });
+        }
+    });
 }
 
 #[test]
@@ -503,6 +596,90 @@ fn cancelling_ends_a_request_at_once_and_closes_its_connection() {
     assert!(begun.elapsed() < Duration::from_millis(100));
     // The client goes on.
     client.request("GET", "/videos", None).unwrap();
+}
+
+#[test]
+fn a_request_that_waits_for_a_token_is_cancelled_at_once_and_for_good() {
+    let sandbox = sandbox();
+    let late = Fault::Delay { ms: 4_000 };
+    sandbox.fault(FaultRule::new(On::ApiKey, late));
+    let client = client_with(&config_for(sandbox.base_url(), &sandbox));
+    let operation = client.start_request("GET", "/videos", None).unwrap();
+    eventually("a wait for the token", || client.statistics().waiters > 0);
+    operation.cancel();
+    eventually("its end", || client.statistics().waiters == 0);
+    let error = operation.wait(Duration::ZERO).unwrap().unwrap_err();
+    assert_eq!(error.status, Status::Cancelled);
+    assert!(
+        client.token_id().is_none(),
+        "long before the token is there"
+    );
+}
+
+#[test]
+fn sixty_four_requests_are_made_at_once_and_the_others_in_turn() {
+    let server = Scripted::start();
+    let client = client(&server);
+    server.next(vec![Act::Hang; 64]);
+    let start = |path: &str| client.start_request("GET", path, None).unwrap();
+    let first: Vec<_> = (0..64).map(|_| start("/first")).collect();
+    let mut seen = Vec::new();
+    eventually("the first", || {
+        seen.extend(server.take_seen());
+        seen.len() == 64
+    });
+    let unwanted = start("/unwanted");
+    let others = [start("/second"), start("/third")];
+    unwanted.cancel();
+    assert!(others[0].wait(Duration::from_millis(100)).is_none());
+    first[0].cancel();
+    for other in &others {
+        other.wait(MOMENT).unwrap().unwrap();
+    }
+    let paths: Vec<String> = server
+        .take_seen()
+        .into_iter()
+        .map(|seen| seen.path)
+        .collect();
+    assert_eq!(paths, ["/second", "/third"]);
+}
+
+#[test]
+fn a_request_that_waits_for_its_turn_ends_in_time() {
+    let server = Scripted::start();
+    let mut config = config(&server);
+    config.set_wait_timeout_ms(1_000).unwrap();
+    let client = client_with(&config);
+    client.get_token().unwrap();
+    server.next(vec![Act::Hang; 200]);
+    let start = |_| client.start_request("POST", "/", None).unwrap();
+    let operations: Vec<_> = (0..100).map(start).collect();
+    for operation in &operations {
+        let error = operation.wait(MOMENT).unwrap().unwrap_err();
+        assert_eq!(error.status, Status::Timeout, "{error}");
+    }
+}
+
+#[test]
+fn a_callback_may_make_a_request_though_all_turns_are_taken() {
+    let server = Scripted::start();
+    let client = client(&server);
+    let (done, are_done) = channel();
+    let operations: Vec<_> = (0..100)
+        .map(|_| {
+            let operation = client.start_request("GET", "/", None).unwrap();
+            let (inner, done) = ((*client).clone(), done.clone());
+            let call = move || {
+                let answer = inner.request("GET", "/", None);
+                done.send(answer.is_ok()).unwrap();
+            };
+            operation.on_complete(call).unwrap();
+            operation
+        })
+        .collect();
+    for _ in &operations {
+        assert!(are_done.recv_timeout(MOMENT * 3).unwrap());
+    }
 }
 
 #[test]

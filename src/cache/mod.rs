@@ -195,13 +195,29 @@ impl TokenCache {
 
     /// Waits until there is an answer, or until the deadline.
     pub(crate) fn get(&self, request: TokenRequest) -> Result<Arc<Token>, Error> {
-        let completion = Arc::new(Completion::new());
+        self.get_by(request, &Arc::new(Completion::new()))
+    }
+
+    /// The same, and whoever answers `completion` from outside ends the wait.
+    pub(crate) fn get_by(
+        &self,
+        request: TokenRequest,
+        completion: &Arc<Completion>,
+    ) -> Result<Arc<Token>, Error> {
         let caller = Caller::Waits {
             until_ms: request.deadline_ms,
         };
-        match self.ask(request, &completion, caller) {
+        match self.ask(request, completion, caller) {
             Asked::Answered(answer) => self.hand_out(answer),
-            Asked::Waiting(id) => self.hand_out(self.wait(&completion, id, &request)),
+            Asked::Waiting(id) => {
+                let answer = self.wait(completion, id, &request);
+                let is_cancelled = |error: &Error| error.status == Status::Cancelled;
+                // In a forked child that number may be another waiter's.
+                if completion.is_ours() && answer.as_ref().is_err_and(is_cancelled) {
+                    self.cancel(id);
+                }
+                self.hand_out(answer)
+            }
         }
     }
 

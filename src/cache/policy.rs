@@ -33,7 +33,7 @@ pub(crate) const URGENT_CAP: i64 = 5 * SECOND;
 const BACKOFF_BASE: i64 = 200;
 const KEY_PROBE_FIRST: i64 = 30 * SECOND;
 const KEY_PROBE_CAP: i64 = 4 * MINUTE;
-const RETRY_AFTER_MIN: i64 = SECOND;
+pub(crate) const RETRY_AFTER_MIN: i64 = SECOND;
 pub(crate) const RETRY_AFTER_MAX: i64 = 600 * SECOND;
 
 /// Of those that share a token, one gets it for all: the others let it for this long.

@@ -18,20 +18,27 @@ use crate::webhook;
 /// "/videos?pageSize=100"; percent-encoded, and without `..`. `json`: the body, or NULL for none.
 /// `response_out`: receives a reference. Free it with apivideo_response_free(). `error_out`: may be
 /// NULL. Any thread may call this. It waits no longer than the wait timeout, see
-/// apivideo_config_set_wait_timeout_ms(); each attempt ends after the attempt timeout.
+/// apivideo_config_set_wait_timeout_ms(); each attempt ends after the attempt timeout. With a wait
+/// timeout of 0 nothing is sent, and it fails with TIMEOUT.
 ///
-/// A 401 renews the token and sends once more. A 429 waits as it is told, if that is within the wait
-/// timeout. A connection that was refused, or lost before anything was sent, is tried again, and
-/// GET, PUT, DELETE and HEAD also after a 502, 503 or 504 or a lost reply: with growing delays, four
-/// times in all, or as often as the wait timeout allows with
-/// apivideo_config_set_wait_for_recovery(). Other methods are not sent again once they may have been
-/// carried out: the message then says so. A DELETE that is sent again may find nothing left to
-/// delete. Redirects are not followed.
+/// Each request takes a thread of the library's while it is made, 64 of a client's at most. The
+/// others wait in order for their turn, within their wait timeout.
+///
+/// A 401 of api.video's renews the token and sends once more, unless it is about another credential,
+/// such as an upload token. A 429 waits as it is told, if that is within the wait timeout. A
+/// connection that was refused, or lost before anything was sent, is tried again, and GET, PUT,
+/// DELETE and HEAD also after a 502, 503 or 504 or a lost reply: with growing delays, four times in
+/// all, or as often as the wait timeout allows with apivideo_config_set_wait_for_recovery(). Other
+/// methods are not sent again once they may have been carried out: the message then says so, and
+/// apivideo_error_is_retryable() is false. After a status of success whose body broke off only GET
+/// and HEAD are sent again. A DELETE that is sent again may find nothing left to delete. Redirects
+/// are not followed.
 ///
 /// Errors: NULL_ARGUMENT, INVALID_UTF8, INVALID_ARGUMENT (the message names the argument); those of
 /// apivideo_get_token(); REQUEST_REJECTED for a 4xx, with the problem; RATE_LIMITED; SERVER_ERROR;
 /// PROTOCOL_ERROR, also for a reply that is larger than apivideo_config_set_max_reply_bytes()
-/// allows; NETWORK_ERROR; TLS_ERROR; TIMEOUT; CLOSED; SYSTEM_ERROR.
+/// allows and for a 401 that is not api.video's; NETWORK_ERROR; TLS_ERROR; TIMEOUT; CLOSED;
+/// SYSTEM_ERROR.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apivideo_request(
     client: *const apivideo_client,
@@ -61,7 +68,7 @@ pub unsafe extern "C" fn apivideo_request(
 ///
 /// `operation_out`: receives the operation. Free it with apivideo_operation_free(); it may outlive
 /// the client. `error_out`: may be NULL. Any thread may call this. It never blocks. The operation is
-/// complete after the wait timeout at the latest.
+/// complete after the wait timeout at the latest, during which it may have to wait for its turn.
 ///
 /// Errors: NULL_ARGUMENT, INVALID_UTF8, INVALID_ARGUMENT. The operation reports all others.
 #[unsafe(no_mangle)]
@@ -106,8 +113,9 @@ unsafe fn optional<'a>(text: *const c_char, name: &str) -> Result<Option<&'a str
 /// bytes. `signature`: the value of the call's header `X-Api-Video-Signature`. Any thread may call
 /// this. It takes the same time wherever the first difference is.
 ///
-/// False if it is not, if an argument is NULL, and if the secret is empty. A signature says nothing
-/// about when a call was made: one that was recorded is good for ever.
+/// False if it is not, if an argument is NULL, if the secret is empty, and if `length` is more than
+/// any object has. A signature says nothing about when a call was made: one that was recorded is
+/// good for ever.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apivideo_webhook_verify(
     secret: *const c_char,
@@ -134,10 +142,26 @@ pub unsafe extern "C" fn apivideo_webhook_verify(
 /// # Safety
 /// `bytes` is NULL or points to `length` bytes that stay unchanged while the result is used.
 unsafe fn bytes<'a>(bytes: *const c_void, length: usize) -> Option<&'a [u8]> {
-    match (bytes.is_null(), length) {
-        (true, 0) => Some(&[]),
-        (true, _) => None,
-        // SAFETY: the caller's promise.
-        (false, _) => Some(unsafe { std::slice::from_raw_parts(bytes.cast(), length) }),
+    match (bytes.is_null(), isize::try_from(length)) {
+        (true, Ok(0)) => Some(&[]),
+        // No object is so large: a negative number, perhaps.
+        (true, _) | (false, Err(_)) => None,
+        // SAFETY: the caller's promise, and no slice is longer than `isize::MAX`.
+        (false, Ok(_)) => Some(unsafe { std::slice::from_raw_parts(bytes.cast(), length) }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_webhook_body_of_an_impossible_length_has_no_signature() {
+        for length in [usize::MAX, isize::MAX as usize + 1] {
+            let body = c"x".as_ptr().cast();
+            let (secret, signature) = (c"secret".as_ptr(), c"00".as_ptr());
+            // SAFETY: strings, and a length of which nothing is read.
+            assert!(!unsafe { apivideo_webhook_verify(secret, body, length, signature) });
+        }
     }
 }

@@ -2,14 +2,20 @@
 
 use std::sync::{Arc, PoisonError};
 
-use super::stream::Stream;
+use super::stream::{Patience, Stream};
 use crate::clock::{Clock, SystemClock};
 use crate::process::fork::PerProcess;
 use crate::process::sync::Mutex;
 use crate::process::timer::{self, Wake};
 
-/// Shorter than the servers' own: one that may be closed from there any moment is of no use.
+/// Shorter than most servers' own, which is mostly a minute or more. A server whose own is shorter
+/// closes first, or says so with `Keep-Alive`.
 const LONGEST_IDLE_MS: i64 = 30_000;
+/// So much sooner than the server says it is closed from here.
+const MARGIN_MS: i64 = 1_000;
+/// A request that cannot be sent again takes none that was idle for longer: a server that closes it
+/// at the same moment costs it its reply.
+const LONGEST_IDLE_AT_RISK_MS: i64 = 3_000;
 /// What more threads than this leave behind is closed.
 const MOST_KEPT: usize = 8;
 
@@ -25,6 +31,7 @@ struct Idle(Mutex<Vec<Kept>>);
 struct Kept {
     stream: Box<dyn Stream>,
     since_ms: i64,
+    ends_ms: i64,
 }
 
 impl Connections {
@@ -34,11 +41,15 @@ impl Connections {
         }
     }
 
-    /// One that can take a request.
-    pub(crate) fn take(&self) -> Option<Box<dyn Stream>> {
+    /// One that can take a request: one that was used just now, unless that can be sent again.
+    pub(crate) fn take(&self, patience: Patience, is_idempotent: bool) -> Option<Box<dyn Stream>> {
         let idle = self.idle.made()?;
-        idle.drop_old(now_ms());
-        while let Some(mut kept) = idle.with(Vec::pop) {
+        let now_ms = now_ms();
+        idle.drop_old(now_ms);
+        let is_fit =
+            |kept: &mut Kept| is_idempotent || now_ms - kept.since_ms <= LONGEST_IDLE_AT_RISK_MS;
+        while let Some(mut kept) = idle.with(|kept| kept.pop_if(is_fit)) {
+            kept.stream.set_patience(patience);
             // A server has nothing to say now but that it closes, or what belongs to no request.
             let is_open =
                 kept.stream.socket().is_ours() && matches!(kept.stream.has_input(), Ok(false));
@@ -49,24 +60,37 @@ impl Connections {
         None
     }
 
-    /// Keeps one whose last exchange has come to its end.
-    pub(crate) fn keep(&self, stream: Box<dyn Stream>) {
+    /// Keeps one whose last exchange has come to its end, for less than the server says that it does.
+    pub(crate) fn keep(&self, stream: Box<dyn Stream>, servers_ms: Option<i64>) {
+        let servers_ms = servers_ms.unwrap_or(i64::MAX);
+        let for_ms = LONGEST_IDLE_MS.min(servers_ms.saturating_sub(MARGIN_MS));
+        if for_ms <= 0 {
+            return;
+        }
         let idle = self.idle.get(Arc::default);
         let since_ms = now_ms();
+        let ends_ms = since_ms + for_ms;
         let surplus = idle.with(|kept| {
-            kept.push(Kept { stream, since_ms });
+            kept.push(Kept {
+                stream,
+                since_ms,
+                ends_ms,
+            });
             let surplus = kept.len().saturating_sub(MOST_KEPT);
             kept.drain(..surplus).collect::<Vec<_>>()
         });
         // Outside the lock: to close takes system calls.
         drop(surplus);
-        timer::alarm(idle, Some(since_ms + LONGEST_IDLE_MS));
+        timer::alarm(idle, Some(ends_ms));
     }
 
     /// Closes all of them.
     pub(crate) fn clear(&self) {
         if let Some(idle) = self.idle.made() {
             drop(idle.with(std::mem::take));
+            timer::alarm(idle, None);
+            // Unless one is kept again already.
+            idle.drop_old_in_time();
         }
     }
 }
@@ -75,7 +99,18 @@ impl Connections {
 impl Connections {
     /// As if so much time had passed.
     pub(super) fn age(&self, ms: i64) -> Option<i64> {
-        self.idle.made()?.drop_old(now_ms() + ms)
+        let idle = self.idle.made()?;
+        idle.with(|kept| {
+            for each in kept {
+                each.since_ms -= ms;
+                each.ends_ms -= ms;
+            }
+        });
+        idle.drop_old(now_ms())
+    }
+
+    pub(super) fn has_alarm(&self) -> bool {
+        self.idle.made().is_some_and(timer::is_set)
     }
 }
 
@@ -86,23 +121,25 @@ impl Idle {
 
     /// Closes those that were idle too long. When the next will have been, if one is left.
     fn drop_old(&self, now_ms: i64) -> Option<i64> {
-        let ends_at = |kept: &Kept| kept.since_ms.saturating_add(LONGEST_IDLE_MS);
         let (old, next) = self.with(|kept| {
-            let count = kept.iter().take_while(|kept| ends_at(kept) <= now_ms);
-            let count = count.count();
-            let old: Vec<Kept> = kept.drain(..count).collect();
-            (old, kept.first().map(ends_at))
+            let old: Vec<Kept> = kept.extract_if(.., |kept| kept.ends_ms <= now_ms).collect();
+            (old, kept.iter().map(|kept| kept.ends_ms).min())
         });
         drop(old);
         next
+    }
+
+    /// The same, now and when the next will have been.
+    fn drop_old_in_time(self: &Arc<Self>) {
+        if let Some(next) = self.drop_old(now_ms()) {
+            timer::alarm(self, Some(next));
+        }
     }
 }
 
 impl Wake for Idle {
     fn wake(self: Arc<Self>) {
-        if let Some(next) = self.drop_old(now_ms()) {
-            timer::alarm(&self, Some(next));
-        }
+        self.drop_old_in_time();
     }
 }
 

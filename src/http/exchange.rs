@@ -8,7 +8,7 @@ use ureq_proto::client::state::{RecvBody, RecvResponse};
 use ureq_proto::client::{Call, RecvBodyResult, RecvResponseResult, SendRequestResult};
 use ureq_proto::http::{self, Method};
 
-use super::head::{Head, Headers, reply_head, says_continue};
+use super::head::{Head, Headers, MOST_HEADERS, reply_head, says_continue};
 use super::stream::{Patience, Stream, is_interrupted_by_input, is_overdue};
 
 /// What is sent at once: a small request in one piece, since a server that answers a head alone and
@@ -17,6 +17,7 @@ use super::stream::{Patience, Stream, is_interrupted_by_input, is_overdue};
 const PIECE: usize = 128 * 1024;
 /// What is read at once.
 const BITE: usize = 16 * 1024;
+/// And of what is read beyond it before anything can be made of that, such as a chunk's length.
 const LARGEST_HEAD: usize = 64 * 1024;
 /// How long a server is waited for that is to say whether it wants the body.
 const GO_AHEAD: Duration = Duration::from_millis(250);
@@ -35,7 +36,7 @@ pub(crate) struct Body<'a> {
 #[derive(Debug)]
 pub(crate) enum Trouble {
     Io(io::Error),
-    /// The reply's head is too large.
+    /// The reply's head is too large, or has too many headers.
     LargeHead,
     /// The reply's body is larger than it may be.
     LargeBody,
@@ -64,6 +65,8 @@ pub(crate) struct Received {
     pub(crate) body: Result<Vec<u8>, Trouble>,
     /// The connection can take another request.
     pub(crate) is_reusable: bool,
+    /// How long the server says it keeps a connection that is idle, if it does.
+    pub(crate) keeps_for_ms: Option<i64>,
     /// The server was asked whether it wants the body, and did not say in time.
     pub(crate) kept_silent: bool,
 }
@@ -195,20 +198,29 @@ impl<'a> Exchange<'a> {
 
     /// Reads some more of the reply; whether its head is there.
     fn is_answered(&mut self) -> Result<bool, Trouble> {
-        self.read()?;
-        Ok(reply_head(&self.input).is_some())
+        self.read_on()?;
+        match reply_head(&self.input) {
+            None if self.input.len() > LARGEST_HEAD => Err(Trouble::LargeHead),
+            head => Ok(head.is_some()),
+        }
     }
 
-    fn read(&mut self) -> Result<(), Trouble> {
-        // On the heap, which is wiped: what a stack held may be found there long afterwards.
-        let mut bite = vec![0; BITE];
-        match self.stream.read(&mut bite)? {
-            0 => Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
-            count => {
-                self.input.extend(&bite[..count]);
-                Ok(())
-            }
+    /// Reads some more, where there must be more.
+    fn read_on(&mut self) -> Result<(), Trouble> {
+        match self.read()? {
+            true => Ok(()),
+            false => Err(ended().into()),
         }
+    }
+
+    /// Reads some more; `false` at an end that the server meant. One that cuts TLS off is an error.
+    fn read(&mut self) -> Result<bool, Trouble> {
+        let had = self.input.len();
+        // On the heap, which is wiped: what a stack held may be found there long afterwards.
+        self.input.resize(had + BITE, 0);
+        let read = self.stream.read(&mut self.input[had..]);
+        self.input.truncate(had + read.as_ref().unwrap_or(&0));
+        Ok(read? > 0)
     }
 
     fn receive(
@@ -224,6 +236,7 @@ impl<'a> Exchange<'a> {
             return Err(Trouble::NoHttp);
         };
         self.input.drain(..head.length);
+        let is_clear = head.ends_clearly(response.status().as_u16());
         let (body, is_open) = match call.proceed() {
             Some(RecvResponseResult::RecvBody(call)) => self.read_body(call, largest_body),
             Some(RecvResponseResult::Redirect(call)) => {
@@ -236,8 +249,9 @@ impl<'a> Exchange<'a> {
         };
         Ok(Received {
             status: response.status().as_u16(),
+            keeps_for_ms: head.keeps_for_ms(),
             headers: head.headers,
-            is_reusable: is_sent && is_open && body.is_ok() && self.input.is_empty(),
+            is_reusable: is_sent && is_open && is_clear && body.is_ok() && self.input.is_empty(),
             body,
             kept_silent: self.kept_silent,
         })
@@ -245,13 +259,14 @@ impl<'a> Exchange<'a> {
 
     fn read_head(&mut self) -> Result<Head, Trouble> {
         loop {
-            if let Some(head) = reply_head(&self.input) {
-                return Ok(head);
+            match reply_head(&self.input) {
+                Some(head) if head.headers.count() > MOST_HEADERS => {
+                    return Err(Trouble::LargeHead);
+                }
+                Some(head) => return Ok(head),
+                None if self.input.len() > LARGEST_HEAD => return Err(Trouble::LargeHead),
+                None => self.read_on()?,
             }
-            if self.input.len() > LARGEST_HEAD {
-                return Err(Trouble::LargeHead);
-            }
-            self.read()?;
         }
     }
 
@@ -261,6 +276,9 @@ impl<'a> Exchange<'a> {
         mut call: Call<RecvBody>,
         largest: u64,
     ) -> (Result<Vec<u8>, Trouble>, bool) {
+        if matches!(call.body_mode(), BodyMode::LengthDelimited(length) if length > largest) {
+            return (Err(Trouble::LargeBody), false);
+        }
         let mut body = Vec::new();
         let read = loop {
             match self.read_part(&mut call, &mut body, largest) {
@@ -284,10 +302,11 @@ impl<'a> Exchange<'a> {
         body: &mut Vec<u8>,
         largest: u64,
     ) -> Result<bool, Trouble> {
-        let mut part = vec![0; self.input.len()];
-        let (used, made) = call.read(&self.input, &mut part)?;
+        let had = body.len();
+        body.resize(had + self.input.len(), 0);
+        let (used, made) = call.read(&self.input, &mut body[had..])?;
         self.input.drain(..used);
-        body.extend(&part[..made]);
+        body.truncate(had + made);
         if body.len() as u64 > largest {
             return Err(Trouble::LargeBody);
         }
@@ -298,16 +317,28 @@ impl<'a> Exchange<'a> {
         if used > 0 && !self.input.is_empty() {
             return Ok(true);
         }
+        if self.input.len() > LARGEST_HEAD {
+            // Nothing can be made of so much.
+            return Err(Trouble::NoHttp);
+        }
         match self.read() {
-            Ok(()) => Ok(true),
-            Err(Trouble::Io(why)) if why.kind() == io::ErrorKind::UnexpectedEof => {
-                // Some servers leave out the last line of a body in chunks.
-                let is_whole = is_to_the_end || call.is_ended_chunked();
-                is_whole.then_some(false).ok_or(Trouble::Io(why))
-            }
+            Ok(true) => Ok(true),
+            Ok(false) if is_to_the_end => Ok(false),
+            Ok(false) if call.is_ended_chunked() => Ok(false),
+            // Some servers leave out the last line of a body in chunks, and TLS's own end.
+            Err(Trouble::Io(why)) if is_end(&why) && call.is_ended_chunked() => Ok(false),
+            Ok(false) => Err(ended().into()),
             Err(why) => Err(why),
         }
     }
+}
+
+fn ended() -> io::Error {
+    io::ErrorKind::UnexpectedEof.into()
+}
+
+fn is_end(why: &io::Error) -> bool {
+    why.kind() == io::ErrorKind::UnexpectedEof
 }
 
 /// Adds to the piece what there is room for, of the `left` bytes of the source.

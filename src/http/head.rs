@@ -4,7 +4,10 @@
 /// blank before its colon.
 const KEPT: [&str; 3] = ["connection", "content-length", "transfer-encoding"];
 
-/// Names in lower case, and values, in the order in which they came. Those that are equal, once.
+/// No reply has more headers that is meant well.
+pub(crate) const MOST_HEADERS: usize = 500;
+
+/// Names in lower case, and values, in the order in which they came.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Headers(Vec<(String, String)>);
 
@@ -15,24 +18,22 @@ impl Headers {
         named.map(|header| header.1.as_str())
     }
 
+    pub(crate) fn count(&self) -> usize {
+        self.0.len()
+    }
+
     pub(crate) fn into_vec(self) -> Vec<(String, String)> {
         self.0
     }
 
     /// What is no header is left out, and of a value what is no UTF-8.
     fn of(lines: &[Vec<u8>]) -> Headers {
-        let mut headers = Headers::default();
-        for line in lines.iter().skip(1) {
+        let header = |line: &Vec<u8>| {
             let text = String::from_utf8_lossy(line);
-            let Some((name, value)) = text.split_once(':') else {
-                continue;
-            };
-            let header = (name.trim().to_ascii_lowercase(), value.trim().to_owned());
-            if !headers.0.contains(&header) {
-                headers.0.push(header);
-            }
-        }
-        headers
+            let (name, value) = text.split_once(':')?;
+            Some((name.trim().to_ascii_lowercase(), value.trim().to_owned()))
+        };
+        lines.iter().skip(1).filter_map(header).collect()
     }
 }
 
@@ -50,6 +51,38 @@ pub(crate) struct Head {
     pub(crate) headers: Headers,
     /// Where it ends.
     pub(crate) length: usize,
+}
+
+impl Head {
+    /// Whether nobody between us and the server can see the reply's end elsewhere than we do: else
+    /// what comes after it may be somebody else's, and no other request may use the connection.
+    pub(crate) fn ends_clearly(&self, status: u16) -> bool {
+        let lengths: Vec<&str> = self.headers.all("content-length").collect();
+        let codings: Vec<&str> = self.headers.all("transfer-encoding").collect();
+        match (&lengths[..], &codings[..]) {
+            ([], []) => true,
+            ([length], []) => status != 204 || *length == "0",
+            ([], [coding]) => {
+                coding.eq_ignore_ascii_case("chunked") && self.plain.starts_with(b"HTTP/1.1")
+            }
+            _ => false,
+        }
+    }
+
+    /// How long the server says it keeps a connection that is idle, if it does.
+    pub(crate) fn keeps_for_ms(&self) -> Option<i64> {
+        let fields = self
+            .headers
+            .all("keep-alive")
+            .flat_map(|value| value.split(','));
+        let seconds = fields.filter_map(|field| {
+            let (name, value) = field.split_once('=')?;
+            let is_timeout = name.trim().eq_ignore_ascii_case("timeout");
+            let value = value.trim().trim_matches('"');
+            is_timeout.then(|| value.parse::<u32>().ok()).flatten()
+        });
+        seconds.min().map(|seconds| i64::from(seconds) * 1000)
+    }
 }
 
 /// Whether the reply so far begins with a whole head that bids us go on with the request.
@@ -128,7 +161,7 @@ fn kept(lines: &[Vec<u8>]) -> Vec<u8> {
         let colon = line.iter().position(|b| *b == b':').unwrap_or(line.len());
         let (name, value) = line.split_at(colon);
         let name = name.trim_ascii().to_ascii_lowercase();
-        if KEPT.iter().any(|kept| kept.as_bytes() == name) {
+        if plain.len() <= MOST_HEADERS && KEPT.iter().any(|kept| kept.as_bytes() == name) {
             let header = [&name[..], b": ", value[1.min(value.len())..].trim_ascii()].concat();
             if !plain.contains(&header) {
                 plain.push(header);
@@ -224,16 +257,69 @@ mod tests {
             b"HTTP/1.1 200 X\r\nA: 1\r\nB :\t2\r\n 3\r\na: 4\r\nA:1\r\nnone\r\nC: \xff\r\n\r\n";
         let headers = reply_head(raw).unwrap().headers;
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        assert_eq!(headers.all("a").collect::<Vec<_>>(), ["1", "4"]);
+        assert_eq!(headers.all("a").collect::<Vec<_>>(), ["1", "4", "1"]);
+        assert_eq!(headers.count(), 5);
         assert_eq!(
             headers.into_vec(),
             [
                 pair("a", "1"),
                 pair("b", "2 3"),
                 pair("a", "4"),
+                pair("a", "1"),
                 pair("c", "\u{fffd}")
             ]
         );
+    }
+
+    #[test]
+    fn a_reply_ends_clearly_if_nothing_says_otherwise() {
+        let of = |line: &str, headers: &str| {
+            let raw = format!("{line}\r\n{headers}\r\n");
+            let status = line[9..12].parse().unwrap();
+            reply_head(raw.as_bytes()).unwrap().ends_clearly(status)
+        };
+        let (ok, old, none) = ("HTTP/1.1 200 X", "HTTP/1.0 200 X", "HTTP/1.1 204 X");
+        for (line, headers) in [
+            (ok, ""),
+            (ok, "Content-Length: 2\r\n"),
+            (old, "Content-Length: 2\r\n"),
+            (ok, "Transfer-Encoding: Chunked\r\n"),
+            (none, ""),
+            (none, "Content-Length: 0\r\n"),
+        ] {
+            assert!(of(line, headers), "{line} {headers}");
+        }
+        for (line, headers) in [
+            (ok, "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n"),
+            (ok, "Content-Length: 2\r\nContent-Length: 2\r\n"),
+            (ok, "Transfer-Encoding: gzip, chunked\r\n"),
+            (ok, "Transfer-Encoding: identity\r\n"),
+            (
+                ok,
+                "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
+            ),
+            (old, "Transfer-Encoding: chunked\r\n"),
+            (none, "Content-Length: 2\r\n"),
+        ] {
+            assert!(!of(line, headers), "{line} {headers}");
+        }
+    }
+
+    #[test]
+    fn a_server_may_say_how_long_it_keeps_an_idle_connection() {
+        let of = |header: &str| {
+            let raw = format!("HTTP/1.1 200 X\r\n{header}\r\n\r\n");
+            reply_head(raw.as_bytes()).unwrap().keeps_for_ms()
+        };
+        assert_eq!(of("Keep-Alive: timeout=5"), Some(5_000));
+        assert_eq!(of("keep-alive: max=100, Timeout = \"7\""), Some(7_000));
+        assert_eq!(
+            of("Keep-Alive: timeout=9\r\nKeep-Alive: timeout=2"),
+            Some(2_000)
+        );
+        for none in ["X: timeout=5", "Keep-Alive: 5", "Keep-Alive: timeout=soon"] {
+            assert_eq!(of(none), None, "{none}");
+        }
     }
 
     #[test]

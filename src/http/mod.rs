@@ -39,7 +39,7 @@ use network::{Network, host_port, io_failed};
 use stream::is_overdue;
 use tls::Tls;
 
-pub(crate) use cancel::Cancel;
+pub(crate) use cancel::{Cancel, cancelled};
 pub(crate) use connections::Connections;
 pub(crate) use exchange::Body;
 pub(crate) use head::Headers;
@@ -136,7 +136,8 @@ pub(crate) struct Reply {
     pub(crate) waits: Waits,
     /// Or why there is none: the status is known without it.
     pub(crate) body: Result<Vec<u8>, Error>,
-    #[allow(dead_code)] // For uploads.
+    /// The connection had served another request before: see [`Failure::kept`].
+    pub(crate) kept: bool,
     /// The server was asked whether it wants the request's body, and did not say in time.
     pub(crate) kept_silent: bool,
 }
@@ -235,22 +236,37 @@ impl Http {
 
     /// One request, and its reply.
     pub(crate) fn exchange(&self, request: Request, terms: &Terms) -> Result<Reply, Box<Failure>> {
-        let kept = terms.connections.and_then(Connections::take);
+        if terms.cancel.is_some_and(Cancel::is_cancelled) {
+            return Err(Box::new(Failure {
+                error: cancelled(),
+                sent: false,
+                kept: false,
+            }));
+        }
+        let kept = terms.connections.and_then(|connections| {
+            connections.take(terms.patience, is_idempotent(request.method))
+        });
         let was_kept = kept.is_some();
         let dialled = OnceLock::new();
         let connected = kept.map_or_else(|| self.network.connect(terms.patience, &dialled), Ok);
         let mut sent = false;
         let result = connected.and_then(|stream| self.converse(stream, request, terms, &mut sent));
+        let is_cancelled = terms.cancel.is_some_and(Cancel::is_cancelled);
         let experience = &self.network.experience;
         match (&result, dialled.get()) {
             (Ok(_), Some(address)) => experience.worked(*address),
-            (Err(_), Some(address)) => experience.failed(*address),
-            (_, None) => {}
+            // Of one that was cut off from here nothing is learnt.
+            (Err(_), Some(address)) if !is_cancelled => experience.failed(*address),
+            _ => {}
         }
+        let result = result.map(|reply| Reply {
+            kept: was_kept,
+            ..reply
+        });
         result.map_err(|error| {
             Box::new(Failure {
-                error: match terms.cancel.is_some_and(Cancel::is_cancelled) {
-                    true => cancel::cancelled(),
+                error: match is_cancelled {
+                    true => cancelled(),
                     false => error,
                 },
                 sent,
@@ -279,7 +295,7 @@ impl Http {
         let received = received.map_err(|why| self.explain(why, terms))?;
         drop(watched);
         if let (true, Some(connections)) = (received.is_reusable, terms.connections) {
-            connections.keep(stream);
+            connections.keep(stream, received.keeps_for_ms);
         }
         Ok(self.reply(received, terms))
     }
@@ -290,6 +306,7 @@ impl Http {
             waits: Waits::of(&received.headers, SystemTime::now()),
             headers: received.headers,
             body: received.body.map_err(|why| self.explain(why, terms)),
+            kept: false,
             kept_silent: received.kept_silent,
         }
     }
@@ -350,7 +367,9 @@ impl Http {
                 },
             ),
             Trouble::Io(why) => io_failed("The connection was lost to", &host, &why),
-            Trouble::LargeHead => odd("has a head that is larger than 64 KiB"),
+            Trouble::LargeHead => {
+                odd("has a head that is larger than 64 KiB, or of more than 500 headers")
+            }
             Trouble::LargeBody => odd(&format!("is larger than {} bytes", terms.largest_reply)),
             Trouble::NoHttp => odd("is not HTTP as it should be"),
             Trouble::Source(why) => {
@@ -373,6 +392,16 @@ pub(crate) fn reply_of(http: &Http, raw: &[u8], is_head: bool, largest: u64) -> 
     let exchange = Exchange::new(&mut script, terms.patience);
     let received = exchange.make(Vec::new(), None, is_head, largest).ok()?;
     Some(http.reply(received, &terms))
+}
+
+/// Whether a request with this method reads, and does nothing.
+pub(crate) fn is_safe(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD)
+}
+
+/// Whether it comes to the same if a request with this method is carried out twice.
+pub(crate) fn is_idempotent(method: &Method) -> bool {
+    is_safe(method) || matches!(*method, Method::PUT | Method::DELETE)
 }
 
 /// Whether a request with this method has a body, and be it an empty one.

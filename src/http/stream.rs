@@ -22,7 +22,6 @@ const SLOWEST: f64 = 1_000.0;
 pub(crate) enum Patience {
     /// Until then, all together. A peer that sends a byte now and then changes nothing.
     Until(Instant),
-    #[allow(dead_code)] // For uploads.
     /// As long as bytes move: no longer than this without one.
     Still(Duration),
 }

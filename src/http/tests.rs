@@ -136,6 +136,10 @@ impl Server {
         }
     }
 
+    fn take(&self) -> Option<Box<dyn Stream>> {
+        self.connections.take(self.terms().patience, true)
+    }
+
     fn accepted(&self) -> usize {
         self.accepted.load(Ordering::SeqCst)
     }
@@ -221,6 +225,8 @@ fn a_connection_that_cannot_be_used_again_is_not_kept() {
         "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok",
         "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok",
         "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok and more",
+        "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nKeep-Alive: timeout=1\r\nContent-Length: 2\r\n\r\nok",
     ] {
         let server = Server::answering(reply);
         (0..3).for_each(|_| assert_eq!(body(&server.get().unwrap()), "ok", "{reply}"));
@@ -241,6 +247,127 @@ fn a_body_without_a_length_ends_with_its_connection() {
         (0..3).for_each(|_| assert_eq!(body(&server.get().unwrap()), "ok", "{reply}"));
         assert_eq!(server.accepted(), 3, "{reply}");
     }
+}
+
+#[test]
+fn a_reply_of_two_lengths_or_one_that_must_have_none_is_not_trusted() {
+    let two =
+        Server::answering("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 4\r\n\r\nokok");
+    let failure = two.get().err().unwrap();
+    assert_eq!(failure.error.status, Status::ProtocolError);
+    let none = Server::answering("HTTP/1.1 204 X\r\nContent-Length: 2\r\n\r\n");
+    (0..3).for_each(|_| assert_eq!(body(&none.get().unwrap()), ""));
+    assert_eq!(none.accepted(), 3);
+}
+
+#[test]
+fn tls_that_is_cut_off_does_not_end_a_body() {
+    for says_so in [true, false] {
+        let server = Server::secured(move |mut stream| {
+            read_head(&mut stream);
+            stream.write_all(b"HTTP/1.1 200 OK\r\n\r\nok").unwrap();
+            if says_so {
+                stream.conn.send_close_notify();
+            }
+            stream.flush().unwrap();
+        });
+        let reply = server.get().unwrap();
+        match says_so {
+            true => assert_eq!(body(&reply), "ok"),
+            false => assert_eq!(reply.body.unwrap_err().status, Status::NetworkError),
+        }
+    }
+}
+
+#[test]
+fn what_nothing_can_be_made_of_is_read_up_to_a_limit() {
+    let endless = |head: &'static str| {
+        Server::start(move |mut stream| {
+            read_head(&mut stream);
+            let _ = stream.write_all(head.as_bytes());
+            while stream.write_all(&[b'1'; 1024]).is_ok() {}
+        })
+    };
+    let begun = Instant::now();
+    let chunk = endless("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2;");
+    let error = chunk.get().unwrap().body.unwrap_err();
+    assert_eq!(error.status, Status::ProtocolError, "{error}");
+    let head = endless("HTTP/1.1 200 OK\r\nX: ");
+    let failure = head.get().err().unwrap();
+    assert!(failure.error.message.contains("64 KiB"), "{failure:?}");
+    // The same while a body is being sent.
+    let head = endless("HTTP/1.1 102 Processing\r\nX: ");
+    let failure = head.send(MUCH, false, &head.terms()).result.err().unwrap();
+    assert!(failure.error.message.contains("64 KiB"), "{failure:?}");
+    assert!(begun.elapsed() < SOON / 2);
+}
+
+#[test]
+fn a_head_of_too_many_headers_is_refused() {
+    let with = |count: usize| -> &'static str {
+        let headers = "X: y\r\n".repeat(count);
+        format!("HTTP/1.1 204 X\r\n{headers}\r\n").leak()
+    };
+    assert!(Server::answering(with(500)).get().is_ok());
+    let failure = Server::answering(with(501)).get().err().unwrap();
+    assert!(failure.error.message.contains("500 headers"), "{failure:?}");
+}
+
+#[test]
+fn a_connection_is_kept_for_less_than_the_server_says() {
+    let server = Server::answering("HTTP/1.1 204 X\r\nKeep-Alive: timeout=5, max=9\r\n\r\n");
+    server.get().unwrap();
+    assert!(server.connections.age(3_500).is_some());
+    server.get().unwrap();
+    assert_eq!(server.accepted(), 1);
+    assert_eq!(server.connections.age(4_001), None);
+}
+
+#[test]
+fn what_cannot_be_sent_again_takes_no_connection_that_was_idle_for_long() {
+    let server = Server::answering(NO_BODY);
+    let asks = |method: &Method, idle_ms, accepted| {
+        server.connections.age(idle_ms);
+        server.ask(method).unwrap();
+        assert_eq!(server.accepted(), accepted, "{method} {idle_ms}");
+    };
+    asks(&Method::GET, 0, 1);
+    asks(&Method::POST, 1_000, 1);
+    asks(&Method::PUT, 4_000, 1);
+    asks(&Method::POST, 4_000, 2);
+    asks(&Method::PATCH, 4_000, 3);
+}
+
+#[test]
+fn no_alarm_is_left_when_the_connections_are_closed() {
+    let server = Server::answering(NO_BODY);
+    server.get().unwrap();
+    assert!(server.connections.has_alarm());
+    server.connections.clear();
+    assert!(!server.connections.has_alarm());
+}
+
+#[test]
+fn a_kept_connection_is_looked_at_within_the_new_deadline() {
+    // What TLS says to itself comes after the first exchange's deadline.
+    let server = Server::secured(|mut stream| {
+        while !read_head(&mut stream).is_empty() {
+            stream.write_all(NO_BODY.as_bytes()).unwrap();
+            stream.flush().unwrap();
+            thread::sleep(Duration::from_millis(30));
+            stream.conn.refresh_traffic_keys().unwrap();
+            stream.flush().unwrap();
+        }
+    });
+    server.get().unwrap();
+    let kept = server.take().map(|mut stream| {
+        stream.set_patience(Patience::Until(Instant::now()));
+        stream
+    });
+    thread::sleep(Duration::from_millis(100));
+    server.connections.keep(kept.unwrap(), None);
+    server.get().unwrap();
+    assert_eq!(server.accepted(), 1);
 }
 
 /// A server that answers one request, then does something else, and tells when.
@@ -293,10 +420,10 @@ fn more_connections_than_are_kept_are_closed() {
             .http
             .network
             .connect(server.terms().patience, &OnceLock::new());
-        server.connections.keep(stream.unwrap());
+        server.connections.keep(stream.unwrap(), None);
     };
     (0..20).for_each(|_| make());
-    let kept = std::iter::from_fn(|| server.connections.take()).count();
+    let kept = std::iter::from_fn(|| server.take()).count();
     assert_eq!(kept, 8);
 }
 
@@ -311,6 +438,19 @@ fn a_reply_that_is_too_large_is_an_error_that_says_so() {
     let error = reply.body.unwrap_err();
     assert_eq!(error.status, Status::ProtocolError);
     assert!(error.message.contains("larger than 1000 bytes"), "{error}");
+    // One that says so is not waited for.
+    let begun = Instant::now();
+    let reply = Server::answering("HTTP/1.1 200 OK\r\nContent-Length: 1001\r\n\r\n");
+    assert!(
+        reply
+            .get()
+            .unwrap()
+            .body
+            .unwrap_err()
+            .message
+            .contains("larger than")
+    );
+    assert!(begun.elapsed() < SOON / 2);
 }
 
 fn take_it_all(stream: &mut (impl Read + Write), bytes: u64) {
@@ -363,10 +503,7 @@ fn a_reply_that_comes_before_the_end_of_the_request_ends_it() {
             "closes: {closes}"
         );
         assert!(sent.taken < MUCH);
-        assert!(
-            server.connections.take().is_none(),
-            "half of a request is on it"
-        );
+        assert!(server.take().is_none(), "half of a request is on it");
     }
 }
 
@@ -507,7 +644,10 @@ fn an_exchange_that_is_cancelled_ends_at_once_and_no_other_is_begun() {
         assert_eq!(waits.join().unwrap(), Status::Cancelled);
     });
     assert!(begun.elapsed() < SOON / 2);
+    server.connections.clear();
     assert_eq!(get(), Status::Cancelled);
+    thread::sleep(Duration::from_millis(50));
+    assert_eq!(server.accepted(), 1, "nor dialled for");
     assert!(has_come.try_recv().is_err());
 }
 

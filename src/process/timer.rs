@@ -66,6 +66,13 @@ fn set(timer: &Arc<Timer>, name: usize, sleeper: Weak<dyn Wake>, at_ms: i64) {
     }
 }
 
+#[cfg(test)]
+pub(crate) fn is_set<T>(sleeper: &Arc<T>) -> bool {
+    let name = Arc::as_ptr(sleeper) as usize;
+    let timer = TIMER.made();
+    timer.is_some_and(|timer| timer.lock().alarms.contains_key(&name))
+}
+
 fn unset(timer: &Timer, name: usize) {
     timer.lock().alarms.remove(&name);
     timer.changed.notify_one();

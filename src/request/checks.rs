@@ -4,7 +4,7 @@ use percent_encoding::percent_decode_str;
 use serde::de::IgnoredAny;
 
 use crate::error::Error;
-use crate::http::{Method, Uri};
+use crate::http::{Method, Uri, is_idempotent, is_safe};
 
 const LONGEST_METHOD: usize = 20;
 const LONGEST_PATH: usize = 8_192;
@@ -17,6 +17,16 @@ pub(crate) struct Checked {
     pub(crate) json: Option<String>,
 }
 
+/// When a request may be made again that may have been carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Repeats {
+    /// It reads: GET, HEAD.
+    Freely,
+    /// Twice comes to the same, but what is known to be done would be refused: PUT, DELETE.
+    UntilDone,
+    Never,
+}
+
 impl Checked {
     pub(crate) fn new(method: &str, path: &str, json: Option<&str>) -> Result<Checked, Error> {
         Ok(Checked {
@@ -26,35 +36,61 @@ impl Checked {
         })
     }
 
-    /// Whether it may be made again when nobody knows what became of it.
-    pub(crate) fn is_idempotent(&self) -> bool {
-        let methods = [Method::GET, Method::PUT, Method::DELETE, Method::HEAD];
-        methods.contains(&self.method)
+    pub(crate) fn repeats(&self) -> Repeats {
+        match &self.method {
+            method if is_safe(method) => Repeats::Freely,
+            method if is_idempotent(method) => Repeats::UntilDone,
+            _ => Repeats::Never,
+        }
     }
 
-    /// What in the path may be a secret: an upload token, in the query or in a place of its own.
-    pub(crate) fn secrets(&self) -> Vec<&str> {
+    /// What in the path may be a secret: an upload token, in the query or in a place of its own. As
+    /// it is written, and decoded where that is something else.
+    pub(crate) fn secrets(&self) -> Vec<String> {
         let (path, query) = self.path.split_once('?').unwrap_or((&self.path, ""));
         let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-        let named = pairs.filter(|(name, _)| name.eq_ignore_ascii_case("token"));
-        let after = |(_, rest): (&'_ str, &'_ str)| rest.len();
-        let place = path.split_once("/upload-tokens/").map(after);
-        let place = place.map(|length| &path[path.len() - length..]);
-        named.map(|(_, value)| value).chain(place).collect()
+        let named = pairs.filter(|(name, _)| decoded(name).eq_ignore_ascii_case("token"));
+        let written = named.map(|(_, value)| value).chain(upload_token(path));
+        let mut secrets = Vec::new();
+        for written in written {
+            secrets.push(written.to_owned());
+            secrets.extend(Some(decoded(written)).filter(|decoded| decoded != written));
+        }
+        secrets
     }
+}
+
+/// What comes after `/upload-tokens/` in a path, however that is written.
+fn upload_token(path: &str) -> Option<&str> {
+    const PLACE: &[u8] = b"/upload-tokens/";
+    let plain: Vec<u8> = percent_decode_str(path).collect();
+    let mut places = plain.windows(PLACE.len());
+    let at = places.position(|place| place.eq_ignore_ascii_case(PLACE))?;
+    let is_hex = |digits: &[u8]| digits.len() == 2 && digits.iter().all(u8::is_ascii_hexdigit);
+    let mut rest = path;
+    for _ in 0..at + PLACE.len() {
+        let is_encoded = rest.starts_with('%') && rest.as_bytes().get(1..3).is_some_and(is_hex);
+        rest = rest.get(if is_encoded { 3 } else { 1 }..)?;
+    }
+    Some(rest)
+}
+
+fn decoded(text: &str) -> String {
+    percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
 fn checked_method(method: &str) -> Result<Method, Error> {
     let refuse = || {
         Err(Error::invalid(
-            "`method` must be a method of HTTP's, such as GET or POST, and not CONNECT.",
+            "`method` must be a method of HTTP's, such as GET or POST, and neither CONNECT nor TRACE.",
         ))
     };
     if !(1..=LONGEST_METHOD).contains(&method.len()) {
         return refuse();
     }
     match Method::from_bytes(method.to_ascii_uppercase().as_bytes()) {
-        Ok(Method::CONNECT) | Err(_) => refuse(),
+        // TRACE would have the token sent back.
+        Ok(Method::CONNECT | Method::TRACE) | Err(_) => refuse(),
         Ok(method) => Ok(method),
     }
 }
@@ -177,6 +213,7 @@ mod tests {
             "GÉT",
             "a/b",
             "CONNECT",
+            "trace",
             &long,
         ] {
             let error = checked_method(other).unwrap_err();
@@ -198,13 +235,16 @@ mod tests {
 
     #[test]
     fn four_methods_may_be_made_again() {
-        let is_idempotent = |method| Checked::new(method, "/", None).unwrap().is_idempotent();
-        assert!(
-            ["GET", "PUT", "DELETE", "HEAD"]
-                .into_iter()
-                .all(is_idempotent)
-        );
-        assert!(!["POST", "PATCH", "OPTIONS"].into_iter().any(is_idempotent));
+        for (methods, repeats) in [
+            (&["GET", "HEAD"][..], Repeats::Freely),
+            (&["PUT", "DELETE"], Repeats::UntilDone),
+            (&["POST", "PATCH", "OPTIONS"], Repeats::Never),
+        ] {
+            for method in methods {
+                let request = Checked::new(method, "/", None).unwrap();
+                assert_eq!(request.repeats(), repeats, "{method}");
+            }
+        }
     }
 
     #[test]
@@ -215,6 +255,10 @@ mod tests {
             ("/upload-tokens/to1", &["to1"]),
             ("/upload-tokens?currentPage=2", &[]),
             ("/videos/token", &[]),
+            ("/upload%2Dtokens/to1", &["to1"]),
+            ("/%75pload-tokens%2Fto%31/x", &["to%31/x", "to1/x"]),
+            ("/%C3%A9%zz/upload-tokens/to1", &["to1"]),
+            ("/upload?t%6Fken=to%31", &["to%31", "to1"]),
         ] {
             let request = Checked::new("GET", path, None).unwrap();
             assert_eq!(request.secrets(), secrets, "{path}");

@@ -2,6 +2,7 @@
 //!
 //! - [`checks`]: what may be asked for.
 //! - [`policy`]: what follows an attempt. Pure.
+//! - [`turns`]: how many are made at once.
 //! - [`response`]: the answer. [`refusal`]: a reply that is none, in a user's words.
 //!
 //! [`Requests`] puts them together: it gets the token, makes the attempts, waits between them, and
@@ -11,6 +12,7 @@ pub(crate) mod checks;
 pub(crate) mod policy;
 pub(crate) mod refusal;
 pub(crate) mod response;
+mod turns;
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -25,13 +27,15 @@ use crate::clock::random;
 use crate::config::Server;
 use crate::error::{Error, Status};
 use crate::ffi::sys;
-use crate::http::{Body, Cancel, Connections, Failure, Http, Reply, Request, Terms};
+use crate::http::{Body, Cancel, Connections, Failure, Http, Reply, Request, Terms, cancelled};
+use crate::problem::rejects_access_token;
 use crate::process::fork::PerProcess;
 use crate::process::sync::{Mutex, MutexGuard};
 use crate::token::Token;
 use checks::Checked;
 use policy::{Attempts, End, Next};
 use response::Response;
+use turns::Turns;
 
 /// What a client's requests have in common.
 pub(crate) struct Limits {
@@ -50,7 +54,11 @@ pub(crate) struct Requests {
     connections: Connections,
     closed: AtomicBool,
     under_way: PerProcess<Mutex<Vec<Weak<Task>>>>,
+    turns: PerProcess<Turns<Work>>,
 }
+
+/// A request, and who waits for it.
+type Work = (Arc<Task>, Arc<Checked>);
 
 /// One request, as whoever waits for it sees it.
 pub(crate) struct Task {
@@ -58,6 +66,8 @@ pub(crate) struct Task {
     deadline_ms: i64,
     completion: Completion<Arc<Response>>,
     cancel: Cancel,
+    /// Where the token arrives that it waits for.
+    token: Mutex<Option<Arc<Completion>>>,
 }
 
 impl Task {
@@ -76,6 +86,21 @@ impl Task {
         if self.completion.is_ours() {
             self.completion.answer(Err(error));
             self.cancel.cancel();
+            let token = lock(&self.token).take();
+            if let Some(token) = token {
+                token.answer(Err(cancelled()));
+            }
+        }
+    }
+
+    /// Where its token is to arrive, and the end of the wait for it, unless it has ended.
+    fn awaits_token(&self) -> Result<Arc<Completion>, Error> {
+        let token = Arc::new(Completion::new());
+        *lock(&self.token) = Some(Arc::clone(&token));
+        // Looked at last: whoever ends it looks for the token afterwards.
+        match self.cancel.is_cancelled() {
+            true => Err(cancelled()),
+            false => Ok(token),
         }
     }
 }
@@ -95,15 +120,19 @@ impl Requests {
             connections: Connections::new(),
             closed: AtomicBool::new(false),
             under_way: PerProcess::new(),
+            turns: PerProcess::new(),
         })
     }
 
     /// Makes a request, and waits for its end.
     pub(crate) fn make(self: &Arc<Self>, request: Checked) -> Result<Arc<Response>, Error> {
-        let (task, request) = (self.begin(), Arc::new(request));
-        if self.spawn(&task, &request).is_err() {
+        let task = self.begin();
+        let now = self.turns().take((Arc::clone(&task), Arc::new(request)));
+        if let Some(work) = now
+            && self.spawn(&work).is_err()
+        {
             // The caller waits anyway.
-            Arc::clone(self).run(&task, request);
+            Arc::clone(self).run(work);
         }
         // It has a deadline of its own.
         task.wait(Duration::MAX).unwrap_or_else(|| Err(closed()))
@@ -111,10 +140,9 @@ impl Requests {
 
     /// Begins a request.
     pub(crate) fn start(self: &Arc<Self>, request: Checked) -> Arc<Task> {
-        let (task, request) = (self.begin(), Arc::new(request));
-        if let Err(why) = self.spawn(&task, &request) {
-            task.end(no_thread(&why));
-        }
+        let task = self.begin();
+        let now = self.turns().take((Arc::clone(&task), Arc::new(request)));
+        self.go_on(now);
         task
     }
 
@@ -126,6 +154,9 @@ impl Requests {
             let tasks = tasks.iter().filter_map(Weak::upgrade);
             tasks.for_each(|task| task.end(closed()));
         }
+        if let Some(turns) = self.turns.made() {
+            turns.clear();
+        }
         self.connections.clear();
     }
 
@@ -134,6 +165,7 @@ impl Requests {
             deadline_ms: self.now_ms() + i64::from(self.limits.wait_timeout_ms),
             completion: Completion::new(),
             cancel: Cancel::default(),
+            token: Mutex::default(),
         });
         let mut under_way = lock(self.under_way.get(Mutex::default));
         under_way.retain(|task| task.strong_count() > 0);
@@ -146,62 +178,86 @@ impl Requests {
         task
     }
 
-    fn spawn(self: &Arc<Self>, task: &Arc<Task>, request: &Arc<Checked>) -> io::Result<()> {
-        let (me, task, request) = (Arc::clone(self), Arc::clone(task), Arc::clone(request));
-        sys::spawn("apivideo-request", move || me.run(&task, request))
+    fn turns(&self) -> &Turns<Work> {
+        self.turns.get(Turns::default)
     }
 
-    /// Makes the request, and brings its answer. By then nothing of the client or the request is
-    /// held here: whoever has the answer may free the one, and wants the other forgotten.
-    fn run(self: Arc<Self>, task: &Task, request: Arc<Checked>) {
-        let answer = catch_unwind(AssertUnwindSafe(|| self.answer(task, &request)));
+    fn spawn(self: &Arc<Self>, work: &Work) -> io::Result<()> {
+        let (me, work) = (Arc::clone(self), work.clone());
+        sys::spawn("apivideo-request", move || me.run(work))
+    }
+
+    /// Gives the one whose turn it is a thread, or passes its turn on.
+    fn go_on(self: &Arc<Self>, mut turn: Option<Work>) {
+        while let Some(work) = turn {
+            if !work.0.cancel.is_cancelled() {
+                match self.spawn(&work) {
+                    Ok(()) => return,
+                    Err(why) => work.0.end(no_thread(&why)),
+                }
+            }
+            turn = self.turns().pass_on();
+        }
+    }
+
+    /// Makes the request, and brings its answer. By then its turn is another's, for whom a callback
+    /// may wait, and nothing of the client or the request is held here: whoever has the answer may
+    /// free the one, and wants the other forgotten.
+    fn run(self: Arc<Self>, (task, request): Work) {
+        let answer = catch_unwind(AssertUnwindSafe(|| self.answer(&task, &request)));
         let answer = answer.unwrap_or_else(|_| Err(bug()));
+        self.go_on(self.turns().pass_on());
         drop((self, request));
         task.completion.answer(answer.map(Arc::new));
     }
 
     fn answer(&self, task: &Task, request: &Checked) -> Result<Response, Error> {
-        let deadline_ms = task.deadline_ms;
         let waits = self.limits.wait_for_recovery;
-        let mut attempts = Attempts::new(request.is_idempotent(), waits, deadline_ms);
+        let mut attempts = Attempts::new(request.repeats(), waits, task.deadline_ms);
+        let mut before = None;
         loop {
-            let token = self.token(deadline_ms)?;
-            let attempt = self.attempt(task, request, &token, deadline_ms)?;
-            let goes_on = match attempts.next(end(&attempt), self.now_ms(), random()) {
+            let token = self.token(task)?;
+            let Some(attempt) = self.attempt(task, request, &token) else {
+                // What the last one came to says more.
+                return before.unwrap_or_else(|| Err(too_late()));
+            };
+            let next = attempts.next(end(&attempt), self.now_ms(), random());
+            let goes_on = match next {
                 Next::Finish => false,
                 Next::Renew => self.tokens.invalidate(token.set()).is_ok(),
                 Next::Again(ms) => task.cancel.sleep(Duration::from_millis(ms.unsigned_abs())),
             };
+            let end = self.conclude(attempt, request, &token, task.deadline_ms);
             if !goes_on {
-                return self.conclude(attempt, request, &token, deadline_ms);
+                return end;
             }
+            // A 401 says nothing once there is another token.
+            before = Some(end).filter(|_| next != Next::Renew);
         }
     }
 
-    fn token(&self, deadline_ms: i64) -> Result<Arc<Token>, Error> {
+    fn token(&self, task: &Task) -> Result<Arc<Token>, Error> {
         if let Some(token) = self.tokens.read() {
             return Ok(token);
         }
-        self.tokens.get(TokenRequest {
+        let request = TokenRequest {
             purpose: Purpose::Token,
             min_validity_ms: 0,
-            deadline_ms,
+            deadline_ms: task.deadline_ms,
             wait_for_recovery: self.limits.wait_for_recovery,
             needs_timer: self.limits.wait_for_recovery,
-        })
+        };
+        let token = self.tokens.get_by(request, &task.awaits_token()?);
+        // It would keep the token as long as the operation.
+        lock(&task.token).take();
+        token
     }
 
-    /// Makes the request once. An error if there is no time left for it.
-    fn attempt(
-        &self,
-        task: &Task,
-        request: &Checked,
-        token: &Token,
-        deadline_ms: i64,
-    ) -> Result<Attempt, Error> {
-        let left = deadline_ms.saturating_sub(self.now_ms());
+    /// Makes the request once, if there is time left for it.
+    fn attempt(&self, task: &Task, request: &Checked, token: &Token) -> Option<Attempt> {
+        let left = task.deadline_ms.saturating_sub(self.now_ms());
         if left <= 0 {
-            return Err(too_late());
+            return None;
         }
         let mut json = request.json.as_deref().map(str::as_bytes);
         let attempt = self.http.exchange(
@@ -225,11 +281,14 @@ impl Requests {
                 cancel: Some(&task.cancel),
             },
         );
-        if attempt.as_ref().is_err_and(|failure| failure.kept) {
+        if let Err(failure) = &attempt
+            && failure.kept
+            && failure.error.status == Status::NetworkError
+        {
             // What closed one of them may have closed them all.
             self.connections.clear();
         }
-        Ok(attempt)
+        Some(attempt)
     }
 
     /// What the last attempt means to the caller.
@@ -248,7 +307,8 @@ impl Requests {
                 ..
             }) => Ok(Response::new(status, headers, body, self.http.prefix())),
             Ok(reply) => {
-                let mut secrets = request.secrets();
+                let path = request.secrets();
+                let mut secrets: Vec<&str> = path.iter().map(String::as_str).collect();
                 secrets.extend([token.access_token(), token.refresh_token()]);
                 Err(refusal::of(&reply, &self.server, request, &secrets))
             }
@@ -268,21 +328,37 @@ type Attempt = Result<Reply, Box<Failure>>;
 
 /// How an attempt ended, to the policy.
 fn end(attempt: &Attempt) -> End {
-    let lost = |error: &Error, sent, kept| match error.status {
-        Status::NetworkError | Status::Timeout => End::Lost { sent, kept },
-        _ => End::Hopeless,
-    };
+    let may_mend = |error: &Error| matches!(error.status, Status::NetworkError | Status::Timeout);
     match attempt {
         Ok(Reply {
             status: 200..=299,
             body: Err(why),
             ..
-        }) => lost(why, true, false),
+        }) if may_mend(why) => End::BrokenOff,
+        Ok(Reply {
+            status: 200..=299,
+            body: Err(_),
+            ..
+        }) => End::Hopeless,
+        // What a server says that is about to close an idle connection.
+        Ok(Reply {
+            status: 408,
+            kept: true,
+            ..
+        }) => End::Lost {
+            sent: true,
+            kept: true,
+        },
+        Ok(reply) if reply.status == 401 && !rejects_access_token(reply.bytes()) => End::Hopeless,
         Ok(reply) => End::Reply {
             status: reply.status,
             asked_ms: reply.asked_ms(),
         },
-        Err(failure) => lost(&failure.error, failure.sent, failure.kept),
+        Err(failure) if may_mend(&failure.error) => End::Lost {
+            sent: failure.sent,
+            kept: failure.kept,
+        },
+        Err(_) => End::Hopeless,
     }
 }
 

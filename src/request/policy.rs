@@ -1,5 +1,6 @@
 //! What follows an attempt to make a request: pure, without a clock or a die of its own.
 
+use super::checks::Repeats;
 use crate::cache::policy;
 
 /// So often a request is made when it fails, unless the client waits for recovery.
@@ -10,13 +11,15 @@ const MOST_FAILURES: u32 = 4;
 pub(crate) enum End {
     /// With a reply of this status, and the time that the server asks to wait.
     Reply { status: u16, asked_ms: Option<u64> },
-    /// Without one, or with a good one that broke off.
+    /// Without one.
     Lost {
         /// The server may have acted on it.
         sent: bool,
         /// The connection was not new: the server may have closed it for its age.
         kept: bool,
     },
+    /// With a good one that broke off: it was carried out.
+    BrokenOff,
     /// In a way that another attempt does not mend.
     Hopeless,
 }
@@ -35,7 +38,7 @@ pub(crate) enum Next {
 /// The attempts of one request.
 #[derive(Debug)]
 pub(crate) struct Attempts {
-    is_idempotent: bool,
+    repeats: Repeats,
     waits_for_recovery: bool,
     /// On the monotonic clock.
     deadline_ms: i64,
@@ -45,9 +48,9 @@ pub(crate) struct Attempts {
 }
 
 impl Attempts {
-    pub(crate) fn new(is_idempotent: bool, waits_for_recovery: bool, deadline_ms: i64) -> Attempts {
+    pub(crate) fn new(repeats: Repeats, waits_for_recovery: bool, deadline_ms: i64) -> Attempts {
         Attempts {
-            is_idempotent,
+            repeats,
             waits_for_recovery,
             deadline_ms,
             failures: 0,
@@ -58,6 +61,7 @@ impl Attempts {
 
     /// What follows an attempt that ended so. `random` is in [0, 1).
     pub(crate) fn next(&mut self, end: End, now_ms: i64, random: f64) -> Next {
+        let is_idempotent = self.repeats != Repeats::Never;
         match end {
             End::Reply { status: 401, .. } if !self.has_renewed => {
                 self.has_renewed = true;
@@ -72,15 +76,16 @@ impl Attempts {
             End::Reply {
                 status: 502..=504,
                 asked_ms,
-            } if self.is_idempotent => self.backoff(asked_ms, now_ms, random),
-            End::Lost { sent, kept } if self.is_idempotent || !sent => {
+            } if is_idempotent => self.backoff(asked_ms, now_ms, random),
+            End::Lost { sent, kept } if is_idempotent || !sent => {
                 // One that was kept says nothing about the server. Nor do several, but they end.
                 match kept && !std::mem::replace(&mut self.has_lost_a_kept_one, true) {
                     true => self.within_deadline(0, now_ms),
                     false => self.backoff(None, now_ms, random),
                 }
             }
-            End::Reply { .. } | End::Lost { .. } | End::Hopeless => Next::Finish,
+            End::BrokenOff if self.repeats == Repeats::Freely => self.backoff(None, now_ms, random),
+            End::Reply { .. } | End::Lost { .. } | End::BrokenOff | End::Hopeless => Next::Finish,
         }
     }
 
@@ -96,10 +101,11 @@ impl Attempts {
         }
     }
 
-    /// Waits as long as the server asks, and `least` at least.
+    /// Waits as long as the server asks, and `least` at least. There is no upper limit but the
+    /// deadline: who comes back sooner is refused again.
     fn after(&self, asked_ms: u64, now_ms: i64, least: i64) -> Next {
         let asked = i64::try_from(asked_ms).unwrap_or(i64::MAX);
-        self.within_deadline(policy::clamp_retry_after(asked).max(least), now_ms)
+        self.within_deadline(asked.max(policy::RETRY_AFTER_MIN).max(least), now_ms)
     }
 
     fn within_deadline(&self, delay: i64, now_ms: i64) -> Next {
@@ -113,11 +119,12 @@ impl Attempts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use Repeats::{Freely, Never, UntilDone};
 
     const DEADLINE: i64 = 30_000;
 
-    fn attempts(is_idempotent: bool) -> Attempts {
-        Attempts::new(is_idempotent, false, DEADLINE)
+    fn attempts(repeats: Repeats) -> Attempts {
+        Attempts::new(repeats, false, DEADLINE)
     }
 
     fn reply(status: u16) -> End {
@@ -139,8 +146,8 @@ mod tests {
     }
 
     /// What follows a first attempt at time 0, in the middle of its jitter.
-    fn first(end: End, is_idempotent: bool) -> Next {
-        attempts(is_idempotent).next(end, 0, 0.5)
+    fn first(end: End, repeats: Repeats) -> Next {
+        attempts(repeats).next(end, 0, 0.5)
     }
 
     #[test]
@@ -161,18 +168,26 @@ mod tests {
             (lost(true, true), Next::Again(0), Next::Finish),
             (End::Hopeless, Next::Finish, Next::Finish),
         ] {
-            assert_eq!(first(end, true), idempotent, "{end:?}");
-            assert_eq!(first(end, false), other, "{end:?}");
+            assert_eq!(first(end, Freely), idempotent, "{end:?}");
+            assert_eq!(first(end, UntilDone), idempotent, "{end:?}");
+            assert_eq!(first(end, Never), other, "{end:?}");
         }
         let others = (200..600).filter(|status| !matches!(status, 401 | 429 | 502..=504));
         for status in others {
-            assert_eq!(first(reply(status), true), Next::Finish, "{status}");
+            assert_eq!(first(reply(status), Freely), Next::Finish, "{status}");
         }
     }
 
     #[test]
+    fn what_is_known_to_be_done_is_only_read_again() {
+        assert_eq!(first(End::BrokenOff, Freely), Next::Again(150));
+        assert_eq!(first(End::BrokenOff, UntilDone), Next::Finish);
+        assert_eq!(first(End::BrokenOff, Never), Next::Finish);
+    }
+
+    #[test]
     fn a_second_401_is_the_callers() {
-        let mut attempts = attempts(true);
+        let mut attempts = attempts(Freely);
         assert_eq!(attempts.next(reply(401), 0, 0.0), Next::Renew);
         assert_eq!(attempts.next(reply(503), 0, 0.0), Next::Again(100));
         assert_eq!(attempts.next(reply(401), 0, 0.0), Next::Finish);
@@ -180,20 +195,23 @@ mod tests {
 
     #[test]
     fn a_second_connection_that_was_kept_in_vain_is_a_failure() {
-        let mut attempts = attempts(true);
+        let mut attempts = attempts(Freely);
         assert_eq!(attempts.next(lost(true, true), 0, 0.0), Next::Again(0));
         assert_eq!(attempts.next(lost(true, true), 0, 0.0), Next::Again(100));
-        let late = super::Attempts::new(true, true, 0).next(lost(true, true), 0, 0.0);
+        let late = super::Attempts::new(Freely, true, 0).next(lost(true, true), 0, 0.0);
         assert_eq!(late, Next::Finish);
     }
 
     #[test]
     fn a_wait_that_a_429_asks_for_is_kept_to_within_a_second_and_the_deadline() {
-        assert_eq!(first(asked(429, 0), false), Next::Again(1_000));
-        assert_eq!(first(asked(429, 29_999), false), Next::Again(29_999));
-        assert_eq!(first(asked(429, 30_000), false), Next::Finish);
-        assert_eq!(first(asked(429, u64::MAX), false), Next::Finish);
-        let mut many = attempts(false);
+        assert_eq!(first(asked(429, 0), Never), Next::Again(1_000));
+        assert_eq!(first(asked(429, 29_999), Never), Next::Again(29_999));
+        assert_eq!(first(asked(429, 30_000), Never), Next::Finish);
+        assert_eq!(first(asked(429, u64::MAX), Never), Next::Finish);
+        let mut patient = Attempts::new(Never, false, 3_600_000);
+        let longest = patient.next(asked(429, 3_599_999), 0, 0.0);
+        assert_eq!(longest, Next::Again(3_599_999));
+        let mut many = attempts(Never);
         let waits =
             (0..).take_while(|n| many.next(asked(429, 1_000), n * 1_000, 0.0) != Next::Finish);
         assert_eq!(waits.count(), 29, "as often as the time allows");
@@ -202,7 +220,7 @@ mod tests {
     #[test]
     fn a_failing_server_is_tried_four_times_or_until_the_deadline() {
         let tries = |waits_for_recovery, random| {
-            let mut attempts = Attempts::new(true, waits_for_recovery, DEADLINE);
+            let mut attempts = Attempts::new(Freely, waits_for_recovery, DEADLINE);
             let (mut now, mut count) = (0, 1);
             while let Next::Again(delay) = attempts.next(lost(true, false), now, random) {
                 (now, count) = (now + delay, count + 1);
@@ -219,7 +237,7 @@ mod tests {
     /// Every sequence of ends, to a depth at which nothing new can happen.
     #[test]
     fn whatever_happens_nothing_is_done_twice_that_must_not_be_and_all_ends_in_time() {
-        const ENDS: [End; 10] = [
+        const ENDS: [End; 11] = [
             End::Reply {
                 status: 200,
                 asked_ms: None,
@@ -244,10 +262,11 @@ mod tests {
             lost(true, false),
             lost(false, true),
             lost(true, true),
+            End::BrokenOff,
             End::Hopeless,
         ];
-        fn walk(path: &mut Vec<End>, is_idempotent: bool, seen: &mut u32) {
-            let mut attempts = attempts(is_idempotent);
+        fn walk(path: &mut Vec<End>, repeats: Repeats, seen: &mut u32) {
+            let mut attempts = attempts(repeats);
             let mut now = 0;
             let mut last = Next::Again(0);
             for end in path.iter() {
@@ -265,20 +284,22 @@ mod tests {
                     end,
                     End::Lost { sent: true, .. } | End::Reply { status: 503, .. }
                 );
-                assert!(is_idempotent || !may_be_done, "{path:?}");
+                assert!(repeats != Never || !may_be_done, "{path:?}");
+                assert!(repeats == Freely || *end != End::BrokenOff, "{path:?}");
             }
             if path.len() == 5 || last == Next::Finish {
                 return;
             }
             for end in ENDS {
                 path.push(end);
-                walk(path, is_idempotent, seen);
+                walk(path, repeats, seen);
                 path.pop();
             }
         }
         let mut seen = 0;
-        walk(&mut Vec::new(), true, &mut seen);
-        walk(&mut Vec::new(), false, &mut seen);
+        for repeats in [Freely, UntilDone, Never] {
+            walk(&mut Vec::new(), repeats, &mut seen);
+        }
         assert!(seen > 1_000, "{seen}");
     }
 }

@@ -1,10 +1,10 @@
 //! A reply that is no answer, or none at all, in a user's words.
 
-use super::checks::Checked;
+use super::checks::{Checked, Repeats};
 use crate::config::Server;
 use crate::error::{Error, Problem, Status};
 use crate::http::{Failure, Reply};
-use crate::problem::{self, presentable};
+use crate::problem::{self, is_api_videos, json, presentable};
 
 /// Of a list of problems, so many are told in the message.
 const MOST_TOLD: usize = 5;
@@ -16,6 +16,7 @@ pub(crate) fn of(reply: &Reply, server: &Server, request: &Checked, secrets: &[&
         (200..=299, Err(why)) => return broken_off(http, why, request),
         (429, _) => Status::RateLimited,
         (408 | 500..=599, _) => Status::ServerError,
+        (401, Ok(body)) if !body.is_empty() && !is_api_videos(&json(body)) => Status::ProtocolError,
         (400..=499, _) => Status::RequestRejected,
         _ => Status::ProtocolError,
     };
@@ -26,10 +27,8 @@ pub(crate) fn of(reply: &Reply, server: &Server, request: &Checked, secrets: &[&
         ),
         (Status::RateLimited, _) => format!("{server} asks to slow down"),
         (Status::ServerError, _) => format!("{server}, or a gateway before it, has a problem"),
-        (Status::RequestRejected, _) if problem == Problem::default() => format!(
-            "The request to {server} was refused, but not in api.video's words; check the base URL \
-             and what stands in between, such as a proxy, a firewall or a sign-in page"
-        ),
+        (Status::ProtocolError, 401) => refused_by_another(server),
+        (Status::RequestRejected, _) if problem == Problem::default() => refused_by_another(server),
         (Status::RequestRejected, _) => format!("{server} refused the request"),
         _ => format!(
             "The answer from {server} is none that the API documents (redirects are not followed)"
@@ -40,21 +39,44 @@ pub(crate) fn of(reply: &Reply, server: &Server, request: &Checked, secrets: &[&
         Err(why) => format!(": {}", why.message.trim_end_matches('.')),
         Ok(_) => said(&problem),
     };
-    Error {
+    let error = Error {
         status,
         message: format!("{what} ({asked}, HTTP {http}{said})."),
         http_status: Some(http),
         problem: Box::new(problem),
         retry_after_ms: reply.asked_ms(),
+        may_be_done: false,
+    };
+    match http {
+        // Refused: nothing was done.
+        400..=407 | 409..=499 => error,
+        _ => perhaps_done(error, request),
     }
+}
+
+fn refused_by_another(server: &Server) -> String {
+    format!(
+        "The request to {server} was refused, but not in api.video's words; check the base URL and \
+         what stands in between, such as a proxy, a firewall or a sign-in page"
+    )
+}
+
+/// The error of a request of which nobody knows whether it was carried out.
+fn perhaps_done(mut error: Error, request: &Checked) -> Error {
+    if request.repeats() == Repeats::Never {
+        error.message += " The request may have been carried out: look before you send it again.";
+        error.may_be_done = true;
+    }
+    error
 }
 
 /// What it means that a request succeeded, and its answer did not come.
 fn broken_off(http: u16, why: &Error, request: &Checked) -> Error {
     let mut error = why.clone();
     error.http_status = Some(http);
-    if !request.is_idempotent() {
+    if request.repeats() != Repeats::Freely {
         error.message += " The request was carried out: do not send it again.";
+        error.may_be_done = true;
     }
     error
 }
@@ -65,10 +87,10 @@ pub(crate) fn of_failure(failure: Failure, request: &Checked, is_late: bool) -> 
     if is_late && error.status == Status::Timeout {
         "No complete reply within the wait timeout.".clone_into(&mut error.message);
     }
-    if failure.sent && !request.is_idempotent() {
-        error.message += " The request may have been carried out: look before you send it again.";
+    match failure.sent {
+        true => perhaps_done(error, request),
+        false => error,
     }
-    error
 }
 
 /// Method and path, without the query.
@@ -121,6 +143,7 @@ mod tests {
                 retry_after_ms: None,
             },
             body: Ok(body.as_bytes().to_vec()),
+            kept: false,
             kept_silent: false,
         }
     }
@@ -211,6 +234,14 @@ mod tests {
             posted.ends_with("was carried out: do not send it again."),
             "{posted}"
         );
+        for (method, is_retryable) in [
+            ("GET", true),
+            ("HEAD", true),
+            ("DELETE", false),
+            ("POST", false),
+        ] {
+            assert_eq!(of(method, 200).is_retryable(), is_retryable, "{method}");
+        }
         let of = |status| of("GET", status);
         assert_eq!(
             (of(200).status, of(200).http_status),
@@ -243,5 +274,47 @@ mod tests {
             "{may_be_done}"
         );
         assert!(words("GET", true, true).contains("within the wait timeout"));
+    }
+
+    #[test]
+    fn a_request_that_may_have_been_carried_out_is_not_to_be_repeated() {
+        let of = |method, status| {
+            let request = Checked::new(method, "/videos", None).unwrap();
+            of(
+                &reply(status, PROBLEM),
+                &Config::default().server(),
+                &request,
+                &[],
+            )
+        };
+        for status in [101, 302, 303, 408, 500, 502, 503, 504, 599, 600] {
+            for (method, is_told) in [
+                ("POST", true),
+                ("PATCH", true),
+                ("PUT", false),
+                ("GET", false),
+            ] {
+                let error = of(method, status);
+                assert_eq!(error.is_retryable(), !is_told, "{method} {status}");
+                let told = error.message.contains("may have been carried out");
+                assert_eq!(told, is_told, "{method} {status}: {error}");
+            }
+        }
+        for status in [400, 401, 404, 409, 422, 429] {
+            let error = of("POST", status);
+            assert!(!error.may_be_done, "{error}");
+            assert!(!error.message.contains("carried out"), "{error}");
+        }
+        assert!(of("POST", 429).is_retryable());
+    }
+
+    #[test]
+    fn a_401_that_is_not_api_videos_is_somebody_else_s() {
+        for body in ["<html>Sign in</html>", r#"{"message":"Unauthorized"}"#] {
+            let error = refusal(401, body);
+            assert_eq!(error.status, Status::ProtocolError, "{body}");
+            assert!(error.message.contains("check the base URL"), "{error}");
+            assert!(!error.may_be_done, "{body}");
+        }
     }
 }

@@ -4,10 +4,13 @@ use std::ffi::{CStr, CString};
 
 use once_cell::race::OnceBox;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::http::Headers;
 use crate::problem::without_bom;
+
+/// No list of links is longer.
+const LONGEST_LINKS: usize = 64 * 1024;
 
 /// The answer to a request that succeeded.
 pub struct Response {
@@ -23,7 +26,10 @@ pub struct Response {
 
 impl Response {
     pub(crate) fn new(status: u16, headers: Headers, mut body: Vec<u8>, prefix: &str) -> Response {
+        // No more than it takes: a body that came in pieces has room for as much again.
+        body.reserve_exact(1);
         body.push(0);
+        body.shrink_to_fit();
         Response {
             status,
             headers: joined(headers),
@@ -96,16 +102,24 @@ fn joined(headers: Headers) -> Vec<(String, CString)> {
     headers.map(|(name, value)| (name, no_nul(value))).collect()
 }
 
-/// What is read of a list.
+/// What is read of a list. All else is passed over without recursion, however deep it is: this runs
+/// on the program's own thread, whose stack may be small.
 #[derive(Deserialize)]
-struct List {
-    pagination: Pagination,
+struct List<'a> {
+    #[serde(borrow)]
+    pagination: Pagination<'a>,
 }
 
 #[derive(Deserialize)]
-struct Pagination {
-    #[serde(default)]
-    links: Value,
+struct Pagination<'a> {
+    #[serde(borrow)]
+    links: &'a RawValue,
+}
+
+#[derive(Deserialize)]
+struct Link {
+    rel: String,
+    uri: String,
 }
 
 /// The path of the link to the next page; empty if there is none.
@@ -113,18 +127,25 @@ fn next_page(body: &[u8], prefix: &str) -> String {
     let Ok(list) = serde_json::from_slice::<List>(without_bom(body)) else {
         return String::new();
     };
-    let links = list.pagination.links;
-    let mut links = links.as_array().into_iter().flatten();
-    let next = links.find(|link| link["rel"] == "next");
-    let uri = next.and_then(|link| link["uri"].as_str());
-    uri.map_or_else(String::new, |uri| path_below(uri, prefix).to_owned())
+    let links = list.pagination.links.get();
+    if links.len() > LONGEST_LINKS {
+        return String::new();
+    }
+    let links: Vec<&RawValue> = serde_json::from_str(links).unwrap_or_default();
+    let links = links.into_iter().map(RawValue::get);
+    // One that is odd does not cost the others.
+    let mut links = links.filter_map(|link| serde_json::from_str::<Link>(link).ok());
+    let next = links.find(|link| link.rel == "next");
+    next.map_or_else(String::new, |link| path_below(&link.uri, prefix).to_owned())
 }
 
 /// A link as a path below the base URL. Its host is left out: what lies before the server may give
 /// it another name.
 fn path_below<'a>(uri: &'a str, prefix: &str) -> &'a str {
-    let path = match uri.split_once("://") {
-        Some((_, rest)) => rest.find('/').map_or("", |at| &rest[at..]),
+    let schemes = ["http://", "https://"];
+    let rest = schemes.iter().find_map(|scheme| uri.strip_prefix(scheme));
+    let path = match rest {
+        Some(rest) => rest.find('/').map_or("", |at| &rest[at..]),
         None => uri,
     };
     match path.strip_prefix(prefix) {
@@ -184,6 +205,16 @@ mod tests {
             ("/api", "/videos?currentPage=2", "/videos?currentPage=2"),
             ("/api", "/apian", "/apian"),
             ("", "http://h", ""),
+            (
+                "",
+                "/videos?metadata[src]=https://example.com&currentPage=2",
+                "/videos?metadata[src]=https://example.com&currentPage=2",
+            ),
+            (
+                "",
+                "/videos?title=http://h/x&currentPage=2",
+                "/videos?title=http://h/x&currentPage=2",
+            ),
         ] {
             let body = list(uri).into_bytes();
             let response = Response::new(200, Headers::default(), body, prefix);
@@ -200,5 +231,29 @@ mod tests {
         ] {
             assert_eq!(response(other).next_page(), "", "{other}");
         }
+        let odd =
+            r#"{"pagination":{"links":[7,{"rel":"next","uri":7},{"rel":"next","uri":"/x"}]}}"#;
+        assert_eq!(response(odd).next_page(), "/x");
+    }
+
+    #[test]
+    fn no_depth_of_a_list_takes_much_of_a_stack() {
+        let deep = |depth| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        let links = format!(r#"[{},{{"rel":"next","uri":"/x"}}]"#, deep(10_000));
+        let body = format!(
+            r#"{{"data":{},"pagination":{{"links":{links}}}}}"#,
+            deep(100_000)
+        );
+        let small = std::thread::Builder::new().stack_size(64 * 1024);
+        let found = small.spawn(move || response(&body).next_page().to_owned());
+        assert_eq!(found.unwrap().join().unwrap(), "/x");
+    }
+
+    #[test]
+    fn a_body_takes_no_more_memory_than_it_has_bytes() {
+        let mut body = Vec::with_capacity(1_000);
+        body.extend(b"{}");
+        let response = Response::new(200, Headers::default(), body, "");
+        assert_eq!(response.body.capacity(), 3);
     }
 }

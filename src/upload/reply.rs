@@ -7,11 +7,10 @@ use serde_json::Value;
 use super::chunks::Chunk;
 use super::exchange::{Failure, Ingest, Receipt, Received, Refusal};
 use super::pace::Limits;
-use crate::auth::is_api_videos;
 use crate::config::Server;
 use crate::error::{Error, Status};
 use crate::http::{self, Reply};
-use crate::problem::{text, without_bom};
+use crate::problem::{is_api_videos, text, without_bom};
 use crate::request::checks::Checked;
 use crate::request::refusal;
 use crate::request::response::Response;
@@ -225,6 +224,7 @@ mod tests {
             headers: Headers::default(),
             waits: Waits::default(),
             body: Ok(body.as_bytes().to_vec()),
+            kept: false,
             kept_silent: false,
         }
     }

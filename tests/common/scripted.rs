@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
@@ -13,6 +14,8 @@ use parking_lot::Mutex;
 pub enum Act {
     /// These bytes are its reply.
     Answer(String),
+    /// The same, after a moment.
+    Late(String),
     /// These bytes, and then the connection is closed.
     Cut(String),
     /// Nothing ever comes.
@@ -101,6 +104,10 @@ fn serve(stream: &TcpStream, connection: usize, state: &Mutex<State>) {
         match act {
             // A client that has read enough goes away.
             Act::Answer(bytes) => drop(stream.write_all(bytes.as_bytes())),
+            Act::Late(bytes) => {
+                thread::sleep(Duration::from_millis(200));
+                let _ = stream.write_all(bytes.as_bytes());
+            }
             Act::Cut(bytes) => {
                 let _ = stream.write_all(bytes.as_bytes());
                 return;
