@@ -209,6 +209,11 @@ enum apivideo_status
    * rejected, or something other than the token was, which the problem's `type` names.
    */
   APIVIDEO_STATUS_REQUEST_REJECTED = 19,
+  /**
+   * A file to upload cannot be read, or is not the file that it was when the upload began. Do not
+   * retry.
+   */
+  APIVIDEO_STATUS_FILE_ERROR = 20,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -482,6 +487,13 @@ typedef struct apivideo_store apivideo_store;
 typedef struct apivideo_token apivideo_token;
 
 /**
+ * An upload: a video's source on its way to api.video, in chunks. Until it is started, only one
+ * thread at a time may use it; from then on any thread may, and any number at once. It belongs to
+ * the caller, who frees it, and it may outlive its client.
+ */
+typedef struct apivideo_upload apivideo_upload;
+
+/**
  * Receives one line of the log: its level, its text, and the program's own pointer. The text is
  * valid during the call. Must not throw or jump out.
  */
@@ -537,6 +549,15 @@ typedef int32_t (*apivideo_store_swap_callback)(const char *name,
                                                 uint32_t timeout_ms,
                                                 void *user_data);
 
+/**
+ * Learns how far an upload is, in bytes, as apivideo_upload_progress() gives it, and receives the
+ * program's own pointer. Must not throw or jump out.
+ */
+typedef void (*apivideo_progress_callback)(uint64_t acknowledged,
+                                           uint64_t sent,
+                                           uint64_t total,
+                                           void *user_data);
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -563,6 +584,20 @@ apivideo_status apivideo_client_new(const char *api_key,
                                     const apivideo_config *config,
                                     apivideo_client **client_out,
                                     apivideo_error **error_out);
+
+/**
+ * Makes a client without an API key, which can upload by upload token, see
+ * apivideo_upload_set_token(), and nothing else. It is for programs in the hands of people who must
+ * not have the key. APIVIDEO_API_KEY of the environment is not read.
+ *
+ * `config`, `client_out`, `error_out`, threads and the environment are as for apivideo_client_new().
+ * Calls that need an access token fail with KEY_REJECTED.
+ *
+ * Errors: NULL_ARGUMENT, INVALID_UTF8, INVALID_ARGUMENT.
+ */
+apivideo_status apivideo_client_new_without_key(const apivideo_config *config,
+                                                apivideo_client **client_out,
+                                                apivideo_error **error_out);
 
 /**
  * Frees a client. NULL is fine. Returns at once, even while an exchange is under way.
@@ -1443,6 +1478,288 @@ const apivideo_token *apivideo_token_clone(const apivideo_token *token);
  * Frees one reference to a token. NULL is fine. Any thread may call this.
  */
 void apivideo_token_free(const apivideo_token *token);
+
+/**
+ * Sends a file as the source of a video, and waits for the end, however long it takes.
+ *
+ * `video_id`: of a video that was made with `POST /videos`. `path`: of a regular file, in UTF-8.
+ * `response_out`: receives a reference to api.video's reply with the video, in JSON. Free it with
+ * apivideo_response_free(). `error_out`: may be NULL. Any thread may call this. It needs one buffer
+ * of 128 KiB, whatever the size of the file. apivideo_upload_new() does the same with progress,
+ * with a way to cancel, and can go on where an earlier upload ended.
+ *
+ * Whatever may pass is ridden out: an outage of some minutes, errors of the server, rate limits,
+ * replies that are lost, access tokens that expire. Then only the chunk that it happened to is sent
+ * again, and never one that has arrived. A connection ends after 60 seconds in which no byte has
+ * moved, however long a chunk takes; the attempt timeout is not for chunks.
+ *
+ * Errors: NULL_ARGUMENT, INVALID_UTF8, INVALID_ARGUMENT; FILE_ERROR if the file cannot be read, is
+ * empty, or changes meanwhile; REQUEST_REJECTED, with the problem; those of apivideo_get_token();
+ * RATE_LIMITED, SERVER_ERROR, PROTOCOL_ERROR, NETWORK_ERROR, TLS_ERROR, TIMEOUT when a chunk has
+ * failed time after time; CLOSED; SYSTEM_ERROR.
+ */
+apivideo_status apivideo_upload_file(const apivideo_client *client,
+                                     const char *video_id,
+                                     const char *path,
+                                     const apivideo_response **response_out,
+                                     apivideo_error **error_out);
+
+/**
+ * Makes an upload, to be given its settings and started.
+ *
+ * `upload_out`: receives the upload. Free it with apivideo_upload_free(). `error_out`: may be NULL.
+ * Any thread may call this.
+ *
+ * Errors: NULL_ARGUMENT.
+ */
+apivideo_status apivideo_upload_new(const apivideo_client *client,
+                                    apivideo_upload **upload_out,
+                                    apivideo_error **error_out);
+
+/**
+ * Sets the video that the source is for: it was made with `POST /videos`, and has no source yet.
+ *
+ * `video_id`: its id, which is copied. `error_out`: may be NULL. As for all settings of an upload,
+ * only one thread at a time may call this, before apivideo_upload_start().
+ *
+ * Errors: NULL_ARGUMENT, INVALID_UTF8, INVALID_ARGUMENT.
+ */
+apivideo_status apivideo_upload_set_video_id(apivideo_upload *upload,
+                                             const char *video_id,
+                                             apivideo_error **error_out);
+
+/**
+ * Sets an upload token to send with, in place of the client's API key. The token makes the video,
+ * unless apivideo_upload_set_video_id() names one.
+ *
+ * The first chunk goes alone, since its reply names the video that the others must go to. If that
+ * reply is lost, another video is made, and what api.video has of the first one stays incomplete.
+ * A token that was rejected is not tried again. `token`: is copied. It is a secret: it is in no
+ * message and in no line of the log. `error_out` and threads are as for
+ * apivideo_upload_set_video_id().
+ *
+ * Errors: NULL_ARGUMENT, INVALID_UTF8, INVALID_ARGUMENT.
+ */
+apivideo_status apivideo_upload_set_token(apivideo_upload *upload,
+                                          const char *token,
+                                          apivideo_error **error_out);
+
+/**
+ * Sets the file to send. Without one, the program writes the bytes with apivideo_upload_write().
+ *
+ * `path`: of a regular file, in UTF-8, which is copied. It is opened when the upload starts. A file
+ * whose size or time changes while it is sent ends the upload with FILE_ERROR, and does not become
+ * a video. `error_out` and threads are as for apivideo_upload_set_video_id().
+ *
+ * Errors: NULL_ARGUMENT, INVALID_UTF8, INVALID_ARGUMENT.
+ */
+apivideo_status apivideo_upload_set_file(apivideo_upload *upload,
+                                         const char *path,
+                                         apivideo_error **error_out);
+
+/**
+ * Sets the name of the file that api.video is told. Default: the name of the file that is sent, or
+ * "video". It is the title of a video that an upload token makes.
+ *
+ * `name`: 1 to 255 bytes without control characters, which are copied. `error_out` and threads are
+ * as for apivideo_upload_set_video_id().
+ *
+ * Errors: NULL_ARGUMENT, INVALID_UTF8, INVALID_ARGUMENT.
+ */
+apivideo_status apivideo_upload_set_file_name(apivideo_upload *upload,
+                                              const char *name,
+                                              apivideo_error **error_out);
+
+/**
+ * Sets how many bytes the program will write. Default: that is not known before
+ * apivideo_upload_finish(). Not for an upload of a file, which has a size.
+ *
+ * `bytes`: 1 to 52,428,800,000. With it, api.video is told of each chunk which bytes it has, and the
+ * upload can be resumed with chunks of another size. `error_out` and threads are as for
+ * apivideo_upload_set_video_id().
+ *
+ * Errors: NULL_ARGUMENT, INVALID_ARGUMENT.
+ */
+apivideo_status apivideo_upload_set_size(apivideo_upload *upload,
+                                         uint64_t bytes,
+                                         apivideo_error **error_out);
+
+/**
+ * Sets the size of a chunk, which is what is sent again after a fault.
+ *
+ * `bytes`: 5,242,880 to 209,715,200 (5 to 200 MiB). Default for a file: a twentieth of it in whole
+ * MiB, but 5 MiB at least and 50 MiB at most. That is few enough chunks for api.video's limit of 40
+ * in a minute. Default for what a program writes: 16 MiB, which are held in memory, for each of the
+ * chunks that are sent side by side. `error_out` and threads are as for
+ * apivideo_upload_set_video_id().
+ *
+ * Errors: NULL_ARGUMENT, INVALID_ARGUMENT.
+ */
+apivideo_status apivideo_upload_set_chunk_size(apivideo_upload *upload,
+                                               uint64_t bytes,
+                                               apivideo_error **error_out);
+
+/**
+ * Sets how many chunks are sent side by side, each on a connection and a thread of its own.
+ *
+ * `count`: 1 to 8. Default: 1 for a file; 2 for what a program writes, so that it can write one
+ * chunk while another is sent. `error_out` and threads are as for apivideo_upload_set_video_id().
+ *
+ * Errors: NULL_ARGUMENT, INVALID_ARGUMENT.
+ */
+apivideo_status apivideo_upload_set_parallel(apivideo_upload *upload,
+                                             uint32_t count,
+                                             apivideo_error **error_out);
+
+/**
+ * Sets whether the upload goes on where an earlier one ended, in this process or in another, within
+ * 7 days. Default: 0.
+ *
+ * With 1 it asks api.video first what has arrived, and sends the rest. It takes the video's id, and
+ * the same bytes again: the unchanged file, or all that was written, from the beginning. Of a video
+ * that is complete nothing is sent. A file of another size is an error. If the size was not known
+ * to the earlier upload, its chunks must have been of the same size. An upload that was begun by
+ * token is resumed with the API key.
+ *
+ * `resume`: 0 or 1. `error_out` and threads are as for apivideo_upload_set_video_id().
+ *
+ * Errors: NULL_ARGUMENT, INVALID_ARGUMENT.
+ */
+apivideo_status apivideo_upload_set_resume(apivideo_upload *upload,
+                                           int32_t resume,
+                                           apivideo_error **error_out);
+
+/**
+ * Sets a callback that is told how far the upload is: when a chunk has arrived, and while bytes are
+ * sent up to ten times a second.
+ *
+ * It is called on the library's threads, outside every lock, one call at a time. It may call any
+ * function of this library, also apivideo_upload_cancel() and apivideo_upload_free(). It must not
+ * block for long: meanwhile a thread of the upload sends nothing. No call begins once
+ * apivideo_upload_free() has returned, or in a forked child. `callback`: NULL for none. `user_data`:
+ * passed to each call; must stay usable from any thread until `release` was called. `release`: may
+ * be NULL; is called once when the callback will not be called any more, or at once if this
+ * function fails. `error_out` and threads are as for apivideo_upload_set_video_id().
+ *
+ * Errors: NULL_ARGUMENT, INVALID_ARGUMENT.
+ */
+apivideo_status apivideo_upload_set_on_progress(apivideo_upload *upload,
+                                                apivideo_progress_callback callback,
+                                                void *user_data,
+                                                apivideo_release_callback release,
+                                                apivideo_error **error_out);
+
+/**
+ * Starts the upload, on threads of its own, and returns at once.
+ *
+ * `error_out`: may be NULL. Afterwards the settings cannot be changed, and any thread may use the
+ * upload. After a failure it is of no use any more.
+ *
+ * Errors: NULL_ARGUMENT; INVALID_ARGUMENT if it was started before, or if the settings do not go
+ * together; FILE_ERROR if the file cannot be opened or is empty; SYSTEM_ERROR if there is no
+ * thread; CLOSED. apivideo_upload_wait() reports all others.
+ */
+apivideo_status apivideo_upload_start(apivideo_upload *upload, apivideo_error **error_out);
+
+/**
+ * Hands bytes of the video over, of an upload without a file: recorded, say, while it goes on.
+ *
+ * Waits until there is room for them: of each chunk that is sent, the bytes are held until it has
+ * arrived. `data`: `length` bytes, which are copied; may be NULL if `length` is 0. `error_out`: may
+ * be NULL. Any thread may call this, but one at a time: the order of the calls is that of the bytes.
+ *
+ * Errors: NULL_ARGUMENT; INVALID_ARGUMENT for an upload of a file, for more bytes than were
+ * announced, and after apivideo_upload_finish(); the error of the upload, once it has failed;
+ * CANCELLED.
+ */
+apivideo_status apivideo_upload_write(const apivideo_upload *upload,
+                                      const void *data,
+                                      size_t length,
+                                      apivideo_error **error_out);
+
+/**
+ * Says that all bytes were handed over. Does not wait for them to be sent: apivideo_upload_wait()
+ * does.
+ *
+ * `error_out`: may be NULL. Any thread may call this. A second call does nothing.
+ *
+ * Errors: NULL_ARGUMENT; INVALID_ARGUMENT for an upload of a file, and if nothing or less was written
+ * than was announced, with which the upload ends; FILE_ERROR if less was written than an earlier
+ * upload sent, which this one resumes; CANCELLED.
+ */
+apivideo_status apivideo_upload_finish(const apivideo_upload *upload,
+                                       apivideo_error **error_out);
+
+/**
+ * Waits for the end of the upload, but no longer than `timeout_ms`. With 0 it does not wait, and
+ * with `UINT32_MAX` it waits to the end.
+ *
+ * Any number of threads may wait at once, and again after PENDING, and after the end.
+ * `response_out`: receives a reference to api.video's reply with the video, in JSON. Free it with
+ * apivideo_response_free(). In the rare case that all has arrived and the video could not be asked
+ * for, it has the member `videoId` and no other. `error_out`: may be NULL. Any thread may call this.
+ *
+ * Errors: PENDING if the time is over before the upload is; CANCELLED; NULL_ARGUMENT;
+ * INVALID_ARGUMENT if it was not started; all errors of apivideo_upload_file(). After any of them,
+ * but REQUEST_REJECTED and FILE_ERROR, the upload can be resumed: see apivideo_upload_set_resume().
+ */
+apivideo_status apivideo_upload_wait(const apivideo_upload *upload,
+                                     uint32_t timeout_ms,
+                                     const apivideo_response **response_out,
+                                     apivideo_error **error_out);
+
+/**
+ * Calls `callback` with `user_data` exactly once, when the upload is over, however it ends. If this
+ * function fails, it never calls `callback`.
+ *
+ * As with apivideo_operation_on_complete(): the call comes on a thread of the library, or on one
+ * that is in a call of this upload or frees its client, and on this thread, before this function
+ * returns, if the upload is over already. The callback may call any function of this library. It
+ * may free the upload, unless that very freeing has led to the call. `user_data` must stay usable
+ * from any thread until the callback was called. In a forked child, callbacks of the parent's
+ * uploads are not called. `error_out`: may be NULL. Any thread may call this.
+ *
+ * Errors: NULL_ARGUMENT; INVALID_ARGUMENT if the upload was not started, or already has a callback;
+ * CANCELLED in a forked child.
+ */
+apivideo_status apivideo_upload_on_complete(const apivideo_upload *upload,
+                                            apivideo_completion_callback callback,
+                                            void *user_data,
+                                            apivideo_error **error_out);
+
+/**
+ * Gives how far the upload is, in bytes. No number ever goes back.
+ *
+ * `acknowledged_out`: receives what api.video has said it has. `sent_out`: receives that and what
+ * was sent since; what is sent again does not count twice. `total_out`: receives how many there are
+ * in all; 0 while that is not known. Each may be NULL. All are 0 before the upload is started, and
+ * for NULL. Any thread may call this. It never blocks.
+ */
+void apivideo_upload_progress(const apivideo_upload *upload,
+                              uint64_t *acknowledged_out,
+                              uint64_t *sent_out,
+                              uint64_t *total_out);
+
+/**
+ * Gives the id of the video. Empty while it has none: before the upload is started, by an upload
+ * token until the first chunk has arrived, and for NULL.
+ *
+ * Never NULL. A text that is not empty lives as long as the upload. Any thread may call this. It
+ * never blocks.
+ */
+const char *apivideo_upload_video_id(const apivideo_upload *upload);
+
+/**
+ * Ends the upload with CANCELLED, unless it is over, and at once: connections are cut. The video
+ * stays as it is, and the upload can be resumed. NULL is fine. Any thread may call this.
+ */
+void apivideo_upload_cancel(const apivideo_upload *upload);
+
+/**
+ * Frees an upload, and cancels it if it is not over. NULL is fine. Returns at once. No other call
+ * may use it from here on.
+ */
+void apivideo_upload_free(apivideo_upload *upload);
 
 /**
  * Gives the version of the loaded library, such as "0.1.0".
