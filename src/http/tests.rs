@@ -347,27 +347,66 @@ fn no_alarm_is_left_when_the_connections_are_closed() {
     assert!(!server.connections.has_alarm());
 }
 
+/// A connection whose patience is over until it gets more.
+#[derive(Debug)]
+struct Impatient {
+    stream: Box<dyn Stream>,
+    is_over: bool,
+}
+
+impl Stream for Impatient {
+    fn set_patience(&mut self, patience: Patience) {
+        self.is_over = false;
+        self.stream.set_patience(patience);
+    }
+
+    fn watch_input(&mut self, watch: bool) {
+        self.stream.watch_input(watch);
+    }
+
+    fn has_input(&mut self) -> io::Result<bool> {
+        match self.is_over {
+            true => Err(stream::overdue()),
+            false => self.stream.has_input(),
+        }
+    }
+
+    fn written(&self) -> u64 {
+        self.stream.written()
+    }
+
+    fn socket(&self) -> &Socket {
+        self.stream.socket()
+    }
+}
+
+impl Read for Impatient {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.stream.read(into)
+    }
+}
+
+impl Write for Impatient {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.stream.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
+    }
+}
+
 #[test]
 fn a_kept_connection_is_looked_at_within_the_new_deadline() {
-    // What TLS says to itself comes after the first exchange's deadline.
-    let server = Server::secured(|mut stream| {
-        while !read_head(&mut stream).is_empty() {
-            stream.write_all(NO_BODY.as_bytes()).unwrap();
-            stream.flush().unwrap();
-            thread::sleep(Duration::from_millis(30));
-            stream.conn.refresh_traffic_keys().unwrap();
-            stream.flush().unwrap();
-        }
-    });
-    server.get().unwrap();
-    let kept = server.take().map(|mut stream| {
-        stream.set_patience(Patience::Until(Instant::now()));
-        stream
-    });
-    thread::sleep(Duration::from_millis(100));
-    server.connections.keep(kept.unwrap(), None);
-    server.get().unwrap();
-    assert_eq!(server.accepted(), 1);
+    let server = Server::answering(NO_BODY);
+    let (patience, dialled) = (server.terms().patience, OnceLock::new());
+    let stream = server.http.network.connect(patience, &dialled).unwrap();
+    let impatient = Impatient {
+        stream,
+        is_over: true,
+    };
+    server.connections.keep(Box::new(impatient), None);
+    assert!(server.take().is_some());
 }
 
 /// A server that answers one request, then does something else, and tells when.
