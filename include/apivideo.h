@@ -590,8 +590,8 @@ apivideo_status apivideo_client_new(const char *api_key,
  * apivideo_upload_set_token(), and nothing else. It is for programs in the hands of people who must
  * not have the key. APIVIDEO_API_KEY of the environment is not read.
  *
- * `config`, `client_out`, `error_out`, threads and the environment are as for apivideo_client_new().
- * Calls that need an access token fail with KEY_REJECTED.
+ * `config`, `client_out`, `error_out`, threads and the environment are as for
+ * apivideo_client_new(). Calls that need an access token fail with KEY_REJECTED.
  *
  * Errors: NULL_ARGUMENT, INVALID_UTF8, INVALID_ARGUMENT.
  */
@@ -1574,8 +1574,8 @@ apivideo_status apivideo_upload_set_file_name(apivideo_upload *upload,
  * Sets how many bytes the program will write. Default: that is not known before
  * apivideo_upload_finish(). Not for an upload of a file, which has a size.
  *
- * `bytes`: 1 to 52,428,800,000. With it, api.video is told of each chunk which bytes it has, and the
- * upload can be resumed with chunks of another size. `error_out` and threads are as for
+ * `bytes`: 1 to 52,428,800,000. With it, api.video is told of each chunk which bytes it has, and
+ * the upload can be resumed with chunks of another size. `error_out` and threads are as for
  * apivideo_upload_set_video_id().
  *
  * Errors: NULL_ARGUMENT, INVALID_ARGUMENT.
@@ -1636,10 +1636,10 @@ apivideo_status apivideo_upload_set_resume(apivideo_upload *upload,
  * It is called on the library's threads, outside every lock, one call at a time. It may call any
  * function of this library, also apivideo_upload_cancel() and apivideo_upload_free(). It must not
  * block for long: meanwhile a thread of the upload sends nothing. No call begins once
- * apivideo_upload_free() has returned, or in a forked child. `callback`: NULL for none. `user_data`:
- * passed to each call; must stay usable from any thread until `release` was called. `release`: may
- * be NULL; is called once when the callback will not be called any more, or at once if this
- * function fails. `error_out` and threads are as for apivideo_upload_set_video_id().
+ * apivideo_upload_free() has returned, or in a forked child. `callback`: NULL for none.
+ * `user_data`: passed to each call; must stay usable from any thread until `release` was called.
+ * `release`: may be NULL; is called once when the callback will not be called any more, or at
+ * once if this function fails. `error_out` and threads are as for apivideo_upload_set_video_id().
  *
  * Errors: NULL_ARGUMENT, INVALID_ARGUMENT.
  */
@@ -1665,8 +1665,9 @@ apivideo_status apivideo_upload_start(apivideo_upload *upload, apivideo_error **
  * Hands bytes of the video over, of an upload without a file: recorded, say, while it goes on.
  *
  * Waits until there is room for them: of each chunk that is sent, the bytes are held until it has
- * arrived. `data`: `length` bytes, which are copied; may be NULL if `length` is 0. `error_out`: may
- * be NULL. Any thread may call this, but one at a time: the order of the calls is that of the bytes.
+ * arrived. `data`: `length` bytes, which are copied; may be NULL if `length` is 0. `error_out`:
+ * may be NULL. Any thread may call this, but one at a time: the order of the calls is that of the
+ * bytes.
  *
  * Errors: NULL_ARGUMENT; INVALID_ARGUMENT for an upload of a file, for more bytes than were
  * announced, and after apivideo_upload_finish(); the error of the upload, once it has failed;
@@ -1683,12 +1684,11 @@ apivideo_status apivideo_upload_write(const apivideo_upload *upload,
  *
  * `error_out`: may be NULL. Any thread may call this. A second call does nothing.
  *
- * Errors: NULL_ARGUMENT; INVALID_ARGUMENT for an upload of a file, and if nothing or less was written
- * than was announced, with which the upload ends; FILE_ERROR if less was written than an earlier
- * upload sent, which this one resumes; CANCELLED.
+ * Errors: NULL_ARGUMENT; INVALID_ARGUMENT for an upload of a file, and if nothing or less was
+ * written than was announced, with which the upload ends; FILE_ERROR if less was written than an
+ * earlier upload sent, which this one resumes; CANCELLED.
  */
-apivideo_status apivideo_upload_finish(const apivideo_upload *upload,
-                                       apivideo_error **error_out);
+apivideo_status apivideo_upload_finish(const apivideo_upload *upload, apivideo_error **error_out);
 
 /**
  * Waits for the end of the upload, but no longer than `timeout_ms`. With 0 it does not wait, and
@@ -1696,8 +1696,9 @@ apivideo_status apivideo_upload_finish(const apivideo_upload *upload,
  *
  * Any number of threads may wait at once, and again after PENDING, and after the end.
  * `response_out`: receives a reference to api.video's reply with the video, in JSON. Free it with
- * apivideo_response_free(). In the rare case that all has arrived and the video could not be asked
- * for, it has the member `videoId` and no other. `error_out`: may be NULL. Any thread may call this.
+ * apivideo_response_free(). In the rare case that all has arrived and the video could not be
+ * asked for, it has the member `videoId` and no other. `error_out`: may be NULL. Any thread may
+ * call this.
  *
  * Errors: PENDING if the time is over before the upload is; CANCELLED; NULL_ARGUMENT;
  * INVALID_ARGUMENT if it was not started; all errors of apivideo_upload_file(). After any of them,

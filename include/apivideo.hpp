@@ -1085,7 +1085,8 @@ public:
                                                arguments...);
             },
             [](std::int32_t at, const char* line, void* user_data) noexcept {
-                detail::call<log_function>(user_data, static_cast<log_level>(at), std::string_view(line));
+                detail::call<log_function>(user_data, static_cast<log_level>(at),
+                                           std::string_view(line));
             },
             std::move(log));
     }
@@ -1230,8 +1231,8 @@ public:
 
     /// Waits for the end, however long it takes: the response is api.video's with the video.
     ///
-    /// Errors: cancelled, closed, and all errors of client::upload_file(). Any number of threads may
-    /// wait, and may wait again after the end.
+    /// Errors: cancelled, closed, and all errors of client::upload_file(). Any number of threads
+    /// may wait, and may wait again after the end.
     [[nodiscard]] response wait() const { return try_wait().value(); }
     /// As above, without throwing.
     [[nodiscard]] result<response> try_wait() const { return look(UINT32_MAX); }
@@ -1574,8 +1575,8 @@ public:
     [[nodiscard]] apivideo::pages pages(std::string path) const&;
     void pages(std::string path) const&& = delete;
 
-    /// Sends a file as the source of a video that was made with POST /videos, and waits for the end,
-    /// however long it takes. The response is api.video's with the video. Whatever may pass is
+    /// Sends a file as the source of a video that was made with POST /videos, and waits for the
+    /// end, however long it takes. The response is api.video's with the video. Whatever may pass is
     /// ridden out, as apivideo_upload_file() says.
     ///
     /// Errors: invalid_argument; file_error if the file cannot be read, or changes meanwhile;

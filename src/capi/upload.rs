@@ -194,8 +194,8 @@ pub unsafe extern "C" fn apivideo_upload_set_file_name(
 /// Sets how many bytes the program will write. Default: that is not known before
 /// apivideo_upload_finish(). Not for an upload of a file, which has a size.
 ///
-/// `bytes`: 1 to 52,428,800,000. With it, api.video is told of each chunk which bytes it has, and the
-/// upload can be resumed with chunks of another size. `error_out` and threads are as for
+/// `bytes`: 1 to 52,428,800,000. With it, api.video is told of each chunk which bytes it has, and
+/// the upload can be resumed with chunks of another size. `error_out` and threads are as for
 /// apivideo_upload_set_video_id().
 ///
 /// Errors: NULL_ARGUMENT, INVALID_ARGUMENT.
@@ -279,10 +279,10 @@ pub unsafe extern "C" fn apivideo_upload_set_resume(
 /// It is called on the library's threads, outside every lock, one call at a time. It may call any
 /// function of this library, also apivideo_upload_cancel() and apivideo_upload_free(). It must not
 /// block for long: meanwhile a thread of the upload sends nothing. No call begins once
-/// apivideo_upload_free() has returned, or in a forked child. `callback`: NULL for none. `user_data`:
-/// passed to each call; must stay usable from any thread until `release` was called. `release`: may
-/// be NULL; is called once when the callback will not be called any more, or at once if this
-/// function fails. `error_out` and threads are as for apivideo_upload_set_video_id().
+/// apivideo_upload_free() has returned, or in a forked child. `callback`: NULL for none.
+/// `user_data`: passed to each call; must stay usable from any thread until `release` was called.
+/// `release`: may be NULL; is called once when the callback will not be called any more, or at
+/// once if this function fails. `error_out` and threads are as for apivideo_upload_set_video_id().
 ///
 /// Errors: NULL_ARGUMENT, INVALID_ARGUMENT.
 #[unsafe(no_mangle)]
@@ -342,8 +342,9 @@ unsafe fn started(upload: *const apivideo_upload) -> Result<StartedUpload, Error
 /// Hands bytes of the video over, of an upload without a file: recorded, say, while it goes on.
 ///
 /// Waits until there is room for them: of each chunk that is sent, the bytes are held until it has
-/// arrived. `data`: `length` bytes, which are copied; may be NULL if `length` is 0. `error_out`: may
-/// be NULL. Any thread may call this, but one at a time: the order of the calls is that of the bytes.
+/// arrived. `data`: `length` bytes, which are copied; may be NULL if `length` is 0. `error_out`:
+/// may be NULL. Any thread may call this, but one at a time: the order of the calls is that of the
+/// bytes.
 ///
 /// Errors: NULL_ARGUMENT; INVALID_ARGUMENT for an upload of a file, for more bytes than were
 /// announced, and after apivideo_upload_finish(); the error of the upload, once it has failed;
@@ -368,9 +369,9 @@ pub unsafe extern "C" fn apivideo_upload_write(
 ///
 /// `error_out`: may be NULL. Any thread may call this. A second call does nothing.
 ///
-/// Errors: NULL_ARGUMENT; INVALID_ARGUMENT for an upload of a file, and if nothing or less was written
-/// than was announced, with which the upload ends; FILE_ERROR if less was written than an earlier
-/// upload sent, which this one resumes; CANCELLED.
+/// Errors: NULL_ARGUMENT; INVALID_ARGUMENT for an upload of a file, and if nothing or less was
+/// written than was announced, with which the upload ends; FILE_ERROR if less was written than an
+/// earlier upload sent, which this one resumes; CANCELLED.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apivideo_upload_finish(
     upload: *const apivideo_upload,
@@ -385,8 +386,9 @@ pub unsafe extern "C" fn apivideo_upload_finish(
 ///
 /// Any number of threads may wait at once, and again after PENDING, and after the end.
 /// `response_out`: receives a reference to api.video's reply with the video, in JSON. Free it with
-/// apivideo_response_free(). In the rare case that all has arrived and the video could not be asked
-/// for, it has the member `videoId` and no other. `error_out`: may be NULL. Any thread may call this.
+/// apivideo_response_free(). In the rare case that all has arrived and the video could not be
+/// asked for, it has the member `videoId` and no other. `error_out`: may be NULL. Any thread may
+/// call this.
 ///
 /// Errors: PENDING if the time is over before the upload is; CANCELLED; NULL_ARGUMENT;
 /// INVALID_ARGUMENT if it was not started; all errors of apivideo_upload_file(). After any of them,
