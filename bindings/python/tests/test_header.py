@@ -24,12 +24,14 @@ HANDLES = {
     "apivideo_statistics": _abi.StatisticsPointer,
     "apivideo_store": _abi.StorePointer,
     "apivideo_token": _abi.TokenPointer,
+    "apivideo_upload": _abi.UploadPointer,
 }
 CALLBACKS: dict[str, Any] = {
     "apivideo_log_callback": _abi.LogCallback,
     "apivideo_release_callback": _abi.ReleaseCallback,
     "apivideo_state_callback": _abi.StateCallback,
     "apivideo_completion_callback": _abi.CompletionCallback,
+    "apivideo_progress_callback": _abi.ProgressCallback,
     "apivideo_store_load_callback": _abi.StoreLoadCallback,
     "apivideo_store_swap_callback": _abi.StoreSwapCallback,
 }

@@ -7,6 +7,7 @@ import copy
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import libapivideo
 import pytest
@@ -75,9 +76,33 @@ def test_a_401_gets_another_token_and_a_503_another_try(client: libapivideo.Clie
     assert client.get_token() != first
     sandbox.fault("reply", on="videos", status=503, body="")
     assert client.request("GET", "/videos").http_status == 200
-    sandbox.fault("reply", on="videos", status=503, body="")
-    with pytest.raises(libapivideo.ServerError):
-        client.request("POST", "/videos")
+
+
+def test_a_401_about_another_credential_withdraws_no_token(client: libapivideo.Client, sandbox: Sandbox) -> None:
+    token = client.get_token()
+    kind = "https://docs.api.video/reference/authentication-invalid-upload-token"
+    sandbox.fault("reply", on="videos", status=401, body=json.dumps({"type": kind, "title": "No such token."}))
+    with pytest.raises(libapivideo.RequestRejectedError) as caught:
+        client.request("GET", "/videos")
+    assert (caught.value.http_status, caught.value.problem_type) == (401, kind)
+    sandbox.fault("reply", on="videos", status=401, body="<html>Sign in</html>")
+    with pytest.raises(libapivideo.ProtocolError, match="sign-in page"):
+        client.request("GET", "/videos")
+    assert client.get_token() == token
+    assert sandbox.counters()["videos"]["requests"] == 2
+
+
+@pytest.mark.parametrize("fault", [{"kind": "reply", "status": 503, "body": ""}, {"kind": "reset"}])
+def test_what_may_have_been_done_is_not_sent_again(
+    fault: dict[str, Any], client: libapivideo.Client, sandbox: Sandbox
+) -> None:
+    for method in ("POST", "PATCH"):
+        sandbox.fault(on="videos", **fault)
+        with pytest.raises(libapivideo.ApiVideoError, match="may have been carried out") as caught:
+            client.request(method, "/videos", json={})
+        assert isinstance(caught.value, (libapivideo.ServerError, libapivideo.NetworkError))
+        assert not caught.value.retryable
+    assert sandbox.counters()["videos"]["requests"] == 2
 
 
 @pytest.mark.parametrize(
@@ -151,6 +176,18 @@ def test_coroutines_make_requests_without_a_thread_of_python(sandbox: Sandbox) -
     run(main())
 
 
+def test_coroutines_see_no_page_twice(sandbox: Sandbox) -> None:
+    for uri in ("/videos?currentPage=2", "/videos"):
+        body = json.dumps({"pagination": {"links": [{"rel": "next", "uri": uri}]}})
+        sandbox.fault("reply", on="videos", status=200, body=body)
+
+    async def main() -> None:
+        async with libapivideo.AsyncClient(KEY, base_url=sandbox.url) as client:
+            assert len([page async for page in client.pages("/videos")]) == 2
+
+    run(main())
+
+
 def test_a_task_that_is_cancelled_ends_its_request(sandbox: Sandbox) -> None:
     sandbox.fault("hang", on="videos", times=0)
 
@@ -159,12 +196,36 @@ def test_a_task_that_is_cancelled_ends_its_request(sandbox: Sandbox) -> None:
             task = asyncio.ensure_future(client.request("POST", "/videos", json={}))
             while not sandbox.counters()["videos"]["requests"]:
                 await asyncio.sleep(0.01)
+            (call,) = client._core.calls
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
-            assert not client._core.calls
+            assert_cancelled(client, call)
 
     run(main())
+
+
+def test_a_request_that_takes_too_long_for_its_task_is_cancelled(sandbox: Sandbox) -> None:
+    sandbox.fault("hang", on="videos", times=0)
+
+    async def main() -> None:
+        async with libapivideo.AsyncClient(KEY, base_url=sandbox.url) as client:
+            task = asyncio.ensure_future(asyncio.wait_for(client.request("POST", "/videos", json={}), 0.1))
+            while not client._core.calls:
+                await asyncio.sleep(0)
+            (call,) = client._core.calls
+            with pytest.raises(asyncio.TimeoutError):
+                await task
+            assert_cancelled(client, call)
+
+    run(main())
+
+
+def assert_cancelled(client: libapivideo.AsyncClient, call: Any) -> None:
+    """The library has given it up too."""
+    assert not client._core.calls
+    with pytest.raises(libapivideo.CancelledError):
+        call.wait(0)
 
 
 def test_trio_makes_requests_too(sandbox: Sandbox) -> None:

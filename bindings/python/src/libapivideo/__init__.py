@@ -7,8 +7,8 @@
 
 `Client` keeps an API key's token: it authenticates, renews the token ahead of its expiry, rides out
 outages, and gives you a valid header in less than a microsecond. `AsyncClient` is the same for
-asyncio, trio and anyio. Both make requests to the API, with `request` and `pages`.
-`libapivideo.auth` connects it to `requests` and `httpx`.
+asyncio, trio and anyio. Both make requests to the API, with `request` and `pages`, and send videos,
+with `upload`. `libapivideo.auth` connects it to `requests` and `httpx`.
 
 Every exception is an `ApiVideoError`. The log goes to `logging.getLogger("libapivideo")`. No line
 of it and no message holds a key or a token. Arguments that are durations are seconds, as a number

@@ -118,7 +118,8 @@ class _Base:
             to 60. Default: 3.
         attempt_timeout: the limit for one whole HTTP exchange; 0.001 to 300. Default: 10.
         wait_timeout: how long a call waits for its answer; 0 to 3,600. Default: 30. With 0 a call
-            takes only what is there, but starts the exchange that is needed.
+            takes only what is there, but starts the exchange that is needed; and a request always
+            fails.
         wait_for_recovery: what a call does while the client cannot get a valid token. If False, the
             default, it raises the last try's error at once. If True, it waits for the next tries.
         keep_fresh: renew the token ahead of its expiry even when nobody reads it. If False, the
@@ -316,16 +317,28 @@ class Client(_Base):
             percent-encoded (`urllib.parse.quote` and `urlencode` do that).
         json: the body: anything that `json.dumps` can write. None: no body.
 
-        A 401 renews the token and sends once more. A 429 waits as it is told, within
+        The call ends within `wait_timeout`, and each attempt within `attempt_timeout`. With a
+        `wait_timeout` of 0 nothing is sent. 64 requests of a client are made at once; the others
+        wait in order for their turn.
+
+        A 401 of api.video's renews the token and sends once more, unless it is about another
+        credential, such as an upload token. A 429 waits as it is told, if that is within
         `wait_timeout`. A connection that was refused, or lost before anything was sent, is tried
-        again, and GET, PUT, DELETE and HEAD also after a 502, 503 or 504 or a lost reply: four
-        times in all, or as often as `wait_timeout` allows with `wait_for_recovery`. Other methods
-        are not sent again once they may have been carried out: the message then says so. Redirects
-        are not followed.
+        again, and GET, PUT, DELETE and HEAD also after a 502, 503 or 504 or a lost reply: with
+        growing delays, four times in all, or as often as `wait_timeout` allows with
+        `wait_for_recovery`. Other methods are not sent again once they may have been carried out:
+        the message then says so, and `retryable` is False. After a status of success whose body
+        broke off only GET and HEAD are sent again. A DELETE that is sent again may find nothing
+        left to delete. Redirects are not followed.
+
+        If the call ends early, also by Ctrl-C, its connection is closed; what the server has of it
+        may still be carried out.
 
         Raises RequestRejectedError for a 4xx; its `problems` has each of its faults. Raises
-        RateLimitedError, ServerError, ProtocolError, NetworkError, TLSError, WaitTimeoutError,
-        ResourceError or ClosedError, InvalidArgumentError, and what `get_token` raises.
+        ProtocolError also for a reply that is larger than `max_reply_bytes`, and for a 401 that is
+        not api.video's. Raises RateLimitedError, ServerError, NetworkError, TLSError,
+        WaitTimeoutError, ResourceError or ClosedError, InvalidArgumentError, and what `get_token`
+        raises.
         """
         return self._core.request(method, path, json)
 
@@ -451,7 +464,7 @@ class AsyncClient(_Base):
         return await self._core.wait_async(lib.refresh_start)
 
     async def request(self, method: str, path: str, *, json: object = None) -> Response:
-        """Does what `Client.request` does."""
+        """Does what `Client.request` does. If the task is cancelled, the request is too."""
         return await self._core.request_async(method, path, json)
 
     async def pages(self, path: str) -> AsyncIterator[Response]:

@@ -36,7 +36,9 @@ class ApiVideoError(Exception):
     name: its `name`, which tells what is at fault; None if there is none.
     detail: its `detail`, which tells more about this very case; None if there is none.
     problems: its `problems`, a list of `Problem`: each fault of a request that has several.
-    retryable: whether the same call may succeed later, if you change nothing.
+    retryable: whether the same call may succeed later, if you change nothing. False also for a
+        request that may have been carried out and must not be twice, such as a POST whose reply was
+        lost or is a 5xx: look first what became of it. The text says so.
     retry_after: seconds to wait, from the moment of the error, before you try again; None if that
         is not known.
     """
@@ -193,9 +195,11 @@ class InternalError(ApiVideoError):
 
 
 class RequestRejectedError(ApiVideoError):
-    """A request: the API answered with 4xx. `problems` has each of its faults, where it tells them.
+    """A request: the API answered with 4xx, and not with 408 or 429.
 
-    Do not send the request again as it is. With 401, two tokens were rejected.
+    `problems` has each of its faults, where it tells them. Do not send the request again as it is.
+    With 401, two tokens were rejected, or something other than the token was, which `problem_type`
+    names.
     """
 
     _status = Status.REQUEST_REJECTED
