@@ -88,6 +88,9 @@ impl Uploads {
 
     /// Starts an upload, on threads of its own.
     pub(crate) fn start(self: &Arc<Self>, plan: Plan) -> Result<Arc<Task>, Error> {
+        if self.closed.load(Ordering::SeqCst) {
+            return Err(closed());
+        }
         let task = Arc::new(Task::new(plan, self.http.prefix()));
         self.remember(&task);
         for number in 0..task.lanes() {

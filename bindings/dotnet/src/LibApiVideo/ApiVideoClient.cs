@@ -317,18 +317,28 @@ namespace LibApiVideo
         /// </param>
         /// <param name="json">The body; null for none.</param>
         /// <remarks>
-        /// A 401 renews the token and sends once more. A 429 waits as it is told. A connection that
-        /// was refused, or lost before anything was sent, is tried again, and GET, PUT, DELETE and
-        /// HEAD also after a 502, 503 or 504 or a lost reply: four times in all, or as often as
-        /// WaitTimeout allows with <see cref="ApiVideoClientOptions.WaitForRecovery"/>. Other
-        /// methods are not sent again once they may have been carried out: the message then says
-        /// so. Redirects are not followed.
+        /// Each attempt ends after <see cref="ApiVideoClientOptions.AttemptTimeout"/>. 64 requests
+        /// of a client are made at once; the others wait in order for their turn.
+        /// <para>
+        /// A 401 of api.video's renews the token and sends once more, unless it is about another
+        /// credential, such as an upload token. A 429 waits as it is told, if that is within
+        /// WaitTimeout. A connection that was refused, or lost before anything was sent, is tried
+        /// again, and GET, PUT, DELETE and HEAD also after a 502, 503 or 504 or a lost reply: with
+        /// growing delays, four times in all, or as often as WaitTimeout allows with
+        /// <see cref="ApiVideoClientOptions.WaitForRecovery"/>. Other methods are not sent again
+        /// once they may have been carried out: the message then says so, and
+        /// <see cref="ApiVideoException.IsRetryable"/> is false. After a status of success whose
+        /// body broke off only GET and HEAD are sent again. A DELETE that is sent again may find
+        /// nothing left to delete. Redirects are not followed.
+        /// </para>
         /// </remarks>
         /// <exception cref="ApiVideoRequestRejectedException">
         /// The API answered with 4xx. <see cref="ApiVideoException.Problems"/> has the faults.
         /// </exception>
         /// <exception cref="ApiVideoException">
-        /// There is no token, or no good answer. The subclass and the properties say why.
+        /// There is no token, or no good answer, such as a reply that is larger than
+        /// <see cref="ApiVideoClientOptions.MaxReplyBytes"/> or a 401 that is not api.video's. The
+        /// subclass and the properties say why.
         /// </exception>
         /// <exception cref="ArgumentException">
         /// The method, the path or the JSON cannot be sent. The message names it.

@@ -68,7 +68,7 @@ namespace LibApiVideo
         /// <summary>
         /// How long a call waits for its answer: up to an hour. Default: 30 seconds. With zero a
         /// call never waits: it returns a token that is there, or else starts the exchange and
-        /// fails.
+        /// fails. A request then always fails, and nothing of it is sent.
         /// </summary>
         public TimeSpan? WaitTimeout { get; set; }
 

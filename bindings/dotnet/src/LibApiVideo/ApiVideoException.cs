@@ -64,7 +64,11 @@ namespace LibApiVideo
         /// </summary>
         public IReadOnlyList<ApiVideoProblem> Problems { get; }
 
-        /// <summary>Whether the same call may succeed later without any change.</summary>
+        /// <summary>
+        /// Whether the same call may succeed later without any change. False also for a request
+        /// that may have been carried out and must not be twice, such as a POST whose reply was
+        /// lost or is a 5xx: look first what became of it. The message says so.
+        /// </summary>
         public bool IsRetryable { get; }
 
         /// <summary>
@@ -212,7 +216,10 @@ namespace LibApiVideo
         }
     }
 
-    /// <summary>There was no answer in time. The exchange goes on.</summary>
+    /// <summary>
+    /// There was no answer in time. An exchange for a token goes on; a request has ended, but what
+    /// the server has of it may still be carried out.
+    /// </summary>
     public sealed class ApiVideoTimeoutException : ApiVideoException
     {
         internal ApiVideoTimeoutException(ApiVideoStatus status, ErrorHandle error) : base(status, error)
@@ -232,9 +239,10 @@ namespace LibApiVideo
     }
 
     /// <summary>
-    /// The API answered a request with 4xx. <see cref="ApiVideoException.Problems"/> has each of
-    /// its faults, where it tells them. Do not send the request again as it is. With 401, two
-    /// tokens were rejected.
+    /// The API answered a request with 4xx, and not with 408 or 429.
+    /// <see cref="ApiVideoException.Problems"/> has each of its faults, where it tells them. Do not
+    /// send the request again as it is. With 401, two tokens were rejected, or something other than
+    /// the token was, which <see cref="ApiVideoException.ProblemType"/> names.
     /// </summary>
     public sealed class ApiVideoRequestRejectedException : ApiVideoException
     {

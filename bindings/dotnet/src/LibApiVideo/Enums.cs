@@ -74,7 +74,7 @@ namespace LibApiVideo
         /// </summary>
         Closed = 16,
 
-        /// <summary>The operating system refused a thread, a file descriptor or memory.</summary>
+        /// <summary>The operating system refused a thread or a file descriptor.</summary>
         SystemError = 17,
 
         /// <summary>
@@ -84,7 +84,8 @@ namespace LibApiVideo
 
         /// <summary>
         /// A request: the API answered with 4xx, and not with 408 or 429. Do not send it again as
-        /// it is.
+        /// it is. With 401, two tokens were rejected, or something other than the token was, which
+        /// the problem's type names.
         /// </summary>
         RequestRejected = 19,
 

@@ -138,9 +138,7 @@ namespace LibApiVideo.Tests
                 case "apivideo_record*": return "IntPtr"; // Nobody but the library frees it.
                 case "uint64_t*": return "out UInt64";
                 case "apivideo_status": return "ApiVideoStatus";
-                case "size_t": return "UIntPtr";
-                // The body of a webhook's call, which .NET has as an array.
-                case "void*": return function == "apivideo_webhook_verify" ? "Byte[]" : "IntPtr";
+                case "void*": return "IntPtr";
                 case "char*": return isResult ? "IntPtr" : "Byte[]";
             }
             if (type.EndsWith("_callback", StringComparison.Ordinal))

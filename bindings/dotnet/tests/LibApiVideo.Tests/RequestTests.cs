@@ -55,6 +55,28 @@ namespace LibApiVideo.Tests
             }
         }
 
+        [Test]
+        public void PagesThatLeadToOneAnotherHaveAnEnd()
+        {
+            using (ApiVideoClient client = Sandbox.Client())
+            {
+                PagesInACircle();
+                Assert.Equal(2, client.Pages("/videos").Count(), "the number of pages");
+            }
+        }
+
+        private static void PagesInACircle()
+        {
+            foreach (string next in new[] { "/videos?currentPage=2", "/videos" })
+            {
+                Reply(200, "{\"pagination\":{\"links\":[{\"rel\":\"next\",\"uri\":\"" + next + "\"}]}}");
+            }
+        }
+
+        /// <summary>The next request for videos has this answer.</summary>
+        private static void Reply(int status, string body) => Sandbox.Fault(
+            $"{{\"on\":\"videos\",\"fault\":{{\"kind\":\"reply\",\"status\":{status},\"body\":\"{body.Replace("\"", "\\\"")}\"}}}}");
+
         private static IEnumerable<string> Titles(ApiVideoResponse page) =>
             Regex.Matches(page.Text, "\"title\":\"([^\"]*)\"").Cast<Match>().Select(m => m.Groups[1].Value);
 
@@ -70,6 +92,21 @@ namespace LibApiVideo.Tests
                     titles.AddRange(Titles(page));
                 }
                 Assert.Equal(3, titles.Count);
+            }
+        }
+
+        [Test]
+        public async Task PagesThatLeadToOneAnotherHaveAnEndWithoutBlockingToo()
+        {
+            using (ApiVideoClient client = Sandbox.Client())
+            {
+                PagesInACircle();
+                int count = 0;
+                await foreach (ApiVideoResponse page in client.PagesAsync("/videos"))
+                {
+                    count++;
+                }
+                Assert.Equal(2, count, "the number of pages");
             }
         }
 #endif
@@ -103,6 +140,38 @@ namespace LibApiVideo.Tests
                 Assert.Equal(200, client.Request("GET", "/videos").HttpStatus);
                 Assert.True(!ReferenceEquals(first, client.GetToken()), "there is another token");
                 Assert.Equal(2, Sandbox.Requests("videos"));
+            }
+        }
+
+        [Test]
+        public void A401AboutAnotherCredentialIsTheCallers()
+        {
+            using (ApiVideoClient client = Sandbox.Client())
+            {
+                Token token = client.GetToken();
+                Reply(401, "{\"type\":\"https://docs.api.video/reference/authentication-invalid-upload-token\",\"title\":\"No.\"}");
+                var error = Assert.Throws<ApiVideoRequestRejectedException>(() => client.Request("GET", "/videos"));
+                Assert.Equal(401, error.HttpStatus);
+                Assert.Contains("invalid-upload-token", error.ProblemType ?? "");
+                Reply(401, "<html>Sign in</html>");
+                var another = Assert.Throws<ApiVideoServerException>(() => client.Request("GET", "/videos"));
+                Assert.Equal(ApiVideoStatus.ProtocolError, another.Status);
+                Assert.Equal(2, Sandbox.Requests("videos"));
+                Assert.True(ReferenceEquals(token, client.GetToken()), "the token stays");
+            }
+        }
+
+        [Test]
+        public void WhatMayHaveBeenCarriedOutIsNotForAnotherTry()
+        {
+            using (ApiVideoClient client = Sandbox.Client())
+            {
+                Reply(503, "");
+                var error = Assert.Throws<ApiVideoServerException>(() => client.Request("POST", "/videos", "{}"));
+                Assert.True(!error.IsRetryable, "a POST may not be tried again");
+                Assert.Contains("may have been carried out", error.Message);
+                Reply(500, "");
+                Assert.True(Assert.Throws<ApiVideoServerException>(() => client.Request("GET", "/videos")).IsRetryable, "a GET may be tried again");
             }
         }
 

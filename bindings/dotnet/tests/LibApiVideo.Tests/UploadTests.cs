@@ -22,6 +22,17 @@ namespace LibApiVideo.Tests
             return content;
         }
 
+        /// <summary>The checksum of the content, which the sandbox has of each video.</summary>
+        private static readonly uint s_crc32 = ~s_content.Aggregate(~0u, (crc, one) =>
+        {
+            crc ^= one;
+            for (int bit = 0; bit < 8; bit++)
+            {
+                crc = (crc >> 1) ^ ((crc & 1) * 0xEDB88320);
+            }
+            return crc;
+        });
+
         /// <summary>A file with the content, while something is done with it.</summary>
         private static async Task WithFile(Func<string, Task> use)
         {
@@ -41,6 +52,14 @@ namespace LibApiVideo.Tests
 
         private static string NewVideo(ApiVideoClient client) =>
             Member(client.Request("POST", "/videos", "{\"title\":\"A video\"}").Text, "videoId");
+
+        /// <summary>The sandbox has the whole content as the source of this video.</summary>
+        private static void AssertIsThere(string videoId)
+        {
+            string videos = Sandbox.Control(HttpMethod.Get, "videos");
+            Match video = Regex.Match(videos, $"\"complete\":true,\"crc32\":(\\d+),\"length\":(\\d+),[^}}]*\"video_id\":\"{videoId}\"");
+            Assert.Equal($"{s_crc32} {s_content.Length}", $"{video.Groups[1].Value} {video.Groups[2].Value}", "what has arrived");
+        }
 
         private static UploadOptions To(ApiVideoClient client) => new UploadOptions { VideoId = NewVideo(client), ChunkSize = Chunk };
 
@@ -113,7 +132,7 @@ namespace LibApiVideo.Tests
                     ApiVideoResponse response = await upload(options);
                     Assert.Equal(201, response.HttpStatus);
                     Assert.Equal(options.VideoId, Member(response.Text, "videoId"));
-                    Assert.Contains($"\"complete\":true,\"length\":{s_content.Length}", Sandbox.Control(HttpMethod.Get, "videos"));
+                    AssertIsThere(options.VideoId!);
                 }
             }
         });
@@ -178,6 +197,7 @@ namespace LibApiVideo.Tests
                         ? await client.UploadAsync(path, options)
                         : await client.UploadAsync(new Camera(), options);
                     Assert.Equal(options.VideoId, Member(response.Text, "videoId"));
+                    AssertIsThere(options.VideoId!);
                     options = To(client);
                 }
             }
@@ -205,6 +225,11 @@ namespace LibApiVideo.Tests
                 Assert.Equal("VideoId", Assert.Throws<ArgumentException>(() => { _ = client.UploadAsync("x", new UploadOptions { VideoId = "../x" }); }).ParamName);
                 Assert.Equal("ChunkSize", Assert.Throws<ArgumentException>(() => { _ = client.UploadAsync("x", new UploadOptions { ChunkSize = -1 }); }).ParamName);
                 Assert.Equal("Parallel", Assert.Throws<ArgumentException>(() => { _ = client.UploadAsync("x", new UploadOptions { Parallel = 9 }); }).ParamName);
+                var name = Assert.Throws<ArgumentException>(() => { _ = client.UploadAsync("x", new UploadOptions { FileName = "" }); });
+                Assert.Equal("FileName", name.ParamName);
+                Assert.Contains("`FileName`", name.Message);
+                var size = Assert.Throws<ArgumentException>(() => { _ = client.UploadAsync("x", new UploadOptions { VideoId = "vi1", Size = 7 }); });
+                Assert.Contains("`Size` is for an upload without `path`", size.Message);
                 Assert.Contains("VideoId", Assert.Throws<ArgumentException>(() => { _ = client.UploadAsync("x", new UploadOptions()); }).Message);
                 Assert.Throws<ApiVideoFileException>(() => { _ = client.UploadAsync("nothing-here.mp4", new UploadOptions { VideoId = "vi1" }); });
                 Assert.Throws<ArgumentException>(() => { _ = client.UploadAsync(new MemoryStream(), new UploadOptions { VideoId = "vi1" }); });

@@ -31,6 +31,7 @@ namespace LibApiVideo.Native
             ["parallel"] = nameof(UploadOptions.Parallel),
             ["proxy"] = nameof(ApiVideoClientOptions.Proxy),
             ["ca_file"] = nameof(ApiVideoClientOptions.CaFile),
+            ["file"] = "path",
             ["name"] = "name",
             ["store_timeout"] = nameof(ApiVideoClientOptions.StoreTimeout),
             ["level"] = nameof(ApiVideoClientOptions.LogLevel),
@@ -56,6 +57,10 @@ namespace LibApiVideo.Native
                 if (name == nameof(ApiVideoClientOptions.CaFile) && origin != null)
                 {
                     return $"`{CaFileOf(origin)}`";
+                }
+                if (name == "name" && origin == nameof(UploadOptions.FileName))
+                {
+                    return $"`{origin}`";
                 }
                 return Variables.IsOne(origin) || (name == "apiKey" && origin != null) ? $"`{origin}`" : $"`{name}`";
             }
