@@ -115,6 +115,38 @@ sys.exit("not closed")
     assert result.returncode == 0, result.stderr
 
 
+def test_others_run_while_a_source_waits_for_the_server(setup: str, sandbox: Sandbox) -> None:
+    sandbox.fault("hang", on="uploads", times=0, handled=False)
+    ends = """
+import types
+endless = types.SimpleNamespace(read=bytes)
+video_id = client.request("POST", "/videos", json={}).json()["videoId"]
+try:
+    with Timeout(1):
+        client.upload(endless, video_id=video_id, chunk_size=5 * 1024 * 1024)
+except Timeout:
+    pass
+else:
+    sys.exit("no timeout")
+assert longest_pause() < 0.5, longest_pause()
+assert not client._core.calls and not libapivideo._core._awaited
+"""
+    runs(setup + ends, sandbox)
+
+
+def test_a_source_is_sent_while_others_run(setup: str, sandbox: Sandbox) -> None:
+    sandbox.fault("delay", on="uploads", ms=1_000)
+    sends = """
+import io
+source = io.BytesIO(bytes(12 * 1024 * 1024))
+video_id = client.request("POST", "/videos", json={}).json()["videoId"]
+client.upload(source, video_id=video_id, chunk_size=5 * 1024 * 1024)
+assert longest_pause() < 0.5, longest_pause()
+"""
+    runs(setup + sends, sandbox)
+    assert [video["length"] for video in sandbox.control("videos")][-1] == 12 * 1024 * 1024
+
+
 def test_a_thread_without_greenlets_waits_as_ever(sandbox: Sandbox) -> None:
     """A real thread, in a program that gevent has patched: no hub is made for it."""
     sandbox.fault("delay", ms=500)

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import libapivideo
@@ -83,6 +84,14 @@ def test_what_is_left_of_a_file_is_sent(client: libapivideo.Client, sandbox: San
         assert sandbox.control(f"videos/{video_id}")["length"] == len(CONTENT) - C
         with pytest.raises(libapivideo.InvalidArgumentError, match="nothing left"):
             client.upload(file, video_id=video_id)
+
+
+def test_a_block_may_be_whatever_has_bytes(client: libapivideo.Client, sandbox: Sandbox) -> None:
+    blocks: list[Any] = [memoryview(CONTENT[:4000]).cast("I"), bytearray(CONTENT[4000:5000]), CONTENT[5000:], b""]
+    source = SimpleNamespace(read=lambda size: blocks.pop(0))
+    video_id = new_video(client)
+    client.upload(source, video_id=video_id)
+    check(sandbox, video_id)
 
 
 def test_progress_goes_on_and_ends_with_all(client: libapivideo.Client, sandbox: Sandbox, path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Optional
 
@@ -13,6 +14,12 @@ import requests
 
 if TYPE_CHECKING:
     from typing_extensions import assert_type
+
+
+def show(progress: libapivideo.UploadProgress) -> None:
+    if TYPE_CHECKING:
+        assert_type(progress.sent, int)
+        assert_type(progress.total, Optional[int])
 
 
 def sync(key: str) -> str:
@@ -38,7 +45,10 @@ def sync(key: str) -> str:
             assert_type(client.upload("a.mp4", video_id="vi1", progress=True), libapivideo.Response)
             assert_type(client.request("GET", "/videos").body, bytes)
             assert_type([page.next_page for page in client.pages("/videos")], list[Optional[str]])
-            assert_type(libapivideo.verify_webhook("secret", b"", ""), bool)
+            assert_type(client.upload(io.BytesIO(), token="to1", progress=show), libapivideo.Response)
+            assert_type(libapivideo.Client(libapivideo.NO_KEY), libapivideo.Client)
+            header: Optional[str] = None
+            assert_type(libapivideo.verify_webhook("secret", b"", header), bool)
         session = requests.Session()
         session.auth = libapivideo.auth.RequestsAuth(client)
         httpx.get("https://sandbox.api.video/videos", auth=libapivideo.auth.HttpxAuth(client))
@@ -54,6 +64,7 @@ async def asynchronous(key: str) -> str:
                 assert_type(token, libapivideo.Token)
                 assert_type(libapivideo.Client.sharing(client), libapivideo.Client)
                 assert_type(await client.request("POST", "/videos", json={}), libapivideo.Response)
+                assert_type(await client.upload("a.mp4", video_id="vi1"), libapivideo.Response)
                 assert_type([page.http_status async for page in client.pages("/videos")], list[int])
             return await client.authorization()
         except libapivideo.ApiVideoError as error:

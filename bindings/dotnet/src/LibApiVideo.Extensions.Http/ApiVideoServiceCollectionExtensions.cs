@@ -111,6 +111,7 @@ namespace Microsoft.Extensions.DependencyInjection
             to.WaitTimeout = Time(from, nameof(to.WaitTimeout)) ?? to.WaitTimeout;
             to.WaitForRecovery = Switch(from, nameof(to.WaitForRecovery)) ?? to.WaitForRecovery;
             to.KeepFresh = Switch(from, nameof(to.KeepFresh)) ?? to.KeepFresh;
+            to.MaxReplyBytes = Value<long>(from, nameof(to.MaxReplyBytes), TryParse, "a number of bytes such as 16777216") ?? to.MaxReplyBytes;
             // Empty means none.
             to.Proxy = from[nameof(to.Proxy)] ?? to.Proxy;
             to.CaFile = Text(from, nameof(to.CaFile)) ?? to.CaFile;
@@ -157,6 +158,8 @@ namespace Microsoft.Extensions.DependencyInjection
         private static bool? Switch(IConfiguration from, string name) => Value<bool>(from, name, bool.TryParse, "true or false");
 
         private static bool TryParse(string text, out TimeSpan value) => TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out value);
+
+        private static bool TryParse(string text, out long value) => long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out value);
 
         /// <summary>A name, and neither a number nor a list.</summary>
         private static bool TryParse<T>(string text, out T value) where T : struct =>

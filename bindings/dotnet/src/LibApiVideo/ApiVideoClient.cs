@@ -419,13 +419,12 @@ namespace LibApiVideo
 
         /// <summary>
         /// Sends what a stream gives as the source of a video, while it is read: from its position
-        /// to its end. Otherwise this does what
-        /// <see cref="UploadAsync(string, UploadOptions, IProgress{UploadProgress}, CancellationToken)"/>
-        /// does.
+        /// to its end. Otherwise this does what the method of this name for a file does.
         /// </summary>
         /// <param name="source">
         /// The stream, which stays the caller's. What it throws ends the upload, and is in the
-        /// task.
+        /// task. If the upload ends first, a read that is under way is cancelled and not waited
+        /// for.
         /// </param>
         /// <param name="options">The video, or an upload token, and how it is sent.</param>
         /// <param name="progress">Is told how far it is, from any thread.</param>

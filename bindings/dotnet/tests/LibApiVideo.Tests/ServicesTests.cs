@@ -69,6 +69,7 @@ namespace LibApiVideo.Tests
                 ["WaitTimeout"] = ("00:01:00", TimeSpan.FromMinutes(1)),
                 ["WaitForRecovery"] = ("True", true),
                 ["KeepFresh"] = ("true", true),
+                ["MaxReplyBytes"] = ("1000", 1000L),
                 ["Proxy"] = ("http://proxy:1", "http://proxy:1"),
                 ["CaFile"] = (Environment.GetEnvironmentVariable("APIVIDEO_TEST_CA_FILE")!, Environment.GetEnvironmentVariable("APIVIDEO_TEST_CA_FILE")!),
                 ["StoreTimeout"] = ("00:00:02", TimeSpan.FromSeconds(2)),
@@ -109,6 +110,8 @@ namespace LibApiVideo.Tests
             {
                 ("WaitTimeout", "05:00:00", "`WaitTimeout` is 18,000 s; it must be from 0 s to 3,600 s."),
                 ("WaitTimeout", "soon", "ApiVideo:WaitTimeout of the configuration must be a time such as 00:00:30."),
+                ("MaxReplyBytes", "1 MiB", "ApiVideo:MaxReplyBytes of the configuration must be a number of bytes such as 16777216."),
+                ("MaxReplyBytes", "0", "`MaxReplyBytes` is 0"),
                 ("KeepFresh", "perhaps", "ApiVideo:KeepFresh of the configuration must be true or false."),
                 ("Store", "memcached://canary", "ApiVideo:Store of the configuration must be file, file:DIRECTORY, or the URL of a Redis"),
                 ("StoreTimeout", "00:01:00", "`StoreTimeout` is 60 s; it must be from 0.001 s to 10 s."),

@@ -70,6 +70,9 @@ namespace LibApiVideo.Tests
 
             public Exception? Failure { get; set; }
 
+            /// <summary>After the content it gives nothing, and no end either.</summary>
+            public bool GoesOn { get; set; }
+
             public override bool CanRead => true;
 
             public override bool CanSeek => false;
@@ -82,6 +85,11 @@ namespace LibApiVideo.Tests
 
             public override int Read(byte[] buffer, int offset, int count) =>
                 Failure is null ? _content.Read(buffer, offset, Math.Min(count, 100_003)) : throw Failure;
+
+            public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
+                GoesOn && _content.Position == _content.Length
+                    ? new TaskCompletionSource<int>().Task
+                    : base.ReadAsync(buffer, offset, count, cancellationToken);
 
             public override void Flush()
             {
@@ -212,6 +220,28 @@ namespace LibApiVideo.Tests
                 IOException error = Assert.Throws<IOException>(client.UploadAsync(camera, To(client)));
                 Assert.Equal("the camera is gone", error.Message);
                 Assert.Throws<ArgumentException>(client.UploadAsync(new Camera(), new UploadOptions { VideoId = NewVideo(client), Size = 7 }));
+            }
+        }
+
+        [Test]
+        public void AnUploadEndsThoughItsStreamGivesNothing()
+        {
+            using (var cancellation = new CancellationTokenSource())
+            {
+                ApiVideoClient client = Sandbox.Client();
+                Task cancelled = client.UploadAsync(new Camera { GoesOn = true }, To(client), null, cancellation.Token);
+                cancellation.Cancel();
+                Assert.Throws<TaskCanceledException>(cancelled);
+
+                Sandbox.Fault("{\"on\":\"uploads\",\"fault\":{\"kind\":\"reply\",\"status\":404,\"body\":\"{}\"}}");
+                var refused = Assert.Throws<ApiVideoRequestRejectedException>(client.UploadAsync(new Camera { GoesOn = true }, To(client)));
+                Assert.Equal(404, refused.HttpStatus);
+
+                var told = new Told();
+                Task disposed = client.UploadAsync(new Camera { GoesOn = true }, To(client), told);
+                Assert.Eventually(() => told.All().Any(p => p.Acknowledged >= Chunk), "a chunk has arrived");
+                client.Dispose();
+                Assert.Throws<ObjectDisposedException>(disposed);
             }
         }
 

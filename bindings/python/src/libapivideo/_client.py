@@ -383,8 +383,8 @@ class Client(_Base):
         with the video.
 
         source: a path, or anything with `read(size)` that gives bytes: a file that was opened with
-            mode "rb", `sys.stdin.buffer`, a camera. That is read in a thread, until it gives no
-            more.
+            mode "rb", `sys.stdin.buffer`, a camera. That is read in a thread, or in a greenlet
+            where gevent or eventlet has patched threads, until it gives no more.
         video_id: the video that the source is for. It was made with `POST /videos`.
         token: an upload token to send with, in place of the API key. It makes the video, unless
             `video_id` names one.
@@ -403,8 +403,8 @@ class Client(_Base):
 
         If the call ends early, also by Ctrl-C, the upload ends, and can be resumed.
 
-        Raises InvalidArgumentError; FileError if the file cannot be read, or changes meanwhile; what
-        the source raises; RequestRejectedError; RateLimitedError, ServerError, ProtocolError,
+        Raises InvalidArgumentError; FileError if the file cannot be read, or changes meanwhile;
+        what the source raises; RequestRejectedError; RateLimitedError, ServerError, ProtocolError,
         NetworkError, TLSError or WaitTimeoutError when a chunk has failed time after time;
         ClosedError, ResourceError, and what `get_token` raises.
         """

@@ -6,14 +6,14 @@ import io
 import os
 import threading
 from ctypes import byref
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from ._abi import ErrorPointer, ProgressCallback, ResponsePointer, Status, UploadPointer, lib
 from ._core import callback, encoded, new_user_data, path_of, release, size_of, tell_when_complete
 from ._errors import InvalidArgumentError, check
 from ._progress import UploadProgress, bar
 from ._response import Response
-from ._waiting import run_callback
+from ._waiting import call_elsewhere, run_callback
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -119,12 +119,10 @@ class Upload(UploadPointer):
         """Hands over what the source gives. Whatever it raises is raised where one waits."""
         try:
             while True:
-                block = self._source.read(BLOCK)  # type: ignore[union-attr]
-                if not isinstance(block, (bytes, bytearray, memoryview)):
-                    raise TypeError(f"the source must give bytes, not {type(block).__name__}: open it with mode 'rb'")
+                block = _bytes(self._source.read(BLOCK))  # type: ignore[union-attr]
                 if not block:
                     break
-                self._call(lib.upload_write, bytes(block), len(block))
+                self._call(lib.upload_write, block, len(block))
             self._call(lib.upload_finish)
         except BaseException as failure:
             self._failure = failure
@@ -132,7 +130,7 @@ class Upload(UploadPointer):
 
     def _call(self, function: Any, *arguments: object) -> None:
         error = ErrorPointer()
-        check(function(self, *arguments, byref(error)), error)
+        check(call_elsewhere(function, self, *arguments, byref(error)), error)
 
     # --- As a call of the client's ---
 
@@ -160,13 +158,20 @@ class Upload(UploadPointer):
             self._bar.close()
 
 
+def _bytes(block: object) -> bytes:
+    # bytes() would take a number too.
+    if not isinstance(block, (bytes, bytearray, memoryview)):
+        raise TypeError(f"the source must give bytes, not {type(block).__name__}: open it with mode 'rb'")
+    return bytes(cast("bytes", block))
+
+
 def _is_path(source: Source) -> bool:
     return isinstance(source, (str, os.PathLike))
 
 
 def _name_of(source: Source, settings: Settings) -> str:
-    path = source if _is_path(source) else getattr(source, "name", None)
-    name = os.path.basename(path) if isinstance(path, (str, os.PathLike)) else None
+    path: Any = source if _is_path(source) else getattr(source, "name", None)
+    name = os.path.basename(path) if _is_path(path) else None
     return str(settings.file_name or name or settings.video_id or "video")
 
 

@@ -10,6 +10,7 @@ packs only what it uses.
 from __future__ import annotations
 
 import _thread
+import importlib
 import sys
 from collections import deque
 from functools import partial
@@ -101,6 +102,16 @@ def _wait_in_eventlet(call: Waitable) -> Any:
         if answer is not None:
             return answer
         pause = min(2 * pause, LONGEST_PAUSE)
+
+
+def call_elsewhere(function: Callable[..., Any], *arguments: object) -> Any:
+    """Calls what blocks its thread. Other greenlets of this thread run meanwhile."""
+    hub = _gevent_hub()
+    if hub is not None:
+        return hub.threadpool.apply(function, arguments)
+    if _in_eventlet():
+        return importlib.import_module("eventlet.tpool").execute(function, *arguments)
+    return function(*arguments)
 
 
 def _is_current(greenlet: Any) -> bool:

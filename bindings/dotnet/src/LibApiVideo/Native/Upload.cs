@@ -67,7 +67,7 @@ namespace LibApiVideo.Native
             {
                 var block = new byte[Block];
                 int count;
-                while ((count = await source.ReadAsync(block, 0, block.Length, cancellation).ConfigureAwait(false)) > 0)
+                while ((count = await Read(source, block, answer, cancellation).ConfigureAwait(false)) > 0)
                 {
                     // It waits until there is room: on a thread of the pool, not on the caller's.
                     int length = count;
@@ -75,18 +75,40 @@ namespace LibApiVideo.Native
                 }
                 ApiVideoException.Check(NativeMethods.apivideo_upload_finish(upload, out ErrorHandle error), error);
             }
-            catch (Exception) when (!answer.IsCompleted)
+            catch (Exception) when (!answer.IsCompleted && !cancellation.IsCancellationRequested)
             {
                 Cancel(upload);
-                _ = answer.ContinueWith(ended => ended.Exception, TaskScheduler.Default);
+                Forget(answer);
                 throw;
             }
             catch (Exception)
             {
-                // The upload has ended, and that is why.
+                // The upload has ended, or does so now, and that is why.
             }
             return await answer.ConfigureAwait(false);
         }
+
+        /// <summary>
+        /// Reads, until there is something or the upload has ended: a camera may have nothing to
+        /// give for long. After that end nobody needs the bytes, and this gives none.
+        /// </summary>
+        private static async Task<int> Read(Stream source, byte[] block, Task answer, CancellationToken cancellation)
+        {
+            using (var reading = CancellationTokenSource.CreateLinkedTokenSource(cancellation))
+            {
+                Task<int> read = source.ReadAsync(block, 0, block.Length, reading.Token);
+                if (read.IsCompleted || await Task.WhenAny(read, answer).ConfigureAwait(false) == read)
+                {
+                    return await read.ConfigureAwait(false);
+                }
+                reading.Cancel();
+                Forget(read);
+                return 0;
+            }
+        }
+
+        /// <summary>Whatever becomes of it, nobody asks.</summary>
+        private static void Forget(Task task) => _ = task.ContinueWith(ended => ended.Exception, TaskScheduler.Default);
 
         /// <summary>How much a stream still gives, if it says so.</summary>
         internal static long? SizeOf(Stream source)
