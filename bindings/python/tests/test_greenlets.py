@@ -120,7 +120,7 @@ def test_others_run_while_a_source_waits_for_the_server(setup: str, sandbox: San
     ends = """
 import types
 endless = types.SimpleNamespace(read=bytes)
-video_id = client.request("POST", "/videos", json={}).json()["videoId"]
+video_id = client.request("POST", "/videos", json={"title": "x"}).json()["videoId"]
 try:
     with Timeout(1):
         client.upload(endless, video_id=video_id, chunk_size=5 * 1024 * 1024)
@@ -139,7 +139,7 @@ def test_a_source_is_sent_while_others_run(setup: str, sandbox: Sandbox) -> None
     sends = """
 import io
 source = io.BytesIO(bytes(12 * 1024 * 1024))
-video_id = client.request("POST", "/videos", json={}).json()["videoId"]
+video_id = client.request("POST", "/videos", json={"title": "x"}).json()["videoId"]
 client.upload(source, video_id=video_id, chunk_size=5 * 1024 * 1024)
 assert longest_pause() < 0.5, longest_pause()
 """
