@@ -27,7 +27,7 @@ impl SourceFile {
         if !metadata.is_file() {
             return Err(cannot(
                 path,
-                "it is no regular file; hand its bytes over with apivideo_upload_write()",
+                "it is no regular file; open it yourself, and hand its bytes over",
             ));
         }
         if metadata.len() == 0 {

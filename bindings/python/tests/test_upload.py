@@ -167,6 +167,10 @@ def test_arguments_are_checked(client: libapivideo.Client, path: Path) -> None:
     ]:
         with pytest.raises(libapivideo.InvalidArgumentError, match=message):
             client.upload(path, **arguments)  # type: ignore[arg-type]
+    with pytest.raises(libapivideo.InvalidArgumentError, match="`file_name` must have"):
+        client.upload(path, video_id="vi1", file_name="")
+    with pytest.raises(libapivideo.InvalidArgumentError, match="`source` is empty"):
+        client.upload("", video_id="vi1")
     with pytest.raises(libapivideo.FileError, match="cannot be uploaded"):
         client.upload(path.with_name("none.mp4"), video_id="vi1")
     with pytest.raises(TypeError, match="progress"):
