@@ -1762,7 +1762,7 @@ private:
 class pages {
 public:
     /// The pages from this one on. The client must outlive them.
-    pages(const client& of, std::string path) : client_(&of), path_(std::move(path)) {}
+    pages(const client& of, std::string path) : client_(of), path_(std::move(path)) {}
 
     /// Gives the next page, or nothing after the last, or at one that came before. A page that
     /// failed is asked for again.
@@ -1772,7 +1772,7 @@ public:
         if (is_over_) {
             return std::optional<response>();
         }
-        result<response> page = client_->try_request("GET", path_);
+        result<response> page = client_.get().try_request("GET", path_);
         if (!page) {
             return page.error();
         }
@@ -1793,6 +1793,11 @@ public:
         using reference = const response&;
 
         iterator() noexcept = default;
+        iterator(const iterator&) = default;
+        iterator(iterator&&) = default;
+        iterator& operator=(const iterator&) = default;
+        iterator& operator=(iterator&&) = default;
+        ~iterator() = default;
         explicit iterator(pages& of) : pages_(&of), page_(share(of.next())) {}
 
         reference operator*() const noexcept { return *page_; }
@@ -1801,7 +1806,11 @@ public:
             page_ = share(pages_->next());
             return *this;
         }
-        void operator++(int) { ++*this; }
+        iterator operator++(int) {
+            iterator before = *this;
+            ++*this;
+            return before;
+        }
 
         /// All are the same that stand behind the last page.
         friend bool operator==(const iterator& a, const iterator& b) noexcept {
@@ -1823,7 +1832,7 @@ public:
     [[nodiscard]] iterator end() const noexcept { return {}; }
 
 private:
-    const client* client_;
+    std::reference_wrapper<const client> client_;
     std::string path_;
     std::set<std::string> seen_{};
     bool is_over_ = false;
