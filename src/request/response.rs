@@ -67,6 +67,7 @@ impl Response {
         found.map(|header| header.1.as_c_str())
     }
 
+    #[cfg(feature = "capi")]
     pub(crate) fn body_with_nul(&self) -> &[u8] {
         &self.body
     }
