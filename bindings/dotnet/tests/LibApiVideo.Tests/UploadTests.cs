@@ -63,7 +63,7 @@ namespace LibApiVideo.Tests
 
         private static UploadOptions To(ApiVideoClient client) => new UploadOptions { VideoId = NewVideo(client), ChunkSize = Chunk };
 
-        /// <summary>A stream that does not say how long it is, and gives little at a time.</summary>
+        /// <summary>A stream that does not say its length, and gives a little at a time.</summary>
         private sealed class Camera : Stream
         {
             private readonly MemoryStream _content = new MemoryStream(s_content);
