@@ -429,6 +429,11 @@ namespace LibApiVideo
         /// <param name="options">The video, or an upload token, and how it is sent.</param>
         /// <param name="progress">Is told how far it is, from any thread.</param>
         /// <param name="cancellationToken">Ends the upload, which can be resumed.</param>
+        /// <remarks>
+        /// What was read is held until it has arrived: <see cref="UploadOptions.Parallel"/> chunks
+        /// at most, 2 of 16 MiB by default. While there is no room for more, a thread of the pool
+        /// waits.
+        /// </remarks>
         public Task<ApiVideoResponse> UploadAsync(
             Stream source, UploadOptions options, IProgress<UploadProgress>? progress = null, CancellationToken cancellationToken = default)
         {
