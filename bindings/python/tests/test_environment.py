@@ -71,7 +71,7 @@ def test_none_is_not_the_environments_key(
     with pytest.raises(TypeError, match="^`api_key` is None. Pass a key, or leave it out for APIVIDEO_API_KEY"):
         kind(none)
     assert kind().base_url
-    assert "api_key: 'str' = APIVIDEO_API_KEY" in str(inspect.signature(kind))
+    assert "api_key: 'str | NoKey' = APIVIDEO_API_KEY" in str(inspect.signature(kind))
 
 
 @pytest.mark.parametrize("name", ["API_KEY", "BASE_URL", "ENVIRONMENT", "CA_FILE"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import io
 import os
@@ -66,6 +67,16 @@ def uploads(sandbox: Sandbox) -> list[Any]:
     return [entry for entry in sandbox.log() if entry["path"].endswith(("/source", "/upload"))]
 
 
+@contextlib.contextmanager
+def running(program: str, *arguments: str, stdin: Any = None) -> Iterator[subprocess.Popen[bytes]]:
+    """A Python of its own, which is killed at the end."""
+    with subprocess.Popen([sys.executable, "-c", program, *arguments], stdin=stdin) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
 def test_a_path_and_whatever_can_be_read(client: libapivideo.Client, sandbox: Sandbox, path: Path) -> None:
     with open(path, "rb") as buffered, open(path, "rb", buffering=0) as raw:
         sources: list[Any] = [str(path), path, buffered, raw, io.BytesIO(CONTENT), Camera(CONTENT)]
@@ -127,10 +138,8 @@ def test_another_process_resumes_what_was_killed(client: libapivideo.Client, san
 import sys, libapivideo
 libapivideo.Client(sys.argv[1], base_url=sys.argv[2]).upload(sys.argv[3], video_id=sys.argv[4], chunk_size=int(sys.argv[5]))
 """
-    arguments = [sys.executable, "-c", program, KEY, sandbox.url, str(path), video_id, str(C)]
-    with subprocess.Popen(arguments) as process:
+    with running(program, KEY, sandbox.url, str(path), video_id, str(C)):
         wait_until(lambda: len(uploads(sandbox)) == 2, "the second chunk is on its way")
-        process.kill()
     before = len(uploads(sandbox))
     client.upload(path, video_id=video_id, chunk_size=C, resume=True)
     check(sandbox, video_id)
@@ -195,7 +204,8 @@ def test_ctrl_c_ends_an_upload(sandbox: Sandbox, path: Path) -> None:
     sandbox.fault("hang", on="uploads", times=0, handled=False)
     for source in ("sys.argv[3]", "sys.stdin.buffer"):
         program = f"""
-import sys, libapivideo
+import signal, sys, libapivideo
+signal.signal(signal.SIGINT, signal.default_int_handler)  # A shell's background job ignores it.
 client = libapivideo.Client(sys.argv[1], base_url=sys.argv[2])
 video_id = client.request("POST", "/videos", json={{"title": "x"}}).json()["videoId"]
 try:
@@ -204,9 +214,7 @@ except KeyboardInterrupt:
     sys.exit(7)
 """
         before = len(uploads(sandbox))
-        with open(path, "rb") as stdin, subprocess.Popen(
-            [sys.executable, "-c", program, KEY, sandbox.url, str(path)], stdin=stdin
-        ) as process:
+        with open(path, "rb") as stdin, running(program, KEY, sandbox.url, str(path), stdin=stdin) as process:
             wait_until(lambda before=before: len(uploads(sandbox)) > before, "it is on its way")
             process.send_signal(signal.SIGINT)
             assert process.wait(20) == 7
