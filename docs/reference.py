@@ -347,7 +347,7 @@ def dotnet_reference() -> str:
     sources = ROOT / "bindings" / "dotnet" / "src"
     projects = ("LibApiVideo", "LibApiVideo.Extensions.Http")
     files = [file for project in projects for file in sorted((sources / project).glob("*.cs"))]
-    compounds = doxygen("dotnet", files, "OPTIMIZE_OUTPUT_JAVA=YES")
+    compounds = doxygen("dotnet", files, "OPTIMIZE_OUTPUT_JAVA=YES\nPREDEFINED=NETCOREAPP")
     intro = "What the packages [LibApiVideo](../../bindings/dotnet/README.md) and LibApiVideo.Extensions.Http say in IntelliSense."
     return class_reference(compounds, ["LibApiVideo"], ".NET reference", intro, "csharp")
 
