@@ -33,7 +33,10 @@ namespace LibApiVideo
             _handle = open();
         }
 
-        private TokenStore(OwnStore own) : this(own.Open) => Own = own;
+        private TokenStore(OwnStore own) : this(own.Open)
+        {
+            Own = own;
+        }
 
         /// <summary>
         /// No store, whatever APIVIDEO_STORE of the environment says: the client gets a token for
