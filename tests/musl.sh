@@ -14,7 +14,7 @@ sh packaging/build.sh "$target" || exit 1
 rm -rf "$root"
 mkdir -p "$root/lib" "$root/proc" "$root/dev" "$root/tmp"
 cp -L "/lib/ld-musl-$processor.so.1" "$root/lib"
-programs="abi_test token_test request_test upload_test process_test coredump_test dlopen_test"
+programs="abi_test token_test request_test upload_test store_test process_test coredump_test dlopen_test"
 suite "$target" "$root/t" $programs || exit 1
 
 # The folder /proc is needed by musl's $ORIGIN. Mounts are in a name space of their own, and end with it.

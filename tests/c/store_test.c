@@ -393,11 +393,7 @@ static void what_is_no_store_is_refused(void) {
 }
 
 /* Each test begins with an empty directory. */
-static void empty(void) {
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf %s/*", directory);
-    REQUIRE(system(command) == 0);
-}
+static void empty(void) { remove_files(directory); }
 
 #define RUN_EMPTY(test) \
     do {                \
