@@ -253,8 +253,8 @@ def _problem(error: ErrorPointer, at: int) -> Problem:
 
 def in_words_of_python(message: str) -> str:
     """Puts this package's argument names for the C library's, and seconds for milliseconds."""
-    # Those of an upload; a request has a `path` too, which is never called empty.
-    message = message.replace("`name` must", "`file_name` must").replace("`path` is empty", "`source` is empty")
+    # Those of an upload: a request's `path` and a store's `name` are refused in other words.
+    message = message.replace("`name` must have", "`file_name` must have").replace("`path` is empty", "`source` is empty")
     message = re.sub(r"`(app|sdk)` (name|version)", r"`\1_\2`", message)
     in_seconds = re.sub(r"`(\w+)_ms`", r"`\1`", message)
     if in_seconds == message:
