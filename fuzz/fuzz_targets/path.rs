@@ -53,7 +53,7 @@ fuzz_target!(|input: &[u8]| {
     let count = 8 + if json.is_some() { 2 } else { usize::from(bodiless) };
     assert_eq!(lines.len(), count, "{head:?}");
     assert!(head.bytes().all(|b| b.is_ascii_graphic() || matches!(b, b' ' | b'\r' | b'\n')));
-    assert!(!lines[0].contains(['\\', '#']) && lines[0].split(' ').count() == 3);
+    assert!(!path.contains(['\\', '#']) && lines[0].split(' ').count() == 3);
 
     let place = path.split('?').next().unwrap();
     let place = decoded(place);
