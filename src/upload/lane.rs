@@ -226,7 +226,7 @@ impl Lane {
             contact.was_made.store(true, Ordering::Relaxed);
             contact
                 .is_silent
-                .fetch_or(reply.kept_silent, Ordering::Relaxed);
+                .fetch_or(reply.kept_silent || reply.status == 417, Ordering::Relaxed);
         }
         result
     }
@@ -246,7 +246,9 @@ impl Lane {
             token.map(Token::access_token),
             token.map(Token::refresh_token),
         ];
-        let secrets: Vec<&str> = secrets.into_iter().flatten().collect();
+        let in_path = request.secrets();
+        let in_path = in_path.iter().map(String::as_str);
+        let secrets: Vec<&str> = secrets.into_iter().flatten().chain(in_path).collect();
         let reader = Reader {
             server: &self.uploads.server,
             request,
@@ -254,6 +256,7 @@ impl Lane {
             prefix: self.uploads.http.prefix(),
             by_upload_token: token.is_none(),
             had_all: attempt.had_all,
+            video_id: self.task.told_video_id(),
         };
         match attempt.result {
             Ok(reply) => read(&reader, reply),

@@ -52,10 +52,15 @@ pub(crate) struct Plan {
     pub(crate) on_progress: Option<ProgressFn>,
 }
 
+/// Whether a text has the form of a video's id, so that it is safe in a path.
+pub(super) fn is_video_id(text: &str) -> bool {
+    let is_ok = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+    !text.is_empty() && text.len() <= LONGEST_ID && text.bytes().all(is_ok)
+}
+
 impl Options {
     pub(crate) fn set_video_id(&mut self, video_id: &str) -> Result<(), Error> {
-        let is_ok = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-        if video_id.is_empty() || video_id.len() > LONGEST_ID || !video_id.bytes().all(is_ok) {
+        if !is_video_id(video_id) {
             return Err(Error::invalid(
                 "`video_id` must be the id of a video, such as vi4k0jvEUuaTdRAEjQ4Jfrgz.",
             ));

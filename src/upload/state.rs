@@ -562,6 +562,9 @@ impl<R: Clone> State<R> {
     pub(crate) fn fail(&mut self, error: Error) {
         if !self.is_over() {
             self.phase = Phase::Over(Err(error));
+            // Their bytes may be large.
+            self.begun.clear();
+            self.filled.clear();
         }
     }
 
