@@ -41,9 +41,9 @@ pub type apivideo_progress_callback =
 /// with a way to cancel, and can go on where an earlier upload ended.
 ///
 /// Whatever may pass is ridden out: an outage of some minutes, errors of the server, rate limits,
-/// replies that are lost, access tokens that expire. Then only the chunk that it happened to is sent
-/// again, and none that is known to have arrived. A connection ends after 60 seconds in which no byte has
-/// moved, however long a chunk takes; the attempt timeout is not for chunks.
+/// replies that are lost, access tokens that expire. Then only the chunk that it happened to is
+/// sent again, and none that is known to have arrived. A connection ends after 60 seconds in
+/// which no byte has moved, however long a chunk takes; the attempt timeout is not for chunks.
 ///
 /// Errors: NULL_ARGUMENT, INVALID_UTF8, INVALID_ARGUMENT; FILE_ERROR if the file cannot be read, is
 /// empty, or changes meanwhile; REQUEST_REJECTED, with the problem; those of apivideo_get_token();
