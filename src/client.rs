@@ -244,9 +244,9 @@ impl ClientInner {
     /// Makes a request to the API, with a valid token, and waits for its end.
     ///
     /// `path` is what follows the base URL, query and all. A 401 of api.video's renews the token
-    /// and sends once more; a 429 waits as it is told; a connection that was refused, or lost before the request
-    /// was sent, is tried again, and GET, PUT, DELETE and HEAD also after a 502, a 503, a 504 or a
-    /// lost reply: up to four times, or within the wait timeout with
+    /// and sends once more; a 429 waits as it is told; a connection that was refused, or lost
+    /// before the request was sent, is tried again, and GET, PUT, DELETE and HEAD also after a 502,
+    /// a 503, a 504 or a lost reply: up to four times, or within the wait timeout with
     /// [`Config::set_wait_for_recovery`]. Redirects are not followed.
     ///
     /// A 4xx is [`Status::RequestRejected`], whose error has the problem.

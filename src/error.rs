@@ -62,8 +62,8 @@ pub enum Status {
     /// problem, with each of its faults. Do not retry it as it is. With 401, two tokens were
     /// rejected, or something other than the token was, which the problem's `type` names.
     RequestRejected = 19,
-    /// A file to upload cannot be read, or is not the file that it was when the upload began. Do not
-    /// retry.
+    /// A file to upload cannot be read, or is not the file that it was when the upload began. Do
+    /// not retry.
     FileError = 20,
 }
 
@@ -204,9 +204,9 @@ impl Error {
         self
     }
 
-    /// Whether the same call may succeed later although the caller changes nothing, and does no harm
-    /// then: a request that may have been carried out, and would be carried out twice, is not to be
-    /// sent again unseen.
+    /// Whether the same call may succeed later although the caller changes nothing, and does no
+    /// harm then: a request that may have been carried out, and would be carried out twice, is not
+    /// to be sent again unseen.
     pub fn is_retryable(&self) -> bool {
         self.status.is_retryable() && !self.may_be_done
     }

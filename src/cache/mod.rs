@@ -6,8 +6,8 @@
 //! - [`waiters`]: who waits, for what. [`completion`]: where one waiting caller's answer arrives.
 //! - [`published`]: the token as readers see it, without a lock.
 //! - [`exchange`]: one refresh or authentication, as the cache sees it.
-//! - [`sharing`]: one token for many processes, around the exchanges. Pure. [`record`]: what they keep
-//!   in a store, and the store as the cache sees it.
+//! - [`sharing`]: one token for many processes, around the exchanges. Pure. [`record`]: what they
+//!   keep in a store, and the store as the cache sees it.
 //! - [`events`], [`statistics`]: what happened, for the log, the state callback and the counters.
 //!
 //! [`TokenCache`] puts them together: it reads the clock, takes the lock, starts the thread, and

@@ -66,8 +66,8 @@ pub unsafe extern "C" fn apivideo_client_new(
 }
 
 /// Makes a client without an API key, which can upload by upload token, see
-/// apivideo_upload_set_token(), and nothing else. It is for programs in the hands of people who must
-/// not have the key. APIVIDEO_API_KEY of the environment is not read.
+/// apivideo_upload_set_token(), and nothing else. It is for programs in the hands of people who
+/// must not have the key. APIVIDEO_API_KEY of the environment is not read.
 ///
 /// `config`, `client_out`, `error_out`, threads and the environment are as for
 /// apivideo_client_new(). Calls that need an access token fail with KEY_REJECTED.

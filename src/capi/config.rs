@@ -188,8 +188,8 @@ pub unsafe extern "C" fn apivideo_config_set_attempt_timeout_ms(
 /// Default: 30,000.
 ///
 /// The exchange goes on when a caller stops waiting. With 0 a call never waits: it returns a token
-/// that is there, or else starts the exchange and fails with TIMEOUT; and a request always fails so.
-/// `error_out`: may be NULL.
+/// that is there, or else starts the exchange and fails with TIMEOUT; and a request always fails
+/// so. `error_out`: may be NULL.
 ///
 /// Errors: NULL_ARGUMENT, INVALID_ARGUMENT.
 #[unsafe(no_mangle)]

@@ -166,8 +166,8 @@ pub unsafe extern "C" fn apivideo_operation_on_complete(
 }
 
 /// Ends the operation with CANCELLED, unless it is complete. The exchange for a token goes on for
-/// other callers; a request's connection is closed, so that nothing more of it is sent, but what the
-/// server has of it may still be carried out. NULL is fine. Any thread may call this.
+/// other callers; a request's connection is closed, so that nothing more of it is sent, but what
+/// the server has of it may still be carried out. NULL is fine. Any thread may call this.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apivideo_operation_cancel(operation: *const apivideo_operation) {
     // SAFETY: a live operation or NULL, as the header asks.

@@ -24,15 +24,15 @@ use crate::webhook;
 /// Each request takes a thread of the library's while it is made, 64 of a client's at most. The
 /// others wait in order for their turn, within their wait timeout.
 ///
-/// A 401 of api.video's renews the token and sends once more, unless it is about another credential,
-/// such as an upload token. A 429 waits as it is told, if that is within the wait timeout. A
-/// connection that was refused, or lost before anything was sent, is tried again, and GET, PUT,
-/// DELETE and HEAD also after a 502, 503 or 504 or a lost reply: with growing delays, four times in
-/// all, or as often as the wait timeout allows with apivideo_config_set_wait_for_recovery(). Other
-/// methods are not sent again once they may have been carried out: the message then says so, and
-/// apivideo_error_is_retryable() is false. After a status of success whose body broke off only GET
-/// and HEAD are sent again. A DELETE that is sent again may find nothing left to delete. Redirects
-/// are not followed.
+/// A 401 of api.video's renews the token and sends once more, unless it is about another
+/// credential, such as an upload token. A 429 waits as it is told, if that is within the wait
+/// timeout. A connection that was refused, or lost before anything was sent, is tried again, and
+/// GET, PUT, DELETE and HEAD also after a 502, 503 or 504 or a lost reply: with growing delays,
+/// four times in all, or as often as the wait timeout allows with
+/// apivideo_config_set_wait_for_recovery(). Other methods are not sent again once they may have
+/// been carried out: the message then says so, and apivideo_error_is_retryable() is false. After a
+/// status of success whose body broke off only GET and HEAD are sent again. A DELETE that is sent
+/// again may find nothing left to delete. Redirects are not followed.
 ///
 /// Errors: NULL_ARGUMENT, INVALID_UTF8, INVALID_ARGUMENT (the message names the argument); those of
 /// apivideo_get_token(); REQUEST_REJECTED for a 4xx, with the problem; RATE_LIMITED; SERVER_ERROR;
@@ -67,8 +67,8 @@ pub unsafe extern "C" fn apivideo_request(
 /// apivideo_operation_wait_response() and apivideo_operation_on_complete().
 ///
 /// `operation_out`: receives the operation. Free it with apivideo_operation_free(); it may outlive
-/// the client. `error_out`: may be NULL. Any thread may call this. It never blocks. The operation is
-/// complete after the wait timeout at the latest, during which it may have to wait for its turn.
+/// the client. `error_out`: may be NULL. Any thread may call this. It never blocks. The operation
+/// is complete after the wait timeout at the latest, during which it may have to wait for its turn.
 ///
 /// Errors: NULL_ARGUMENT, INVALID_UTF8, INVALID_ARGUMENT. The operation reports all others.
 #[unsafe(no_mangle)]

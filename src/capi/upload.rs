@@ -36,9 +36,9 @@ pub type apivideo_progress_callback =
 ///
 /// `video_id`: of a video that was made with `POST /videos`. `path`: of a regular file, in UTF-8.
 /// `response_out`: receives a reference to api.video's reply with the video, in JSON. Free it with
-/// apivideo_response_free(). `error_out`: may be NULL. Any thread may call this. It needs one buffer
-/// of 128 KiB, whatever the size of the file. apivideo_upload_new() does the same with progress,
-/// with a way to cancel, and can go on where an earlier upload ended.
+/// apivideo_response_free(). `error_out`: may be NULL. Any thread may call this. It needs one
+/// buffer of 128 KiB, whatever the size of the file. apivideo_upload_new() does the same with
+/// progress, with a way to cancel, and can go on where an earlier upload ended.
 ///
 /// Whatever may pass is ridden out: an outage of some minutes, errors of the server, rate limits,
 /// replies that are lost, access tokens that expire. Then only the chunk that it happened to is
@@ -73,8 +73,8 @@ pub unsafe extern "C" fn apivideo_upload_file(
 
 /// Makes an upload, to be given its settings and started.
 ///
-/// `upload_out`: receives the upload. Free it with apivideo_upload_free(). `error_out`: may be NULL.
-/// Any thread may call this.
+/// `upload_out`: receives the upload. Free it with apivideo_upload_free(). `error_out`: may be
+/// NULL. Any thread may call this.
 ///
 /// Errors: NULL_ARGUMENT.
 #[unsafe(no_mangle)]
@@ -151,9 +151,9 @@ pub unsafe extern "C" fn apivideo_upload_set_token(
 
 /// Sets the file to send. Without one, the program writes the bytes with apivideo_upload_write().
 ///
-/// `path`: of a regular file, in UTF-8, which is copied. It is opened when the upload starts. A file
-/// whose size or time changes while it is sent ends the upload with FILE_ERROR, and does not become
-/// a video. `error_out` and threads are as for apivideo_upload_set_video_id().
+/// `path`: of a regular file, in UTF-8, which is copied. It is opened when the upload starts. A
+/// file whose size or time changes while it is sent ends the upload with FILE_ERROR, and does not
+/// become a video. `error_out` and threads are as for apivideo_upload_set_video_id().
 ///
 /// Errors: NULL_ARGUMENT, INVALID_UTF8, INVALID_ARGUMENT.
 #[unsafe(no_mangle)]
@@ -212,9 +212,9 @@ pub unsafe extern "C" fn apivideo_upload_set_size(
 /// Sets the size of a chunk, which is what is sent again after a fault.
 ///
 /// `bytes`: 5,242,880 to 209,715,200 (5 to 200 MiB). Default for a file: a twentieth of it in whole
-/// MiB, but 5 MiB at least and 50 MiB at most. That is few enough chunks for api.video's limit of 40
-/// in a minute. Default for what a program writes: 16 MiB, which are held in memory, for each of the
-/// chunks that are sent side by side. `error_out` and threads are as for
+/// MiB, but 5 MiB at least and 50 MiB at most. That is few enough chunks for api.video's limit of
+/// 40 in a minute. Default for what a program writes: 16 MiB, which are held in memory, for each of
+/// the chunks that are sent side by side. `error_out` and threads are as for
 /// apivideo_upload_set_video_id().
 ///
 /// Errors: NULL_ARGUMENT, INVALID_ARGUMENT.
@@ -244,14 +244,14 @@ pub unsafe extern "C" fn apivideo_upload_set_parallel(
     unsafe { set(upload, error_out, |upload| upload.set_parallel(count)) }
 }
 
-/// Sets whether the upload goes on where an earlier one ended, in this process or in another, within
-/// 7 days. Default: 0.
+/// Sets whether the upload goes on where an earlier one ended, in this process or in another,
+/// within 7 days. Default: 0.
 ///
-/// With 1 it asks api.video first what has arrived, and sends the rest. It takes the video's id, and
-/// the same bytes again: the unchanged file, or all that was written, from the beginning. Of a video
-/// that is complete nothing is sent. A file of another size is an error. If the size was not known
-/// to the earlier upload, its chunks must have been of the same size. An upload that was begun by
-/// token is resumed with the API key.
+/// With 1 it asks api.video first what has arrived, and sends the rest. It takes the video's id,
+/// and the same bytes again: the unchanged file, or all that was written, from the beginning. Of a
+/// video that is complete nothing is sent. A file of another size is an error. If the size was not
+/// known to the earlier upload, its chunks must have been of the same size. An upload that was
+/// begun by token is resumed with the API key.
 ///
 /// `resume`: 0 or 1. `error_out` and threads are as for apivideo_upload_set_video_id().
 ///
@@ -273,8 +273,8 @@ pub unsafe extern "C" fn apivideo_upload_set_resume(
     }
 }
 
-/// Sets a callback that is told how far the upload is: when a chunk has arrived, and while bytes are
-/// sent up to ten times a second.
+/// Sets a callback that is told how far the upload is: when a chunk has arrived, and while bytes
+/// are sent up to ten times a second.
 ///
 /// It is called on the library's threads, outside every lock, one call at a time. It may call any
 /// function of this library, also apivideo_upload_cancel() and apivideo_upload_free(). It must not
@@ -393,7 +393,8 @@ pub unsafe extern "C" fn apivideo_upload_finish(
 ///
 /// Errors: PENDING if the time is over before the upload is; CANCELLED; NULL_ARGUMENT;
 /// INVALID_ARGUMENT if it was not started; all errors of apivideo_upload_file(). After any of them,
-/// but REQUEST_REJECTED and FILE_ERROR, the upload can be resumed: see apivideo_upload_set_resume().
+/// but REQUEST_REJECTED and FILE_ERROR, the upload can be resumed: see
+/// apivideo_upload_set_resume().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apivideo_upload_wait(
     upload: *const apivideo_upload,
@@ -424,8 +425,8 @@ fn pending() -> Error {
     )
 }
 
-/// Calls `callback` with `user_data` exactly once, when the upload is over, however it ends. If this
-/// function fails, it never calls `callback`.
+/// Calls `callback` with `user_data` exactly once, when the upload is over, however it ends. If
+/// this function fails, it never calls `callback`.
 ///
 /// As with apivideo_operation_on_complete(): the call comes on a thread of the library, or on one
 /// that is in a call of this upload or frees its client, and on this thread, before this function
@@ -434,8 +435,8 @@ fn pending() -> Error {
 /// from any thread until the callback was called. In a forked child, callbacks of the parent's
 /// uploads are not called. `error_out`: may be NULL. Any thread may call this.
 ///
-/// Errors: NULL_ARGUMENT; INVALID_ARGUMENT if the upload was not started, or already has a callback;
-/// CANCELLED in a forked child.
+/// Errors: NULL_ARGUMENT; INVALID_ARGUMENT if the upload was not started, or already has a
+/// callback; CANCELLED in a forked child.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apivideo_upload_on_complete(
     upload: *const apivideo_upload,
@@ -460,9 +461,9 @@ pub unsafe extern "C" fn apivideo_upload_on_complete(
 /// Gives how far the upload is, in bytes. No number ever goes back.
 ///
 /// `acknowledged_out`: receives what api.video has said it has. `sent_out`: receives that and what
-/// was sent since; what is sent again does not count twice. `total_out`: receives how many there are
-/// in all; 0 while that is not known. Each may be NULL. All are 0 before the upload is started, and
-/// for NULL. Any thread may call this. It never blocks.
+/// was sent since; what is sent again does not count twice. `total_out`: receives how many there
+/// are in all; 0 while that is not known. Each may be NULL. All are 0 before the upload is started,
+/// and for NULL. Any thread may call this. It never blocks.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apivideo_upload_progress(
     upload: *const apivideo_upload,

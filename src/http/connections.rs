@@ -60,7 +60,8 @@ impl Connections {
         None
     }
 
-    /// Keeps one whose last exchange has come to its end, for less than the server says that it does.
+    /// Keeps one whose last exchange has come to its end, for less than the server says that it
+    /// does.
     pub(crate) fn keep(&self, stream: Box<dyn Stream>, servers_ms: Option<i64>) {
         let servers_ms = servers_ms.unwrap_or(i64::MAX);
         let for_ms = LONGEST_IDLE_MS.min(servers_ms.saturating_sub(MARGIN_MS));

@@ -46,8 +46,8 @@ impl Reply {
         Some((words.nth(1)?, is_once))
     }
 
-    /// The error for an answer that is not what was asked for. Of the server's words only the first,
-    /// which is a code: the others may repeat what was sent.
+    /// The error for an answer that is not what was asked for. Of the server's words only the
+    /// first, which is a code: the others may repeat what was sent.
     pub(crate) fn unexpected(&self) -> Error {
         let what = match self {
             Reply::Error(text) => {

@@ -298,8 +298,8 @@ impl Lane {
         }
     }
 
-    /// Gets another token for one that was rejected. One that worked before has come to its end: the
-    /// cache, which may think it too new to be replaced, is told to.
+    /// Gets another token for one that was rejected. One that worked before has come to its end:
+    /// the cache, which may think it too new to be replaced, is told to.
     fn replace(&self, rejected: Rejected, token: &Arc<Token>) {
         let tokens = &self.uploads.tokens;
         let is_kept = tokens.invalidate(token.set()).is_err();

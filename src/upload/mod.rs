@@ -6,7 +6,8 @@
 //! - [`state`]: what is known, and what follows from an event. Pure.
 //! - [`options`]: what a program says. [`file`], [`writer`]: where the bytes come from.
 //! - [`envelope`], [`reply`]: what goes over the wire, and what comes back.
-//! - [`handle`]: what a program holds. [`task`]: one upload under way. [`lane`]: its threads. [`progress`]: how far it is.
+//! - [`handle`]: what a program holds. [`task`]: one upload under way. [`lane`]: its threads.
+//!   [`progress`]: how far it is.
 //!
 //! [`Uploads`] starts them, and ends those of a client that is freed.
 

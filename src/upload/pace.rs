@@ -47,8 +47,8 @@ impl Pace {
         }
     }
 
-    /// A reply told the limits, while so many other chunks are on their way: they may not be counted
-    /// yet.
+    /// A reply told the limits, while so many other chunks are on their way: they may not be
+    /// counted yet.
     pub(crate) fn told(&mut self, limits: Limits, others: usize, now: i64) {
         // A window is a minute; a wait without end would be a hang.
         let wait = limits.resets_in_ms.clamp(0, RETRY_AFTER_MAX) + PACE_MARGIN;

@@ -1,4 +1,5 @@
-/* Uploads through the C ABI: files and bytes on their way to api.video, and what goes wrong around it. */
+/* Uploads through the C ABI: files and bytes on their way to api.video, and what goes wrong
+ * around it. */
 #include "support.h"
 
 #define MIB (1024L * 1024)
