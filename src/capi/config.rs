@@ -9,7 +9,7 @@ use crate::cache::events::{LogLevel, TokenState};
 use crate::config::{Config, Environment};
 use crate::error::{Error, Status};
 use crate::ffi::boundary::{
-    borrow_mut, clear, give_box, guard, guard_end, handle, peek, require_out, string, take_box,
+    borrow_mut, guard, guard_box, guard_end, handle, peek, string, take_box,
 };
 
 /// Settings for a client. Only one thread at a time may use them. They belong to the caller, who
@@ -44,12 +44,12 @@ pub unsafe extern "C" fn apivideo_config_new(
 ) -> Status {
     // SAFETY: the header asks for valid pointers or NULL.
     unsafe {
-        clear(config_out);
-        guard(error_out, || {
-            require_out(config_out, "config_out")?;
-            give_box(config_out, Config::default);
-            Ok(())
-        })
+        guard_box(
+            config_out,
+            "config_out",
+            error_out,
+            || Ok(Config::default()),
+        )
     }
 }
 

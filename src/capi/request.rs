@@ -7,9 +7,7 @@ use super::error::apivideo_error;
 use super::operation::{AnyOperation, apivideo_operation};
 use super::response::apivideo_response;
 use crate::error::{Error, Status};
-use crate::ffi::boundary::{
-    borrow, clear, give_arc, give_box, guard, guard_or, require_out, string,
-};
+use crate::ffi::boundary::{borrow, guard_arc, guard_box, guard_or, string};
 use crate::webhook;
 
 /// Makes a request to the API with a valid token, and waits for its end.
@@ -50,15 +48,11 @@ pub unsafe extern "C" fn apivideo_request(
 ) -> Status {
     // SAFETY: the header asks for valid pointers or NULL.
     unsafe {
-        clear(response_out.cast::<*mut apivideo_response>());
-        guard(error_out, || {
-            require_out(response_out, "response_out")?;
+        guard_arc(response_out, "response_out", error_out, || {
             // Nothing of the client itself is used while it waits: it may be freed meanwhile.
             let inner = borrow(client, "client")?.inner();
             let (method, path) = (string(method, "method")?, string(path, "path")?);
-            let response = inner.request(method, path, optional(json, "json")?)?;
-            give_arc(response_out, response);
-            Ok(())
+            inner.request(method, path, optional(json, "json")?)
         })
     }
 }
@@ -82,14 +76,11 @@ pub unsafe extern "C" fn apivideo_request_start(
 ) -> Status {
     // SAFETY: the header asks for valid pointers or NULL.
     unsafe {
-        clear(operation_out);
-        guard(error_out, || {
-            require_out(operation_out, "operation_out")?;
+        guard_box(operation_out, "operation_out", error_out, || {
             let inner = borrow(client, "client")?.inner();
             let (method, path) = (string(method, "method")?, string(path, "path")?);
             let operation = inner.start_request(method, path, optional(json, "json")?)?;
-            give_box(operation_out, || AnyOperation::Response(operation));
-            Ok(())
+            Ok(AnyOperation::Response(operation))
         })
     }
 }

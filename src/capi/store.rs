@@ -11,9 +11,7 @@ use super::user_data::{UserData, apivideo_release_callback};
 use crate::cache::record::StoreNow;
 use crate::clock::{Clock, Now, SystemClock};
 use crate::error::{Error, Status};
-use crate::ffi::boundary::{
-    Handle, borrow, clear, give_box, guard, guard_end, handle, require_out, string, take_box,
-};
+use crate::ffi::boundary::{Handle, borrow, guard, guard_box, guard_end, handle, string, take_box};
 use crate::store::own::{Calls, OwnStore};
 use crate::store::{Change, LARGEST, Store, Stored};
 
@@ -116,12 +114,8 @@ pub unsafe extern "C" fn apivideo_store_new_file(
 ) -> Status {
     // SAFETY: the header asks for valid pointers or NULL.
     unsafe {
-        clear(store_out);
-        guard(error_out, || {
-            require_out(store_out, "store_out")?;
-            let store = Store::file(optional_path(directory, "directory")?)?;
-            give_box(store_out, || store);
-            Ok(())
+        guard_box(store_out, "store_out", error_out, || {
+            Store::file(optional_path(directory, "directory")?)
         })
     }
 }
@@ -152,14 +146,10 @@ pub unsafe extern "C" fn apivideo_store_new_redis(
 ) -> Status {
     // SAFETY: the header asks for valid pointers or NULL.
     unsafe {
-        clear(store_out);
-        guard(error_out, || {
-            require_out(store_out, "store_out")?;
+        guard_box(store_out, "store_out", error_out, || {
             let url = string(url, "url")?;
             let ca_file = optional_path(ca_file, "ca_file")?;
-            let store = Store::redis(url, ca_file)?;
-            give_box(store_out, || store);
-            Ok(())
+            Store::redis(url, ca_file)
         })
     }
 }
@@ -183,14 +173,10 @@ pub unsafe extern "C" fn apivideo_store_new_named(
 ) -> Status {
     // SAFETY: the header asks for valid pointers or NULL.
     unsafe {
-        clear(store_out);
-        guard(error_out, || {
-            require_out(store_out, "store_out")?;
+        guard_box(store_out, "store_out", error_out, || {
             let name = string(name, "name")?;
             let ca_file = optional_path(ca_file, "ca_file")?;
-            let store = Store::named("name", name, "ca_file", ca_file)?;
-            give_box(store_out, || store);
-            Ok(())
+            Store::named("name", name, "ca_file", ca_file)
         })
     }
 }
@@ -218,16 +204,13 @@ pub unsafe extern "C" fn apivideo_store_new(
     let user_data = UserData::new(user_data, release);
     // SAFETY: the header asks for valid pointers or NULL.
     unsafe {
-        clear(store_out);
-        guard(error_out, || {
-            require_out(store_out, "store_out")?;
+        guard_box(store_out, "store_out", error_out, || {
             let callbacks = Callbacks {
                 load: load.ok_or_else(|| null("load"))?,
                 swap: swap.ok_or_else(|| null("swap"))?,
                 user_data,
             };
-            give_box(store_out, || Store::of(OwnStore::new(callbacks)));
-            Ok(())
+            Ok(Store::of(OwnStore::new(callbacks)))
         })
     }
 }

@@ -2,17 +2,16 @@
 
 use std::ffi::{c_char, c_void};
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::client::apivideo_client;
 use super::error::apivideo_error;
-use super::operation::apivideo_completion_callback;
+use super::operation::{apivideo_completion_callback, timeout};
 use super::response::apivideo_response;
 use super::user_data::{UserData, apivideo_release_callback};
 use crate::error::{Error, Status};
 use crate::ffi::boundary::{
-    borrow, borrow_mut, bytes, clear, give_arc, give_box, guard, guard_end, guard_or, handle, peek,
-    put, require_out, string, take_box,
+    borrow, borrow_mut, bytes, guard, guard_arc, guard_box, guard_end, guard_or, handle, peek, put,
+    string, take_box,
 };
 use crate::upload::handle::{StartedUpload, Upload};
 use crate::upload::options::{Progress, ProgressFn};
@@ -59,14 +58,11 @@ pub unsafe extern "C" fn apivideo_upload_file(
 ) -> Status {
     // SAFETY: the header asks for valid pointers or NULL.
     unsafe {
-        clear(response_out.cast::<*mut apivideo_response>());
-        guard(error_out, || {
-            require_out(response_out, "response_out")?;
+        guard_arc(response_out, "response_out", error_out, || {
             // Nothing of the client itself is used while it waits: it may be freed meanwhile.
             let inner = borrow(client, "client")?.inner();
             let (video_id, path) = (string(video_id, "video_id")?, string(path, "path")?);
-            give_arc(response_out, inner.upload_file(video_id, path)?);
-            Ok(())
+            inner.upload_file(video_id, path)
         })
     }
 }
@@ -85,12 +81,8 @@ pub unsafe extern "C" fn apivideo_upload_new(
 ) -> Status {
     // SAFETY: the header asks for valid pointers or NULL.
     unsafe {
-        clear(upload_out);
-        guard(error_out, || {
-            require_out(upload_out, "upload_out")?;
-            let upload = borrow(client, "client")?.new_upload();
-            give_box(upload_out, || upload);
-            Ok(())
+        guard_box(upload_out, "upload_out", error_out, || {
+            Ok(borrow(client, "client")?.new_upload())
         })
     }
 }
@@ -404,16 +396,9 @@ pub unsafe extern "C" fn apivideo_upload_wait(
 ) -> Status {
     // SAFETY: the header asks for valid pointers or NULL.
     unsafe {
-        clear(response_out.cast::<*mut apivideo_response>());
-        guard(error_out, || {
-            require_out(response_out, "response_out")?;
-            let timeout = match timeout_ms {
-                u32::MAX => Duration::MAX,
-                ms => Duration::from_millis(ms.into()),
-            };
-            let response = started(upload)?.wait(timeout);
-            give_arc(response_out, response.unwrap_or_else(|| Err(pending()))?);
-            Ok(())
+        guard_arc(response_out, "response_out", error_out, || {
+            let response = started(upload)?.wait(timeout(timeout_ms));
+            response.unwrap_or_else(|| Err(pending()))
         })
     }
 }
