@@ -85,7 +85,7 @@ impl Client {
         let http = Arc::new(config.http());
         let store = api_key.and_then(|key| config.store(key));
         let endpoint: Box<dyn Endpoint> = match api_key {
-            Some(key) => Box::new(Auth::new(Arc::new(config.http()), config.server(), key)),
+            Some(key) => Box::new(Auth::new(Arc::clone(&http), config.server(), key)),
             None => Box::new(NoKey),
         };
         let dependencies = Dependencies {
@@ -93,14 +93,7 @@ impl Client {
             random: Box::new(random),
             endpoint,
             observer: config.observer(),
-            spawn: |work| {
-                sys::spawn("apivideo-renew", work).map_err(|why| {
-                    Error::new(
-                        Status::SystemError,
-                        format!("The system refused a thread: {}.", sys::words_of(&why)),
-                    )
-                })
-            },
+            spawn: |work| sys::spawn("apivideo-renew", work).map_err(|why| Error::no_thread(&why)),
             alarm: timer::alarm,
             store: store.map(|(store, timeout)| (Arc::new(store) as Arc<dyn Store>, timeout)),
         };

@@ -1,6 +1,8 @@
 //! What went wrong, in the words and numbers a caller needs next.
 
-use std::fmt;
+use std::{fmt, io};
+
+use crate::ffi::sys;
 
 /// The result of every call.
 ///
@@ -196,6 +198,13 @@ impl Error {
 
     pub(crate) fn invalid(message: impl Into<String>) -> Error {
         Error::new(Status::InvalidArgument, message)
+    }
+
+    pub(crate) fn no_thread(why: &io::Error) -> Error {
+        Error::new(
+            Status::SystemError,
+            format!("The system refused a thread: {}.", sys::words_of(why)),
+        )
     }
 
     /// The same error, with the time to wait from now.

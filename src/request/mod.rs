@@ -193,7 +193,7 @@ impl Requests {
             if !work.0.cancel.is_cancelled() {
                 match self.spawn(&work) {
                     Ok(()) => return,
-                    Err(why) => work.0.end(no_thread(&why)),
+                    Err(why) => work.0.end(Error::no_thread(&why)),
                 }
             }
             turn = self.turns().pass_on();
@@ -373,13 +373,6 @@ fn too_late() -> Error {
     Error::new(
         Status::Timeout,
         "The wait timeout was over before the request could be sent.",
-    )
-}
-
-fn no_thread(why: &io::Error) -> Error {
-    Error::new(
-        Status::SystemError,
-        format!("The system refused a thread: {}.", sys::words_of(why)),
     )
 }
 

@@ -28,7 +28,6 @@ pub(crate) mod task;
 mod tests;
 pub(crate) mod writer;
 
-use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
@@ -101,7 +100,7 @@ impl Uploads {
             };
             match sys::spawn("apivideo-upload", move || lane.run()) {
                 Ok(()) => {}
-                Err(why) if number == 0 => return Err(no_thread(&why)),
+                Err(why) if number == 0 => return Err(Error::no_thread(&why)),
                 // The others do it, if more slowly.
                 Err(_) => break,
             }
@@ -150,12 +149,5 @@ pub(crate) fn closed() -> Error {
     Error::new(
         Status::Closed,
         "The client was freed while this upload was under way. It can be resumed.",
-    )
-}
-
-fn no_thread(why: &io::Error) -> Error {
-    Error::new(
-        Status::SystemError,
-        format!("The system refused a thread: {}.", sys::words_of(why)),
     )
 }
