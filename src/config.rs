@@ -479,7 +479,7 @@ impl Observer for Callbacks {
     }
 }
 
-fn in_range<T: PartialOrd + fmt::Display>(
+pub(crate) fn in_range<T: PartialOrd + fmt::Display>(
     name: &str,
     value: T,
     range: std::ops::RangeInclusive<T>,

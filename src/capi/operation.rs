@@ -9,7 +9,7 @@ use super::token::apivideo_token;
 use super::user_data::UserData;
 use crate::client::{Operation, PendingCall, PendingRequest};
 use crate::error::{Error, Status};
-use crate::ffi::boundary::{borrow, guard, guard_arc, guard_end, handle, peek, take_box};
+use crate::ffi::boundary::{borrow, guard, guard_arc, guard_end, handle, null, peek, take_box};
 
 /// A call under way. Any thread may use it. It belongs to the caller, who frees it.
 #[allow(non_camel_case_types)]
@@ -146,9 +146,7 @@ pub unsafe extern "C" fn apivideo_operation_on_complete(
     unsafe {
         guard(error_out, || {
             let call = borrow(operation, "operation")?.call();
-            let callback = callback.ok_or_else(|| {
-                Error::new(Status::NullArgument, "The argument `callback` is NULL.")
-            })?;
+            let callback = callback.ok_or_else(|| null("callback"))?;
             let complete = move || callback(user_data.pointer());
             match call {
                 Call::Token(call) => call.on_complete(complete),

@@ -6,8 +6,8 @@ use super::client::apivideo_client;
 use super::error::apivideo_error;
 use super::operation::{AnyOperation, apivideo_operation};
 use super::response::apivideo_response;
-use crate::error::{Error, Status};
-use crate::ffi::boundary::{borrow, guard_arc, guard_box, guard_or, string};
+use crate::error::Status;
+use crate::ffi::boundary::{borrow, bytes, guard_arc, guard_box, guard_or, optional, string};
 use crate::webhook;
 
 /// Makes a request to the API with a valid token, and waits for its end.
@@ -85,18 +85,6 @@ pub unsafe extern "C" fn apivideo_request_start(
     }
 }
 
-/// A C string that may be left out.
-///
-/// # Safety
-/// As for [`string`].
-unsafe fn optional<'a>(text: *const c_char, name: &str) -> Result<Option<&'a str>, Error> {
-    match text.is_null() {
-        true => Ok(None),
-        // SAFETY: the caller's promise.
-        false => unsafe { string(text, name) }.map(Some),
-    }
-}
-
 /// Tells whether a webhook call comes from api.video: whether `signature` is that of these bytes.
 ///
 /// `secret`: the webhook's `signatureSecret`, as the API gave it. `body`: the call's body as it
@@ -119,27 +107,15 @@ pub unsafe extern "C" fn apivideo_webhook_verify(
         let (secret, body, signature) = unsafe {
             (
                 string(secret, "secret"),
-                bytes(body, length),
+                bytes(body, length, "body"),
                 string(signature, "signature"),
             )
         };
         match (secret, body, signature) {
-            (Ok(secret), Some(body), Ok(signature)) => webhook::verify(secret, body, signature),
+            (Ok(secret), Ok(body), Ok(signature)) => webhook::verify(secret, body, signature),
             _ => false,
         }
     })
-}
-
-/// # Safety
-/// `bytes` is NULL or points to `length` bytes that stay unchanged while the result is used.
-unsafe fn bytes<'a>(bytes: *const c_void, length: usize) -> Option<&'a [u8]> {
-    match (bytes.is_null(), isize::try_from(length)) {
-        (true, Ok(0)) => Some(&[]),
-        // No object is so large: a negative number, perhaps.
-        (true, _) | (false, Err(_)) => None,
-        // SAFETY: the caller's promise, and no slice is longer than `isize::MAX`.
-        (false, Ok(_)) => Some(unsafe { std::slice::from_raw_parts(bytes.cast(), length) }),
-    }
 }
 
 #[cfg(test)]

@@ -10,8 +10,8 @@ use super::response::apivideo_response;
 use super::user_data::{UserData, apivideo_release_callback};
 use crate::error::{Error, Status};
 use crate::ffi::boundary::{
-    borrow, borrow_mut, bytes, guard, guard_arc, guard_box, guard_end, guard_or, handle, peek, put,
-    string, take_box,
+    borrow, borrow_mut, bytes, guard, guard_arc, guard_box, guard_end, guard_or, handle, null,
+    peek, put, string, take_box,
 };
 use crate::upload::handle::{StartedUpload, Upload};
 use crate::upload::options::{Progress, ProgressFn};
@@ -435,9 +435,7 @@ pub unsafe extern "C" fn apivideo_upload_on_complete(
     unsafe {
         guard(error_out, || {
             let started = started(upload)?;
-            let callback = callback.ok_or_else(|| {
-                Error::new(Status::NullArgument, "The argument `callback` is NULL.")
-            })?;
+            let callback = callback.ok_or_else(|| null("callback"))?;
             started.on_complete(move || callback(user_data.pointer()))
         })
     }

@@ -245,15 +245,35 @@ pub(crate) unsafe fn bytes<'a>(
     length: usize,
     name: &str,
 ) -> Result<&'a [u8], Error> {
-    match (data.is_null(), length) {
-        (true, 0) => Ok(&[]),
+    match (data.is_null(), isize::try_from(length)) {
+        (true, Ok(0)) => Ok(&[]),
         (true, _) => Err(null(name)),
-        // SAFETY: the caller's promise.
-        (false, _) => Ok(unsafe { std::slice::from_raw_parts(data.cast(), length) }),
+        // A negative number, perhaps.
+        (false, Err(_)) => Err(Error::invalid(format!(
+            "The length of `{name}` is more than any object has."
+        ))),
+        // SAFETY: the caller's promise, and no slice is longer than `isize::MAX`.
+        (false, Ok(_)) => Ok(unsafe { std::slice::from_raw_parts(data.cast(), length) }),
     }
 }
 
-fn null(name: &str) -> Error {
+/// A C string that may be left out.
+///
+/// # Safety
+/// As for [`string`].
+pub(crate) unsafe fn optional<'a>(
+    text: *const c_char,
+    name: &str,
+) -> Result<Option<&'a str>, Error> {
+    match text.is_null() {
+        true => Ok(None),
+        // SAFETY: the caller's promise.
+        false => unsafe { string(text, name) }.map(Some),
+    }
+}
+
+/// The error for a required argument that is NULL.
+pub(crate) fn null(name: &str) -> Error {
     Error::new(
         Status::NullArgument,
         format!("The argument `{name}` is NULL."),

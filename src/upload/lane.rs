@@ -12,12 +12,13 @@ use super::chunks::Chunk;
 use super::envelope::Envelope;
 use super::exchange::{Ask, Job};
 use super::reply::{Outcome, Reader, limits, no_token, unreadable};
-use super::task::{Task, now_ms};
+use super::task::Task;
 use super::{Uploads, context};
 use crate::cache::events::LogLevel;
 use crate::cache::waiters::{Purpose, TokenRequest};
 use crate::error::{Error, Status};
 use crate::ffi::secret::Secret;
+use crate::ffi::sys;
 use crate::http::{Body, Failure, Method, Patience, Reply, Request, Terms};
 use crate::request::checks::Checked;
 use crate::token::Token;
@@ -81,8 +82,12 @@ impl Lane {
         };
         let request = self.request(Method::POST, self.door());
         let mut attempt = self.attempt(job, &request, token.as_deref());
-        // Its connection was closed for its age: nothing of it went out.
-        if attempt.result.as_ref().is_err_and(|failure| failure.kept) && !attempt.had_all {
+        // Its connection may have been closed for its age, before it had all of the chunk.
+        let was_lost = attempt
+            .result
+            .as_ref()
+            .is_err_and(|failure| failure.kept && failure.error.status == Status::NetworkError);
+        if was_lost && !attempt.had_all && attempt.unreadable.is_none() {
             self.task.connections.clear();
             attempt = self.attempt(job, &request, token.as_deref());
         }
@@ -318,7 +323,7 @@ impl Lane {
         TokenRequest {
             purpose,
             min_validity_ms: 0,
-            deadline_ms: now_ms() + i64::from(self.uploads.wait_timeout_ms),
+            deadline_ms: sys::mono_ms() + i64::from(self.uploads.wait_timeout_ms),
             wait_for_recovery: false,
             needs_timer: false,
         }
@@ -365,7 +370,8 @@ fn nonce() -> u128 {
         Ok(()) => u128::from_le_bytes(bits),
         // Without chance, at least different each time.
         Err(_) => {
-            u128::from(now_ms().unsigned_abs()) << 64 | std::ptr::from_ref(&bits).addr() as u128
+            u128::from(sys::mono_ms().unsigned_abs()) << 64
+                | std::ptr::from_ref(&bits).addr() as u128
         }
     }
 }

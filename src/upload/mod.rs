@@ -39,11 +39,11 @@ use crate::error::{Error, Status};
 use crate::ffi::sys;
 use crate::http::Http;
 use crate::process::fork::PerProcess;
-use crate::process::sync::Mutex;
+use crate::process::sync::{Mutex, lock};
 use crate::request::response::Response;
 use lane::Lane;
 use options::Plan;
-use task::{Task, lock};
+use task::Task;
 
 pub(crate) type UploadState = state::State<Arc<Response>>;
 

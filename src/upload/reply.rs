@@ -112,6 +112,8 @@ impl Reader<'_> {
     fn refusal(&self, reply: &Reply) -> Refusal {
         let problem = json(reply.bytes());
         match reply.status {
+            // Whoever says so: another token costs one exchange, and the rest of an upload hangs
+            // on it.
             401 if !self.by_upload_token => Refusal::Unauthorized,
             429 => Refusal::Limited,
             400 => match text(&problem, "type") {

@@ -17,11 +17,11 @@ use super::progress::{Counters, Reporter};
 use super::state::{Completed, Effects, Fill, State};
 use super::writer::{Chunks, Writer};
 use crate::cache::completion::Completion;
-use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, Status};
 use crate::ffi::secret::Secret;
+use crate::ffi::sys;
 use crate::http::{Cancel, Connections, Headers};
-use crate::process::sync::{Condvar, Mutex, MutexGuard};
+use crate::process::sync::{Condvar, Mutex, MutexGuard, lock};
 use crate::request::response::Response;
 
 /// A condition variable's time stands still while the machine sleeps, so no wait is longer.
@@ -171,7 +171,7 @@ impl Task {
     pub(super) fn next(&self) -> Option<Ask> {
         let mut shared = lock(&self.shared);
         loop {
-            let now = now_ms();
+            let now = sys::mono_ms();
             match shared.state.next(now) {
                 Ask::End => return None,
                 Ask::Wait(until) => shared = self.wait_for_change(shared, until.map(|at| at - now)),
@@ -224,7 +224,7 @@ impl Task {
 
     /// Bytes are on their way.
     pub(super) fn moved(&self) {
-        self.reporter.report(&self.counters, now_ms(), false);
+        self.reporter.report(&self.counters, sys::mono_ms(), false);
     }
 
     /// How many threads can work at it side by side.
@@ -267,7 +267,7 @@ impl Task {
     /// Tells the program what it has not been told, with no lock held.
     fn tell(&self) {
         if self.has_more_to_tell.swap(false, Ordering::Relaxed) {
-            self.reporter.report(&self.counters, now_ms(), true);
+            self.reporter.report(&self.counters, sys::mono_ms(), true);
         }
         let ended = lock(&self.shared).state.result().cloned();
         if let Some(ended) = ended {
@@ -348,13 +348,4 @@ pub(super) fn cancelled() -> Error {
         "The upload was cancelled, or belongs to the process that this one was forked from. It can be \
          resumed.",
     )
-}
-
-pub(super) fn now_ms() -> i64 {
-    SystemClock.now().mono_ms
-}
-
-/// A lock whose holder panicked is as good as any other: each change is complete in itself.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
