@@ -180,7 +180,7 @@ static void a_program_without_a_key_uploads_by_token(void) {
     response = finished(upload);
     id = member(response, "videoId");
     CHECK(strcmp(apivideo_upload_video_id(upload), id) == 0);
-    CHECK(has(COMPLETE));
+    CHECK(has(COMPLETE) && has("\"title\":\"Holiday "));
     apivideo_response_free(response);
     apivideo_upload_free(upload);
 
