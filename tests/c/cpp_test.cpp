@@ -88,8 +88,8 @@ std::string base_url;
     std::exit(2);
 }
 
-/// Sends one POST request to the sandbox's control endpoint.
-void tell_sandbox(const std::string& path, const std::string& body = "") {
+/// Sends one request to the sandbox's control endpoint.
+void tell_sandbox(const std::string& path, const std::string& body = "", const std::string& method = "POST") {
     const std::string prefix = "http://127.0.0.1:";
     if (base_url.compare(0, prefix.size(), prefix) != 0) {
         give_up("APIVIDEO_TEST_URL must be http://127.0.0.1:PORT");
@@ -102,7 +102,7 @@ void tell_sandbox(const std::string& path, const std::string& body = "") {
     if (connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
         give_up("there is no sandbox at " + base_url);
     }
-    const std::string request = "POST /_sandbox/" + path +
+    const std::string request = method + " /_sandbox/" + path +
                                 " HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
                                 "Content-Length: " +
                                 std::to_string(body.size()) + "\r\n\r\n" + body;
@@ -1031,7 +1031,8 @@ apivideo::upload_options to_new_video(const client& c) {
 
 /// A file of that length, removed when it goes.
 struct test_file {
-    std::string path = "apivideo-cpp-test.mp4";
+    /// By the sandbox's port: others' tests may run there as well.
+    std::string path = "apivideo-cpp-test-" + base_url.substr(base_url.rfind(':') + 1) + ".mp4";
     test_file() {
         std::FILE* const file = std::fopen(path.c_str(), "wb");
         const std::string content(length, 'x');
@@ -1145,6 +1146,7 @@ void test_upload_cancelled_and_resumed() {
         CHECK(eventually([&] { return upload.progress().acknowledged == chunk; }));
         CHECK(!upload.wait(1ms));
         upload.cancel();
+        tell_sandbox("faults", "", "DELETE");
         CHECK(thrown_by([&] { static_cast<void>(upload.wait()); }) == status::cancelled);
         empty(upload);
         CHECK(thrown_by([&] { static_cast<void>(upload.wait()); }) == status::null_argument);

@@ -65,6 +65,16 @@ static inline void remove_files(const char *directory) {
     closedir(files);
 }
 
+/* At once: 100 ms on a quiet machine. A busy one adds to it, and a wait would take far longer. */
+#define AT_ONCE_MS 2000
+
+/* A name of this process's own for a file where it runs: other tests may run there as well. */
+static inline const char *own_file(void) {
+    static char name[64];
+    snprintf(name, sizeof name, "apivideo-test-%ld.mp4", (long)getpid());
+    return name;
+}
+
 static inline int64_t now_ms(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
