@@ -82,15 +82,23 @@ else
     skip "pyright needs Node.js, and there is no node on PATH. Only mypy has checked the types."
 fi
 
-code=0
-for python in "$oldest" "$newest"; do
-    note "pytest on $("$python" --version), with the portable wheel"
-    env=$work/$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
-    make_env "$python" "$env"
+# In a fresh virtual environment, from another folder: the installed package is what is tested.
+pytest_on() { # PYTHON
+    env=$work/$("$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+    make_env "$1" "$env"
     pip_of "$env" install wheel && pip_of "$env" install --requirement "$here/tests/requirements.txt" "$wheel" || die "pip failed"
-    # From another folder, so that the installed package is what is tested.
-    (cd "$work" && "$env/bin/python" -m pytest --quiet --rootdir "$here" --config-file "$here/pyproject.toml" "$here/tests") || code=$?
-    [ "$oldest" = "$newest" ] && break
-done
+    cd "$work" && "$env/bin/python" -m pytest --quiet --rootdir "$here" --config-file "$here/pyproject.toml" "$here/tests"
+}
+
+# Side by side: the tests mostly wait.
+note "pytest on $("$oldest" --version) and $("$newest" --version), with the portable wheel"
+code=0
+[ "$oldest" = "$newest" ] || { (pytest_on "$oldest") >"$work/oldest.log" 2>&1 & }
+(pytest_on "$newest") || code=$?
+if [ "$oldest" != "$newest" ]; then
+    wait $! || code=$?
+    note "pytest on $("$oldest" --version)"
+    cat "$work/oldest.log"
+fi
 [ -z "$failed" ] || { echo "error: failed before pytest$failed" >&2; [ $code != 0 ] || code=1; }
 exit $code
