@@ -1,6 +1,7 @@
 #!/bin/sh
-# libapivideo beside what a user would take instead, in one run: `make bench`. About six minutes, besides what is built once.
-# `make bench-save` also keeps the result, in results.json and in README.md's table.
+# libapivideo beside what a user would take instead, in one run: `make bench`. About six minutes,
+# besides what is built once. `make bench-save` also keeps the result, in results.json and in
+# README.md's table.
 set -eu
 cd "$(dirname "$0")/.."
 unset CARGO_TARGET_DIR CARGO_BUILD_TARGET

@@ -1,12 +1,17 @@
 /*
- * Processes of one key, with the store that APIVIDEO_STORE names, or none, and what that costs. The sandbox is set by whoever runs this.
+ * Processes of one key, with the store that APIVIDEO_STORE names, or none, and what that costs. The
+ * sandbox is set by whoever runs this.
  *
- *   fleet cold COUNT               So many processes without a token want one at the same moment. Prints the milliseconds until the last
- *                                  has it, and how many exchanges were made.
- *   fleet rejected COUNT           So many have the same token, and say at the same moment that the API rejected it. Prints the same.
- *   fleet renewals COUNT SECONDS   So many read all the time. Prints the exchanges; those for each token that a process used; the store's
- *                                  failures; and the reads that failed.
- *   fleet next                     This process wants a token. Prints the microseconds that it takes after apivideo_client_new().
+ *   fleet cold COUNT               So many processes without a token want one at the same moment.
+ *                                  Prints the milliseconds until the last has it, and how many
+ *                                  exchanges were made.
+ *   fleet rejected COUNT           So many have the same token, and say at the same moment that the
+ *                                  API rejected it. Prints the same.
+ *   fleet renewals COUNT SECONDS   So many read all the time. Prints the exchanges; those for each
+ *                                  token that a process used; the store's failures; and the reads
+ *                                  that failed.
+ *   fleet next                     This process wants a token. Prints the microseconds that it
+ *                                  takes after apivideo_client_new().
  */
 #include "support.h"
 

@@ -53,7 +53,8 @@ class Row:
     theirs: Rounds | None = None
     limit: float | None = None
     limits_ratio: bool = False
-    # By how much the value itself may differ from an earlier run's; None: it says more about the machine, and only a ratio is compared.
+    # By how much the value itself may differ from an earlier run's; None: it says more about the
+    # machine, and only a ratio is compared.
     tolerance: float | None = None
 
     @property

@@ -1,5 +1,6 @@
 /*
- * A recording is uploaded while it goes on: nobody knows how long it will be, and nothing is on disk.
+ * A recording is uploaded while it goes on: nobody knows how long it will be, and nothing is on
+ * disk.
  *
  *     cc -o record record_and_upload.c $(pkg-config --cflags --libs apivideo)
  *     APIVIDEO_API_KEY=... ./record

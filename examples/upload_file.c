@@ -61,7 +61,8 @@ int main(int argc, char **argv) {
         status = make_video(client, id, sizeof id, &error);
     }
 
-    /* apivideo_upload_file(client, id, path, &response, &error) does all that follows, but for the progress. */
+    /* apivideo_upload_file(client, id, path, &response, &error) does all that follows, but for
+     * the progress. */
     if (status == APIVIDEO_STATUS_OK) status = apivideo_upload_new(client, &upload, &error);
     if (status == APIVIDEO_STATUS_OK) status = apivideo_upload_set_video_id(upload, id, &error);
     if (status == APIVIDEO_STATUS_OK) status = apivideo_upload_set_file(upload, path, &error);

@@ -1,5 +1,6 @@
 /*
- * The titles of all videos: requests with the library itself, which renews, waits and tries again as it must.
+ * The titles of all videos: requests with the library itself, which renews, waits and tries again
+ * as it must.
  *
  *     cc -o videos_in_c videos_in_c.c $(pkg-config --cflags --libs apivideo)
  *     APIVIDEO_API_KEY=... ./videos_in_c

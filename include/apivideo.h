@@ -210,8 +210,8 @@ enum apivideo_status
    */
   APIVIDEO_STATUS_REQUEST_REJECTED = 19,
   /**
-   * A file to upload cannot be read, or is not the file that it was when the upload began. Do not
-   * retry.
+   * A file to upload cannot be read, or is not the file that it was when the upload began. Do
+   * not retry.
    */
   APIVIDEO_STATUS_FILE_ERROR = 20,
 };
@@ -587,8 +587,8 @@ apivideo_status apivideo_client_new(const char *api_key,
 
 /**
  * Makes a client without an API key, which can upload by upload token, see
- * apivideo_upload_set_token(), and nothing else. It is for programs in the hands of people who must
- * not have the key. APIVIDEO_API_KEY of the environment is not read.
+ * apivideo_upload_set_token(), and nothing else. It is for programs in the hands of people who
+ * must not have the key. APIVIDEO_API_KEY of the environment is not read.
  *
  * `config`, `client_out`, `error_out`, threads and the environment are as for
  * apivideo_client_new(). Calls that need an access token fail with KEY_REJECTED.
@@ -844,8 +844,8 @@ apivideo_status apivideo_config_set_attempt_timeout_ms(apivideo_config *config,
  * Default: 30,000.
  *
  * The exchange goes on when a caller stops waiting. With 0 a call never waits: it returns a token
- * that is there, or else starts the exchange and fails with TIMEOUT; and a request always fails so.
- * `error_out`: may be NULL.
+ * that is there, or else starts the exchange and fails with TIMEOUT; and a request always fails
+ * so. `error_out`: may be NULL.
  *
  * Errors: NULL_ARGUMENT, INVALID_ARGUMENT.
  */
@@ -1095,8 +1095,8 @@ const char *apivideo_error_detail_at(const apivideo_error *error, size_t index);
  * NULL.
  *
  * False also for a request that was, or may have been, carried out and must not be carried out
- * twice, such as a POST whose reply was lost or is a 5xx: look first what became of it. The message
- * says so.
+ * twice, such as a POST whose reply was lost or is a 5xx: look first what became of it. The
+ * message says so.
  */
 bool apivideo_error_is_retryable(const apivideo_error *error);
 
@@ -1167,8 +1167,8 @@ apivideo_status apivideo_operation_on_complete(const apivideo_operation *operati
 
 /**
  * Ends the operation with CANCELLED, unless it is complete. The exchange for a token goes on for
- * other callers; a request's connection is closed, so that nothing more of it is sent, but what the
- * server has of it may still be carried out. NULL is fine. Any thread may call this.
+ * other callers; a request's connection is closed, so that nothing more of it is sent, but what
+ * the server has of it may still be carried out. NULL is fine. Any thread may call this.
  */
 void apivideo_operation_cancel(const apivideo_operation *operation);
 
@@ -1191,15 +1191,15 @@ void apivideo_operation_free(apivideo_operation *operation);
  * Each request takes a thread of the library's while it is made, 64 of a client's at most. The
  * others wait in order for their turn, within their wait timeout.
  *
- * A 401 of api.video's renews the token and sends once more, unless it is about another credential,
- * such as an upload token. A 429 waits as it is told, if that is within the wait timeout. A
- * connection that was refused, or lost before anything was sent, is tried again, and GET, PUT,
- * DELETE and HEAD also after a 502, 503 or 504 or a lost reply: with growing delays, four times in
- * all, or as often as the wait timeout allows with apivideo_config_set_wait_for_recovery(). Other
- * methods are not sent again once they may have been carried out: the message then says so, and
- * apivideo_error_is_retryable() is false. After a status of success whose body broke off only GET
- * and HEAD are sent again. A DELETE that is sent again may find nothing left to delete. Redirects
- * are not followed.
+ * A 401 of api.video's renews the token and sends once more, unless it is about another
+ * credential, such as an upload token. A 429 waits as it is told, if that is within the wait
+ * timeout. A connection that was refused, or lost before anything was sent, is tried again, and
+ * GET, PUT, DELETE and HEAD also after a 502, 503 or 504 or a lost reply: with growing delays,
+ * four times in all, or as often as the wait timeout allows with
+ * apivideo_config_set_wait_for_recovery(). Other methods are not sent again once they may have
+ * been carried out: the message then says so, and apivideo_error_is_retryable() is false. After a
+ * status of success whose body broke off only GET and HEAD are sent again. A DELETE that is sent
+ * again may find nothing left to delete. Redirects are not followed.
  *
  * Errors: NULL_ARGUMENT, INVALID_UTF8, INVALID_ARGUMENT (the message names the argument); those of
  * apivideo_get_token(); REQUEST_REJECTED for a 4xx, with the problem; RATE_LIMITED; SERVER_ERROR;
@@ -1219,8 +1219,8 @@ apivideo_status apivideo_request(const apivideo_client *client,
  * apivideo_operation_wait_response() and apivideo_operation_on_complete().
  *
  * `operation_out`: receives the operation. Free it with apivideo_operation_free(); it may outlive
- * the client. `error_out`: may be NULL. Any thread may call this. It never blocks. The operation is
- * complete after the wait timeout at the latest, during which it may have to wait for its turn.
+ * the client. `error_out`: may be NULL. Any thread may call this. It never blocks. The operation
+ * is complete after the wait timeout at the latest, during which it may have to wait for its turn.
  *
  * Errors: NULL_ARGUMENT, INVALID_UTF8, INVALID_ARGUMENT. The operation reports all others.
  */
@@ -1276,8 +1276,8 @@ size_t apivideo_response_body_length(const apivideo_response *response);
 const char *apivideo_response_header(const apivideo_response *response, const char *name);
 
 /**
- * Gives the path of the next page, to be asked for with apivideo_request(). Empty on the last page,
- * where there are no pages, and for NULL.
+ * Gives the path of the next page, to be asked for with apivideo_request(). Empty on the last
+ * page, where there are no pages, and for NULL.
  *
  * Never NULL. The text lives as long as the reference. It comes from the server.
  */
@@ -1484,14 +1484,14 @@ void apivideo_token_free(const apivideo_token *token);
  *
  * `video_id`: of a video that was made with `POST /videos`. `path`: of a regular file, in UTF-8.
  * `response_out`: receives a reference to api.video's reply with the video, in JSON. Free it with
- * apivideo_response_free(). `error_out`: may be NULL. Any thread may call this. It needs one buffer
- * of 128 KiB, whatever the size of the file. apivideo_upload_new() does the same with progress,
- * with a way to cancel, and can go on where an earlier upload ended.
+ * apivideo_response_free(). `error_out`: may be NULL. Any thread may call this. It needs one
+ * buffer of 128 KiB, whatever the size of the file. apivideo_upload_new() does the same with
+ * progress, with a way to cancel, and can go on where an earlier upload ended.
  *
  * Whatever may pass is ridden out: an outage of some minutes, errors of the server, rate limits,
- * replies that are lost, access tokens that expire. Then only the chunk that it happened to is sent
- * again, and never one that has arrived. A connection ends after 60 seconds in which no byte has
- * moved, however long a chunk takes; the attempt timeout is not for chunks.
+ * replies that are lost, access tokens that expire. Then only the chunk that it happened to is
+ * sent again, and none that is known to have arrived. A connection ends after 60 seconds in
+ * which no byte has moved, however long a chunk takes; the attempt timeout is not for chunks.
  *
  * Errors: NULL_ARGUMENT, INVALID_UTF8, INVALID_ARGUMENT; FILE_ERROR if the file cannot be read, is
  * empty, or changes meanwhile; REQUEST_REJECTED, with the problem; those of apivideo_get_token();
@@ -1507,8 +1507,8 @@ apivideo_status apivideo_upload_file(const apivideo_client *client,
 /**
  * Makes an upload, to be given its settings and started.
  *
- * `upload_out`: receives the upload. Free it with apivideo_upload_free(). `error_out`: may be NULL.
- * Any thread may call this.
+ * `upload_out`: receives the upload. Free it with apivideo_upload_free(). `error_out`: may be
+ * NULL. Any thread may call this.
  *
  * Errors: NULL_ARGUMENT.
  */
@@ -1547,9 +1547,9 @@ apivideo_status apivideo_upload_set_token(apivideo_upload *upload,
 /**
  * Sets the file to send. Without one, the program writes the bytes with apivideo_upload_write().
  *
- * `path`: of a regular file, in UTF-8, which is copied. It is opened when the upload starts. A file
- * whose size or time changes while it is sent ends the upload with FILE_ERROR, and does not become
- * a video. `error_out` and threads are as for apivideo_upload_set_video_id().
+ * `path`: of a regular file, in UTF-8, which is copied. It is opened when the upload starts. A
+ * file whose size or time changes while it is sent ends the upload with FILE_ERROR, and does not
+ * become a video. `error_out` and threads are as for apivideo_upload_set_video_id().
  *
  * Errors: NULL_ARGUMENT, INVALID_UTF8, INVALID_ARGUMENT.
  */
@@ -1588,9 +1588,9 @@ apivideo_status apivideo_upload_set_size(apivideo_upload *upload,
  * Sets the size of a chunk, which is what is sent again after a fault.
  *
  * `bytes`: 5,242,880 to 209,715,200 (5 to 200 MiB). Default for a file: a twentieth of it in whole
- * MiB, but 5 MiB at least and 50 MiB at most. That is few enough chunks for api.video's limit of 40
- * in a minute. Default for what a program writes: 16 MiB, which are held in memory, for each of the
- * chunks that are sent side by side. `error_out` and threads are as for
+ * MiB, but 5 MiB at least and 50 MiB at most. That is few enough chunks for api.video's limit of
+ * 40 in a minute. Default for what a program writes: 16 MiB, which are held in memory, for each of
+ * the chunks that are sent side by side. `error_out` and threads are as for
  * apivideo_upload_set_video_id().
  *
  * Errors: NULL_ARGUMENT, INVALID_ARGUMENT.
@@ -1612,14 +1612,14 @@ apivideo_status apivideo_upload_set_parallel(apivideo_upload *upload,
                                              apivideo_error **error_out);
 
 /**
- * Sets whether the upload goes on where an earlier one ended, in this process or in another, within
- * 7 days. Default: 0.
+ * Sets whether the upload goes on where an earlier one ended, in this process or in another,
+ * within 7 days. Default: 0.
  *
- * With 1 it asks api.video first what has arrived, and sends the rest. It takes the video's id, and
- * the same bytes again: the unchanged file, or all that was written, from the beginning. Of a video
- * that is complete nothing is sent. A file of another size is an error. If the size was not known
- * to the earlier upload, its chunks must have been of the same size. An upload that was begun by
- * token is resumed with the API key.
+ * With 1 it asks api.video first what has arrived, and sends the rest. It takes the video's id,
+ * and the same bytes again: the unchanged file, or all that was written, from the beginning. Of a
+ * video that is complete nothing is sent. A file of another size is an error. If the size was not
+ * known to the earlier upload, its chunks must have been of the same size. An upload that was
+ * begun by token is resumed with the API key.
  *
  * `resume`: 0 or 1. `error_out` and threads are as for apivideo_upload_set_video_id().
  *
@@ -1630,16 +1630,17 @@ apivideo_status apivideo_upload_set_resume(apivideo_upload *upload,
                                            apivideo_error **error_out);
 
 /**
- * Sets a callback that is told how far the upload is: when a chunk has arrived, and while bytes are
- * sent up to ten times a second.
+ * Sets a callback that is told how far the upload is: when a chunk has arrived, and while bytes
+ * are sent up to ten times a second.
  *
  * It is called on the library's threads, outside every lock, one call at a time. It may call any
  * function of this library, also apivideo_upload_cancel() and apivideo_upload_free(). It must not
- * block for long: meanwhile a thread of the upload sends nothing. No call begins once
- * apivideo_upload_free() has returned, or in a forked child. `callback`: NULL for none.
- * `user_data`: passed to each call; must stay usable from any thread until `release` was called.
- * `release`: may be NULL; is called once when the callback will not be called any more, or at
- * once if this function fails. `error_out` and threads are as for apivideo_upload_set_video_id().
+ * block for long: meanwhile a thread of the upload sends nothing. Once apivideo_upload_free() has
+ * returned, no call begins but one that another thread was just about to make; and none in a
+ * forked child. `callback`: NULL for none. `user_data`: passed to each call; must stay usable from
+ * any thread until `release` was called, or for ever. `release`: may be NULL; is called once when
+ * the callback will not be called any more, or at once if this function fails. `error_out` and
+ * threads are as for apivideo_upload_set_video_id().
  *
  * Errors: NULL_ARGUMENT, INVALID_ARGUMENT.
  */
@@ -1702,7 +1703,8 @@ apivideo_status apivideo_upload_finish(const apivideo_upload *upload, apivideo_e
  *
  * Errors: PENDING if the time is over before the upload is; CANCELLED; NULL_ARGUMENT;
  * INVALID_ARGUMENT if it was not started; all errors of apivideo_upload_file(). After any of them,
- * but REQUEST_REJECTED and FILE_ERROR, the upload can be resumed: see apivideo_upload_set_resume().
+ * but REQUEST_REJECTED and FILE_ERROR, the upload can be resumed: see
+ * apivideo_upload_set_resume().
  */
 apivideo_status apivideo_upload_wait(const apivideo_upload *upload,
                                      uint32_t timeout_ms,
@@ -1710,8 +1712,8 @@ apivideo_status apivideo_upload_wait(const apivideo_upload *upload,
                                      apivideo_error **error_out);
 
 /**
- * Calls `callback` with `user_data` exactly once, when the upload is over, however it ends. If this
- * function fails, it never calls `callback`.
+ * Calls `callback` with `user_data` exactly once, when the upload is over, however it ends. If
+ * this function fails, it never calls `callback`.
  *
  * As with apivideo_operation_on_complete(): the call comes on a thread of the library, or on one
  * that is in a call of this upload or frees its client, and on this thread, before this function
@@ -1720,8 +1722,8 @@ apivideo_status apivideo_upload_wait(const apivideo_upload *upload,
  * from any thread until the callback was called. In a forked child, callbacks of the parent's
  * uploads are not called. `error_out`: may be NULL. Any thread may call this.
  *
- * Errors: NULL_ARGUMENT; INVALID_ARGUMENT if the upload was not started, or already has a callback;
- * CANCELLED in a forked child.
+ * Errors: NULL_ARGUMENT; INVALID_ARGUMENT if the upload was not started, or already has a
+ * callback; CANCELLED in a forked child.
  */
 apivideo_status apivideo_upload_on_complete(const apivideo_upload *upload,
                                             apivideo_completion_callback callback,
@@ -1732,9 +1734,9 @@ apivideo_status apivideo_upload_on_complete(const apivideo_upload *upload,
  * Gives how far the upload is, in bytes. No number ever goes back.
  *
  * `acknowledged_out`: receives what api.video has said it has. `sent_out`: receives that and what
- * was sent since; what is sent again does not count twice. `total_out`: receives how many there are
- * in all; 0 while that is not known. Each may be NULL. All are 0 before the upload is started, and
- * for NULL. Any thread may call this. It never blocks.
+ * was sent since; what is sent again does not count twice. `total_out`: receives how many there
+ * are in all; 0 while that is not known. Each may be NULL. All are 0 before the upload is started,
+ * and for NULL. Any thread may call this. It never blocks.
  */
 void apivideo_upload_progress(const apivideo_upload *upload,
                               uint64_t *acknowledged_out,

@@ -1624,7 +1624,13 @@ public:
 #if defined(__cpp_exceptions)
     /// Starts upload() of a file, and returns at once. A future receives the response or the error,
     /// as with get_token_async().
+    ///
+    /// The future holds invalid_argument if no file is named: nobody could write the bytes.
     [[nodiscard]] std::future<response> upload_async(const upload_options& options) const {
+        if (options.file.empty()) {
+            return future_of<response>(result<apivideo::upload>(
+                error(status::invalid_argument, "`file` is empty: only a file can be sent so.")));
+        }
         return future_of<response>(try_upload(options));
     }
 #endif

@@ -85,7 +85,7 @@ impl Client {
         let http = Arc::new(config.http());
         let store = api_key.and_then(|key| config.store(key));
         let endpoint: Box<dyn Endpoint> = match api_key {
-            Some(key) => Box::new(Auth::new(Arc::new(config.http()), config.server(), key)),
+            Some(key) => Box::new(Auth::new(Arc::clone(&http), config.server(), key)),
             None => Box::new(NoKey),
         };
         let dependencies = Dependencies {
@@ -93,14 +93,7 @@ impl Client {
             random: Box::new(random),
             endpoint,
             observer: config.observer(),
-            spawn: |work| {
-                sys::spawn("apivideo-renew", work).map_err(|why| {
-                    Error::new(
-                        Status::SystemError,
-                        format!("The system refused a thread: {}.", sys::words_of(&why)),
-                    )
-                })
-            },
+            spawn: |work| sys::spawn("apivideo-renew", work).map_err(|why| Error::no_thread(&why)),
             alarm: timer::alarm,
             store: store.map(|(store, timeout)| (Arc::new(store) as Arc<dyn Store>, timeout)),
         };
@@ -244,9 +237,9 @@ impl ClientInner {
     /// Makes a request to the API, with a valid token, and waits for its end.
     ///
     /// `path` is what follows the base URL, query and all. A 401 of api.video's renews the token
-    /// and sends once more; a 429 waits as it is told; a connection that was refused, or lost before the request
-    /// was sent, is tried again, and GET, PUT, DELETE and HEAD also after a 502, a 503, a 504 or a
-    /// lost reply: up to four times, or within the wait timeout with
+    /// and sends once more; a 429 waits as it is told; a connection that was refused, or lost
+    /// before the request was sent, is tried again, and GET, PUT, DELETE and HEAD also after a 502,
+    /// a 503, a 504 or a lost reply: up to four times, or within the wait timeout with
     /// [`Config::set_wait_for_recovery`]. Redirects are not followed.
     ///
     /// A 4xx is [`Status::RequestRejected`], whose error has the problem.

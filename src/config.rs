@@ -284,8 +284,8 @@ impl Config {
 
     /// Sets where the processes that use this key share its token, so that all of them together
     /// make one exchange a token. `None`: nowhere. The default is what the environment's
-    /// APIVIDEO_STORE says when the client is made: `file`, `file:` and a directory, or the URL of a
-    /// Redis, whose server may also show a certificate of APIVIDEO_CA_FILE; nowhere, if it is not
+    /// APIVIDEO_STORE says when the client is made: `file`, `file:` and a directory, or the URL of
+    /// a Redis, whose server may also show a certificate of APIVIDEO_CA_FILE; nowhere, if it is not
     /// there or empty. A place that cannot be used is no error: the log says so, and the client
     /// goes on.
     ///
@@ -479,7 +479,7 @@ impl Observer for Callbacks {
     }
 }
 
-fn in_range<T: PartialOrd + fmt::Display>(
+pub(crate) fn in_range<T: PartialOrd + fmt::Display>(
     name: &str,
     value: T,
     range: std::ops::RangeInclusive<T>,

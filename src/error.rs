@@ -1,6 +1,8 @@
 //! What went wrong, in the words and numbers a caller needs next.
 
-use std::fmt;
+use std::{fmt, io};
+
+use crate::ffi::sys;
 
 /// The result of every call.
 ///
@@ -62,8 +64,8 @@ pub enum Status {
     /// problem, with each of its faults. Do not retry it as it is. With 401, two tokens were
     /// rejected, or something other than the token was, which the problem's `type` names.
     RequestRejected = 19,
-    /// A file to upload cannot be read, or is not the file that it was when the upload began. Do not
-    /// retry.
+    /// A file to upload cannot be read, or is not the file that it was when the upload began. Do
+    /// not retry.
     FileError = 20,
 }
 
@@ -198,15 +200,22 @@ impl Error {
         Error::new(Status::InvalidArgument, message)
     }
 
+    pub(crate) fn no_thread(why: &io::Error) -> Error {
+        Error::new(
+            Status::SystemError,
+            format!("The system refused a thread: {}.", sys::words_of(why)),
+        )
+    }
+
     /// The same error, with the time to wait from now.
     pub(crate) fn retry_after(mut self, ms: i64) -> Error {
         self.retry_after_ms = Some(ms.max(0).unsigned_abs());
         self
     }
 
-    /// Whether the same call may succeed later although the caller changes nothing, and does no harm
-    /// then: a request that may have been carried out, and would be carried out twice, is not to be
-    /// sent again unseen.
+    /// Whether the same call may succeed later although the caller changes nothing, and does no
+    /// harm then: a request that may have been carried out, and would be carried out twice, is not
+    /// to be sent again unseen.
     pub fn is_retryable(&self) -> bool {
         self.status.is_retryable() && !self.may_be_done
     }

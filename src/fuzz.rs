@@ -117,8 +117,8 @@ pub fn retry_after(value: &str, now: SystemTime) -> Option<(u64, i64)> {
     Some((asked, taken))
 }
 
-/// What becomes of the words of a server of Redis: a version and a record's length, or an error; and
-/// the host and port of another server that they name.
+/// What becomes of the words of a server of Redis: a version and a record's length, or an error;
+/// and the host and port of another server that they name.
 pub fn redis(words: &[u8]) -> (Result<(u64, usize), Error>, Option<(String, u16)>) {
     redis::loaded(words)
 }

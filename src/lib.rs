@@ -25,7 +25,8 @@
 //! - `cache`: the life of a token, pure at heart: when it is refreshed, by whom, and who waits.
 //! - `request`: a request to the API: what may be asked for, what is tried again, and the answer.
 //! - `upload`: a video's source in chunks, pure at heart too: what is sent when, whatever fails.
-//! - `auth`: the two endpoints' wire format. `problem`: api.video's problem objects. `http`: deadlines, limits, TLS and proxies.
+//! - `auth`: the two endpoints' wire format. `problem`: api.video's problem objects. `http`:
+//!   deadlines, limits, TLS and proxies.
 //! - `webhook`: the signatures of api.video's own requests.
 //! - `store`: where processes share a token.
 //! - `token`, `error`, `clock`, `text`: what the names say.

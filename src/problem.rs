@@ -58,8 +58,8 @@ fn one(problem: &Value, secrets: &[&str]) -> Problem {
     }
 }
 
-/// Whether a 401 with this body may be about the access token: it is empty, or api.video's and about
-/// no other credential.
+/// Whether a 401 with this body may be about the access token: it is empty, or api.video's and
+/// about no other credential.
 pub(crate) fn rejects_access_token(body: &[u8]) -> bool {
     let problem = json(body);
     let kind = text(&problem, "type");

@@ -306,7 +306,8 @@ outside() {
 }
 check 'make install, libdir outside of PREFIX' outside
 
-# Not in target/dist: packaging/test.sh, which may run beside this, makes an archive of that name there.
+# Not in target/dist: packaging/test.sh, which may run beside this, makes an archive of that name
+# there.
 check 'make dist' make_it dist dist="$work/dist"
 archive=$(echo "$work/dist/libapivideo-$version-"*.tar.gz)
 mkdir "$work/unpacked"

@@ -1,6 +1,7 @@
 #!/bin/sh
 # One part of the tests: `sh tests/part.sh c`. tests/run.sh runs them all, and knows what each needs.
-# The parts c, store, cpp, abi, examples, readme, install, reproducible and valgrind test what the part build has built.
+# The parts c, store, cpp, abi, examples, readme, install, reproducible and valgrind test what the
+# part build has built.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 unset CARGO_TARGET_DIR CARGO_BUILD_TARGET # Everything here is in target/.
@@ -178,7 +179,8 @@ part_examples() {
     done
     check_demo_fleet
 }
-# A few processes, for a quarter of a minute. The demo itself says whether a read failed, or a shared token cost too much.
+# A few processes, for a quarter of a minute. The demo itself says whether a read failed, or a
+# shared token cost too much.
 check_demo_fleet() {
     echo "-- make demo-fleet"
     log=$build/demo-fleet.log

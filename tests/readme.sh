@@ -23,12 +23,14 @@ count() {
     fi
 }
 
-# The blocks of one language, in files readme-1.c, readme-2.c …
+# extract LANGUAGE DOCUMENT…: the blocks of one language, in files readme-1.c, readme-2.c …
 extract() {
-    awk -v language="$1" -v prefix="$work/readme-" '
+    language=$1
+    shift
+    awk -v language="$language" -v prefix="$work/readme-" '
         $0 == "```" language { inside = 1; n++; next }
         /^```/ { inside = 0 }
-        inside { print > (prefix n "." language) }' README.md
+        inside { print > (prefix n "." language) }' "$@"
 }
 
 # As in a terminal, but for the port.
@@ -67,7 +69,7 @@ check() {
     shift
     if ! grep -q '\bmain(' "$source"; then
         "$@" $strict -Iinclude -c "$source" -o "$source.o"
-        count "$source, a block of README.md, does not compile" $?
+        count "$source, a block of README.md or a guide, does not compile" $?
         return
     fi
     "$@" $strict -Iinclude "$source" -o "$source.out" $link && run "$source.out"
@@ -80,10 +82,10 @@ python_() {
     PYTHONPATH=bindings/python/src LIBAPIVIDEO_PATH=$PWD/target/release/libapivideo.so PYTHONDONTWRITEBYTECODE=1 python3 -W error "$@"
 }
 
-extract c
-extract cpp
-extract python
-extract sh
+extract c README.md docs/guides/uploads.md
+extract cpp README.md
+extract python README.md
+extract sh README.md
 for source in "$work"/readme-*.c; do check "$source" ${CC:-cc} -std=c99; done
 for source in "$work"/readme-*.cpp; do check "$source" ${CXX:-c++} -std=c++17; done
 for source in "$work"/readme-*.python; do
@@ -105,7 +107,12 @@ for link_target in $(grep -o '](\([^)#]*\))' README.md | sed 's/](\(.*\))/\1/' |
     [ -e "$link_target" ]
     count "README.md points to $link_target, which is not there" $?
 done
-grep -o '\[`[a-z0-9_]*…`\]([^)]*)' README.md | sed 's/\[`\(.*\)…`\](\(.*\))/\1 \2/' >"$work/tests"
+grep -o '\[`[a-z0-9]*_[^]]*\]([^)]*)' README.md | while read -r link; do
+    file=$(echo "$link" | sed 's/.*(\(.*\))/\1/')
+    echo "$link" | grep -oE '`[a-z0-9_]+' | tr -d '`' | sed "s|\$| $file|"
+done >"$work/tests"
+[ "$(wc -l <"$work/tests")" -ge 30 ]
+count "README.md names hardly any tests" $?
 while read -r name file; do
     grep -q "$name" "$file"
     count "README.md names the test $name, which is not in $file" $?

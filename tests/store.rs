@@ -1,7 +1,7 @@
 //! A token that processes share, by files: real ones, real processes and a real server.
 //!
-//! A child process is this test again, told by the environment what to do. `APIVIDEO_TEST_PROCESSES`
-//! is how many start at once: `make prove` has 1,000.
+//! A child process is this test again, told by the environment what to do.
+//! `APIVIDEO_TEST_PROCESSES` is how many start at once: `make prove` has 1,000.
 
 #![cfg(unix)]
 #![allow(clippy::unwrap_used)]

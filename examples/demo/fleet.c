@@ -3,9 +3,10 @@
  *
  *     fleet SANDBOX_URL PROCESSES LIFE STRETCH
  *
- * So many processes read the token of one key all the time. It lives for LIFE seconds. For a stretch of so many seconds each is on
- * its own; then they share the token by files; then by Redis, which is killed in the middle and started again, empty. All that a
- * process is told of it is in its environment. A row for each stretch says what came of it.
+ * So many processes read the token of one key all the time. It lives for LIFE seconds. For a
+ * stretch of so many seconds each is on its own; then they share the token by files; then by Redis,
+ * which is killed in the middle and started again, empty. All that a process is told of it is in
+ * its environment. A row for each stretch says what came of it.
  */
 
 #define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
@@ -89,7 +90,8 @@ static void live(struct slot *slot, pid_t parent) {
     _exit(0);
 }
 
-/* Everything begins anew: the processes, the sandbox and its counters. `store`: what APIVIDEO_STORE says; NULL for nothing. */
+/* Everything begins anew: the processes, the sandbox and its counters. `store`: what
+ * APIVIDEO_STORE says; NULL for nothing. */
 static int start_fleet(const char *store) {
     char settings[64];
     pid_t parent = getpid();
@@ -172,7 +174,8 @@ static void print_row(const char *label, const struct counts *row) {
            tokens_in_use(), grouped(row->reads, reads), row->failed);
 }
 
-/* A row that grows for so long: in place on a terminal, else with a line now and then. It begins where the one before it ended. */
+/* A row that grows for so long: in place on a terminal, else with a line now and then. It begins
+ * where the one before it ended. */
 static struct counts watch(const char *label, double duration) {
     int is_terminal = isatty(STDOUT_FILENO);
     double every = is_terminal ? 0.1 : 2, end = row_began.at + duration;
@@ -193,7 +196,8 @@ static struct counts watch(const char *label, double duration) {
 
 /* --- What must come of it --- */
 
-/* So often at most is a token due, for one process alone: it is renewed after 70 to 80 % of its life. */
+/* So often at most is a token due, for one process alone: it is renewed after 70 to 80 % of its
+ * life. */
 static uint64_t alone(double duration) { return (uint64_t)(duration / (0.7 * life)) + 1; }
 
 static int check(int good, const char *what) {
@@ -203,7 +207,8 @@ static int check(int good, const char *what) {
     return good;
 }
 
-/* No read failed; and if the token is shared, one exchange for all, and one more for each time that the store failed somebody. */
+/* No read failed; and if the token is shared, one exchange for all, and one more for each time
+ * that the store failed somebody. */
 static int check_row(const struct counts *row, int is_shared) {
     int good = check(row->reads > 0 && row->failed == 0, "a read failed");
     for (int i = 0; i < processes && row->failed > 0; i++) {
@@ -252,7 +257,8 @@ static int with_file(struct story *story) {
     return good && check_row(&story->file, 1);
 }
 
-/* While Redis is away, a token falls due. When it is back, each has a token of its own, and for the life of that may go on with it. */
+/* While Redis is away, a token falls due. When it is back, each has a token of its own, and for
+ * the life of that may go on with it. */
 static int with_redis(struct story *story) {
     char store[64];
     snprintf(store, sizeof store, "redis://127.0.0.1:%d", redis.port);

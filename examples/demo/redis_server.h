@@ -1,4 +1,5 @@
-/* A Redis or Valkey of the demo's own, on a free loopback port. It ends with this process, however that ends. */
+/* A Redis or Valkey of the demo's own, on a free loopback port. It ends with this process,
+ * however that ends. */
 
 #ifndef REDIS_SERVER_H
 #define REDIS_SERVER_H

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Runs a demo: run.sh DEMO SANDBOX [ARGUMENT…]. With APIVIDEO_API_KEY set it talks to api.video; otherwise to a sandbox of its own,
-# which ends with it. Its temporary files lie in a folder that is removed at the end.
+# Runs a demo: run.sh DEMO SANDBOX [ARGUMENT…]. With APIVIDEO_API_KEY set it talks to api.video;
+# otherwise to a sandbox of its own, which ends with it. Its temporary files lie in a folder that is
+# removed at the end.
 set -eu
 
 if [ -n "${APIVIDEO_API_KEY-}" ]; then

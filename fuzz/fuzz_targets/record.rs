@@ -1,5 +1,5 @@
-//! A record, as who has the key could have written it: it is refused, or each of its numbers is taken
-//! for no more than it may be.
+//! A record, as who has the key could have written it: it is refused, or each of its numbers is
+//! taken for no more than it may be.
 //!
 //! Input: 16 bytes, the store's clocks, and then the record as it is before it is sealed.
 #![no_main]

@@ -6,8 +6,8 @@
 //! - [`waiters`]: who waits, for what. [`completion`]: where one waiting caller's answer arrives.
 //! - [`published`]: the token as readers see it, without a lock.
 //! - [`exchange`]: one refresh or authentication, as the cache sees it.
-//! - [`sharing`]: one token for many processes, around the exchanges. Pure. [`record`]: what they keep
-//!   in a store, and the store as the cache sees it.
+//! - [`sharing`]: one token for many processes, around the exchanges. Pure. [`record`]: what they
+//!   keep in a store, and the store as the cache sees it.
 //! - [`events`], [`statistics`]: what happened, for the log, the state callback and the counters.
 //!
 //! [`TokenCache`] puts them together: it reads the clock, takes the lock, starts the thread, and
@@ -30,14 +30,14 @@ mod tests;
 pub(crate) mod waiters;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, PoisonError, TryLockError, Weak};
+use std::sync::{Arc, TryLockError, Weak};
 use std::time::{Duration, Instant};
 
 use crate::clock::{Clock, Context, Now};
 use crate::error::{Error, Status};
 use crate::ffi::sys::CancelPutOff;
 use crate::process::fork::PerProcess;
-use crate::process::sync::{Mutex, MutexGuard};
+use crate::process::sync::{Mutex, MutexGuard, lock};
 use crate::process::timer::Wake;
 use crate::token::{Token, TokenSet};
 use completion::Completion;
@@ -602,12 +602,6 @@ impl Wake for TokenCache {
     fn wake(self: Arc<Self>) {
         self.change(Caller::MustNotWait, |state, now| state.wake(now));
     }
-}
-
-/// A lock whose holder panicked is as good as any other: each change of what it guards is complete
-/// in itself.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn millis(time: Duration) -> i64 {

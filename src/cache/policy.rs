@@ -114,14 +114,15 @@ pub(crate) fn look_again(looks: u32, random: f64) -> i64 {
     jitter(grown.min(LOOK_CAP), random).max(LOOK_FIRST / 2)
 }
 
-/// While a token of this life is good and another process gets the next: the delay to the next look.
+/// While a token of this life is good and another process gets the next: the delay to the next
+/// look.
 pub(crate) fn calm_look_again(lifetime: i64, random: f64) -> i64 {
     jitter((lifetime / 20).clamp(LOOK_FIRST, CALM_LOOK_CAP), random)
 }
 
-/// How long somebody else's exchange is waited for, from the beginning of a flight whose first caller
-/// waits until `deadline` after it: an exchange of its own must still come in time. The more of
-/// `share`, which lies in [0, 1] and is another in each process, the longer: not all give up at
+/// How long somebody else's exchange is waited for, from the beginning of a flight whose first
+/// caller waits until `deadline` after it: an exchange of its own must still come in time. The more
+/// of `share`, which lies in [0, 1] and is another in each process, the longer: not all give up at
 /// once.
 pub(crate) fn wait_for_others(deadline: Option<i64>, share: f64) -> i64 {
     let most = deadline.map_or(LONGEST_WAIT_FOR_OTHERS, |deadline| {
@@ -131,8 +132,8 @@ pub(crate) fn wait_for_others(deadline: Option<i64>, share: f64) -> i64 {
     scale(most, 0.75 + 0.25 * share).max(SHORTEST_WAIT_FOR_OTHERS)
 }
 
-/// How long after a shared token is due a process looks for the next: usually one is there. Tokens of
-/// a few seconds have more of their lives for that, or many processes would look in one moment.
+/// How long after a shared token is due a process looks for the next: usually one is there. Tokens
+/// of a few seconds have more of their lives for that, or many processes would look in one moment.
 pub(crate) fn look_delay(lifetime: i64, random: f64) -> i64 {
     let spread = (lifetime / 100).max(LOOK_SPREAD.min(lifetime / 20));
     scale(spread, random)
@@ -143,8 +144,8 @@ pub(crate) fn store_retry(failures: u32, random: f64) -> i64 {
     backoff(failures.saturating_add(2), STORE_RETRY_CAP, random)
 }
 
-/// How long a token is kept, while its store fails, before its process goes on alone: until 85 to 89
-/// % of its life, but not so long that an exchange might come too late. `timeout`: the store's.
+/// How long a token is kept, while its store fails, before its process goes on alone: until 85 to
+/// 89 % of its life, but not so long that an exchange might come too late. `timeout`: the store's.
 pub(crate) fn patience(left: i64, usable: i64, lifetime: i64, timeout: i64, random: f64) -> i64 {
     let by_share = left - scale(lifetime, 0.15 - 0.04 * random);
     by_share.min(usable - timeout - EXCHANGE_RESERVE)

@@ -17,7 +17,8 @@ use crate::error::{Error, Status};
 use crate::ffi::secret::Secret;
 use crate::token::{TokenSet, Validity};
 
-/// How often a flight finds another record than it has just seen, before it goes on without a lease.
+/// How often a flight finds another record than it has just seen, before it goes on without a
+/// lease.
 const MOST_CONFLICTS: u8 = 3;
 /// How often a token is offered to a store that changes meanwhile.
 const MOST_OFFERS: u8 = 4;
@@ -600,8 +601,8 @@ impl Sharing {
         }
     }
 
-    /// How long nobody should ask api.video. A proxy or a sign-in page on the way of one process may
-    /// ask to wait too: that must not stop the others for long.
+    /// How long nobody should ask api.video. A proxy or a sign-in page on the way of one process
+    /// may ask to wait too: that must not stop the others for long.
     fn refusal_ms(&self, refused: &Refused, seen: &Seen, at: Context) -> i64 {
         let error = &refused.error;
         let count = in_a_row(&seen.record, error.status);
@@ -657,8 +658,8 @@ impl Sharing {
     }
 
     /// A version that no other record has, not even one of a past that was restored: 63 bits of
-    /// chance, from the name of this process, which is chance, and a count. What is in the store may
-    /// be anything: nothing is built on it.
+    /// chance, from the name of this process, which is chance, and a count. What is in the store
+    /// may be anything: nothing is built on it.
     fn next_version(&self) -> u64 {
         (chance(self.holder, self.swaps) >> 1).max(1)
     }

@@ -24,7 +24,7 @@ pub(crate) type Answer = Result<Arc<TokenSet>, Error>;
 
 /// What the caller of a [`State`] method has to carry out.
 pub(crate) struct Effects<T> {
-    /// Start a flight: something must call [`State::next_request`] and go on from there.
+    /// Start a flight: something must call [`State::next_task`] and go on from there.
     pub(crate) launch: bool,
     /// Publish this to the readers: a new token set, or that there is none.
     pub(crate) publish: Option<Option<Arc<TokenSet>>>,

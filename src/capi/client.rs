@@ -12,7 +12,7 @@ use crate::client::{Client, ClientInner, Operation};
 use crate::config::Config;
 use crate::error::{Error, Status};
 use crate::ffi::boundary::{
-    borrow, clear, give_arc, give_box, guard, guard_end, guard_or, handle, peek, require_out,
+    borrow, clear, give_arc, guard, guard_arc, guard_box, guard_end, guard_or, handle, peek,
     string, take_box,
 };
 use crate::token::Token;
@@ -50,24 +50,20 @@ pub unsafe extern "C" fn apivideo_client_new(
 ) -> Status {
     // SAFETY: the header asks for valid pointers or NULL.
     unsafe {
-        clear(client_out);
-        guard(error_out, || {
-            require_out(client_out, "client_out")?;
+        guard_box(client_out, "client_out", error_out, || {
             let default = Config::default();
             let config = peek(config).unwrap_or(&default);
-            let client = match api_key.is_null() {
-                true => Client::from_environment(config)?,
-                false => Client::new(string(api_key, "api_key")?, config)?,
-            };
-            give_box(client_out, || client);
-            Ok(())
+            match api_key.is_null() {
+                true => Client::from_environment(config),
+                false => Client::new(string(api_key, "api_key")?, config),
+            }
         })
     }
 }
 
 /// Makes a client without an API key, which can upload by upload token, see
-/// apivideo_upload_set_token(), and nothing else. It is for programs in the hands of people who must
-/// not have the key. APIVIDEO_API_KEY of the environment is not read.
+/// apivideo_upload_set_token(), and nothing else. It is for programs in the hands of people who
+/// must not have the key. APIVIDEO_API_KEY of the environment is not read.
 ///
 /// `config`, `client_out`, `error_out`, threads and the environment are as for
 /// apivideo_client_new(). Calls that need an access token fail with KEY_REJECTED.
@@ -81,13 +77,9 @@ pub unsafe extern "C" fn apivideo_client_new_without_key(
 ) -> Status {
     // SAFETY: the header asks for valid pointers or NULL.
     unsafe {
-        clear(client_out);
-        guard(error_out, || {
-            require_out(client_out, "client_out")?;
+        guard_box(client_out, "client_out", error_out, || {
             let default = Config::default();
-            let client = Client::without_key(peek(config).unwrap_or(&default))?;
-            give_box(client_out, || client);
-            Ok(())
+            Client::without_key(peek(config).unwrap_or(&default))
         })
     }
 }
@@ -130,12 +122,9 @@ unsafe fn token_call(
 ) -> Status {
     // SAFETY: the header asks for valid pointers or NULL.
     unsafe {
-        clear(token_out.cast::<*mut apivideo_token>());
-        guard(error_out, || {
-            require_out(token_out, "token_out")?;
+        guard_arc(token_out, "token_out", error_out, || {
             let inner = borrow(client, "client")?.inner();
-            give_arc(token_out, call(inner)?);
-            Ok(())
+            call(inner)
         })
     }
 }
@@ -242,12 +231,9 @@ unsafe fn start_call(
 ) -> Status {
     // SAFETY: the header asks for valid pointers or NULL.
     unsafe {
-        clear(operation_out);
-        guard(error_out, || {
-            require_out(operation_out, "operation_out")?;
+        guard_box(operation_out, "operation_out", error_out, || {
             let operation = start(borrow(client, "client")?.inner());
-            give_box(operation_out, || AnyOperation::Token(operation));
-            Ok(())
+            Ok(AnyOperation::Token(operation))
         })
     }
 }
@@ -365,12 +351,8 @@ pub unsafe extern "C" fn apivideo_client_get_statistics(
 ) -> Status {
     // SAFETY: the header asks for valid pointers or NULL.
     unsafe {
-        clear(statistics_out);
-        guard(error_out, || {
-            require_out(statistics_out, "statistics_out")?;
-            let statistics = borrow(client, "client")?.inner().statistics();
-            give_box(statistics_out, || statistics);
-            Ok(())
+        guard_box(statistics_out, "statistics_out", error_out, || {
+            Ok(borrow(client, "client")?.inner().statistics())
         })
     }
 }

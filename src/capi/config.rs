@@ -9,7 +9,7 @@ use crate::cache::events::{LogLevel, TokenState};
 use crate::config::{Config, Environment};
 use crate::error::{Error, Status};
 use crate::ffi::boundary::{
-    borrow_mut, clear, give_box, guard, guard_end, handle, peek, require_out, string, take_box,
+    borrow_mut, guard, guard_box, guard_end, handle, peek, string, take_box,
 };
 
 /// Settings for a client. Only one thread at a time may use them. They belong to the caller, who
@@ -44,12 +44,12 @@ pub unsafe extern "C" fn apivideo_config_new(
 ) -> Status {
     // SAFETY: the header asks for valid pointers or NULL.
     unsafe {
-        clear(config_out);
-        guard(error_out, || {
-            require_out(config_out, "config_out")?;
-            give_box(config_out, Config::default);
-            Ok(())
-        })
+        guard_box(
+            config_out,
+            "config_out",
+            error_out,
+            || Ok(Config::default()),
+        )
     }
 }
 
@@ -188,8 +188,8 @@ pub unsafe extern "C" fn apivideo_config_set_attempt_timeout_ms(
 /// Default: 30,000.
 ///
 /// The exchange goes on when a caller stops waiting. With 0 a call never waits: it returns a token
-/// that is there, or else starts the exchange and fails with TIMEOUT; and a request always fails so.
-/// `error_out`: may be NULL.
+/// that is there, or else starts the exchange and fails with TIMEOUT; and a request always fails
+/// so. `error_out`: may be NULL.
 ///
 /// Errors: NULL_ARGUMENT, INVALID_ARGUMENT.
 #[unsafe(no_mangle)]

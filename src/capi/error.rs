@@ -217,8 +217,8 @@ pub unsafe extern "C" fn apivideo_error_detail_at(
 /// NULL.
 ///
 /// False also for a request that was, or may have been, carried out and must not be carried out
-/// twice, such as a POST whose reply was lost or is a 5xx: look first what became of it. The message
-/// says so.
+/// twice, such as a POST whose reply was lost or is a 5xx: look first what became of it. The
+/// message says so.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apivideo_error_is_retryable(error: *const apivideo_error) -> bool {
     // SAFETY: as the header asks.

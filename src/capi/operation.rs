@@ -9,9 +9,7 @@ use super::token::apivideo_token;
 use super::user_data::UserData;
 use crate::client::{Operation, PendingCall, PendingRequest};
 use crate::error::{Error, Status};
-use crate::ffi::boundary::{
-    borrow, clear, give_arc, guard, guard_end, handle, peek, require_out, take_box,
-};
+use crate::ffi::boundary::{borrow, guard, guard_arc, guard_end, handle, null, peek, take_box};
 
 /// A call under way. Any thread may use it. It belongs to the caller, who frees it.
 #[allow(non_camel_case_types)]
@@ -67,17 +65,14 @@ pub unsafe extern "C" fn apivideo_operation_wait(
 ) -> Status {
     // SAFETY: the header asks for valid pointers or NULL.
     unsafe {
-        clear(token_out.cast::<*mut apivideo_token>());
-        guard(error_out, || {
-            require_out(token_out, "token_out")?;
+        guard_arc(token_out, "token_out", error_out, || {
             let Call::Token(call) = borrow(operation, "operation")?.call() else {
                 return Err(Error::invalid(
                     "The operation gives a response: wait for it with apivideo_operation_wait_response().",
                 ));
             };
             let token = call.wait(timeout(timeout_ms));
-            give_arc(token_out, token.unwrap_or_else(|| Err(pending()))?);
-            Ok(())
+            token.unwrap_or_else(|| Err(pending()))
         })
     }
 }
@@ -98,22 +93,20 @@ pub unsafe extern "C" fn apivideo_operation_wait_response(
 ) -> Status {
     // SAFETY: the header asks for valid pointers or NULL.
     unsafe {
-        clear(response_out.cast::<*mut apivideo_response>());
-        guard(error_out, || {
-            require_out(response_out, "response_out")?;
+        guard_arc(response_out, "response_out", error_out, || {
             let Call::Response(call) = borrow(operation, "operation")?.call() else {
                 return Err(Error::invalid(
                     "The operation gives a token: wait for it with apivideo_operation_wait().",
                 ));
             };
             let response = call.wait(timeout(timeout_ms));
-            give_arc(response_out, response.unwrap_or_else(|| Err(pending()))?);
-            Ok(())
+            response.unwrap_or_else(|| Err(pending()))
         })
     }
 }
 
-fn timeout(ms: u32) -> Duration {
+/// What a caller's time limit means.
+pub(super) fn timeout(ms: u32) -> Duration {
     match ms {
         u32::MAX => Duration::MAX,
         ms => Duration::from_millis(ms.into()),
@@ -153,9 +146,7 @@ pub unsafe extern "C" fn apivideo_operation_on_complete(
     unsafe {
         guard(error_out, || {
             let call = borrow(operation, "operation")?.call();
-            let callback = callback.ok_or_else(|| {
-                Error::new(Status::NullArgument, "The argument `callback` is NULL.")
-            })?;
+            let callback = callback.ok_or_else(|| null("callback"))?;
             let complete = move || callback(user_data.pointer());
             match call {
                 Call::Token(call) => call.on_complete(complete),
@@ -166,8 +157,8 @@ pub unsafe extern "C" fn apivideo_operation_on_complete(
 }
 
 /// Ends the operation with CANCELLED, unless it is complete. The exchange for a token goes on for
-/// other callers; a request's connection is closed, so that nothing more of it is sent, but what the
-/// server has of it may still be carried out. NULL is fine. Any thread may call this.
+/// other callers; a request's connection is closed, so that nothing more of it is sent, but what
+/// the server has of it may still be carried out. NULL is fine. Any thread may call this.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apivideo_operation_cancel(operation: *const apivideo_operation) {
     // SAFETY: a live operation or NULL, as the header asks.

@@ -6,10 +6,8 @@ use super::client::apivideo_client;
 use super::error::apivideo_error;
 use super::operation::{AnyOperation, apivideo_operation};
 use super::response::apivideo_response;
-use crate::error::{Error, Status};
-use crate::ffi::boundary::{
-    borrow, clear, give_arc, give_box, guard, guard_or, require_out, string,
-};
+use crate::error::Status;
+use crate::ffi::boundary::{borrow, bytes, guard_arc, guard_box, guard_or, optional, string};
 use crate::webhook;
 
 /// Makes a request to the API with a valid token, and waits for its end.
@@ -24,15 +22,15 @@ use crate::webhook;
 /// Each request takes a thread of the library's while it is made, 64 of a client's at most. The
 /// others wait in order for their turn, within their wait timeout.
 ///
-/// A 401 of api.video's renews the token and sends once more, unless it is about another credential,
-/// such as an upload token. A 429 waits as it is told, if that is within the wait timeout. A
-/// connection that was refused, or lost before anything was sent, is tried again, and GET, PUT,
-/// DELETE and HEAD also after a 502, 503 or 504 or a lost reply: with growing delays, four times in
-/// all, or as often as the wait timeout allows with apivideo_config_set_wait_for_recovery(). Other
-/// methods are not sent again once they may have been carried out: the message then says so, and
-/// apivideo_error_is_retryable() is false. After a status of success whose body broke off only GET
-/// and HEAD are sent again. A DELETE that is sent again may find nothing left to delete. Redirects
-/// are not followed.
+/// A 401 of api.video's renews the token and sends once more, unless it is about another
+/// credential, such as an upload token. A 429 waits as it is told, if that is within the wait
+/// timeout. A connection that was refused, or lost before anything was sent, is tried again, and
+/// GET, PUT, DELETE and HEAD also after a 502, 503 or 504 or a lost reply: with growing delays,
+/// four times in all, or as often as the wait timeout allows with
+/// apivideo_config_set_wait_for_recovery(). Other methods are not sent again once they may have
+/// been carried out: the message then says so, and apivideo_error_is_retryable() is false. After a
+/// status of success whose body broke off only GET and HEAD are sent again. A DELETE that is sent
+/// again may find nothing left to delete. Redirects are not followed.
 ///
 /// Errors: NULL_ARGUMENT, INVALID_UTF8, INVALID_ARGUMENT (the message names the argument); those of
 /// apivideo_get_token(); REQUEST_REJECTED for a 4xx, with the problem; RATE_LIMITED; SERVER_ERROR;
@@ -50,15 +48,11 @@ pub unsafe extern "C" fn apivideo_request(
 ) -> Status {
     // SAFETY: the header asks for valid pointers or NULL.
     unsafe {
-        clear(response_out.cast::<*mut apivideo_response>());
-        guard(error_out, || {
-            require_out(response_out, "response_out")?;
+        guard_arc(response_out, "response_out", error_out, || {
             // Nothing of the client itself is used while it waits: it may be freed meanwhile.
             let inner = borrow(client, "client")?.inner();
             let (method, path) = (string(method, "method")?, string(path, "path")?);
-            let response = inner.request(method, path, optional(json, "json")?)?;
-            give_arc(response_out, response);
-            Ok(())
+            inner.request(method, path, optional(json, "json")?)
         })
     }
 }
@@ -67,8 +61,8 @@ pub unsafe extern "C" fn apivideo_request(
 /// apivideo_operation_wait_response() and apivideo_operation_on_complete().
 ///
 /// `operation_out`: receives the operation. Free it with apivideo_operation_free(); it may outlive
-/// the client. `error_out`: may be NULL. Any thread may call this. It never blocks. The operation is
-/// complete after the wait timeout at the latest, during which it may have to wait for its turn.
+/// the client. `error_out`: may be NULL. Any thread may call this. It never blocks. The operation
+/// is complete after the wait timeout at the latest, during which it may have to wait for its turn.
 ///
 /// Errors: NULL_ARGUMENT, INVALID_UTF8, INVALID_ARGUMENT. The operation reports all others.
 #[unsafe(no_mangle)]
@@ -82,27 +76,12 @@ pub unsafe extern "C" fn apivideo_request_start(
 ) -> Status {
     // SAFETY: the header asks for valid pointers or NULL.
     unsafe {
-        clear(operation_out);
-        guard(error_out, || {
-            require_out(operation_out, "operation_out")?;
+        guard_box(operation_out, "operation_out", error_out, || {
             let inner = borrow(client, "client")?.inner();
             let (method, path) = (string(method, "method")?, string(path, "path")?);
             let operation = inner.start_request(method, path, optional(json, "json")?)?;
-            give_box(operation_out, || AnyOperation::Response(operation));
-            Ok(())
+            Ok(AnyOperation::Response(operation))
         })
-    }
-}
-
-/// A C string that may be left out.
-///
-/// # Safety
-/// As for [`string`].
-unsafe fn optional<'a>(text: *const c_char, name: &str) -> Result<Option<&'a str>, Error> {
-    match text.is_null() {
-        true => Ok(None),
-        // SAFETY: the caller's promise.
-        false => unsafe { string(text, name) }.map(Some),
     }
 }
 
@@ -128,27 +107,15 @@ pub unsafe extern "C" fn apivideo_webhook_verify(
         let (secret, body, signature) = unsafe {
             (
                 string(secret, "secret"),
-                bytes(body, length),
+                bytes(body, length, "body"),
                 string(signature, "signature"),
             )
         };
         match (secret, body, signature) {
-            (Ok(secret), Some(body), Ok(signature)) => webhook::verify(secret, body, signature),
+            (Ok(secret), Ok(body), Ok(signature)) => webhook::verify(secret, body, signature),
             _ => false,
         }
     })
-}
-
-/// # Safety
-/// `bytes` is NULL or points to `length` bytes that stay unchanged while the result is used.
-unsafe fn bytes<'a>(bytes: *const c_void, length: usize) -> Option<&'a [u8]> {
-    match (bytes.is_null(), isize::try_from(length)) {
-        (true, Ok(0)) => Some(&[]),
-        // No object is so large: a negative number, perhaps.
-        (true, _) | (false, Err(_)) => None,
-        // SAFETY: the caller's promise, and no slice is longer than `isize::MAX`.
-        (false, Ok(_)) => Some(unsafe { std::slice::from_raw_parts(bytes.cast(), length) }),
-    }
 }
 
 #[cfg(test)]

@@ -78,8 +78,8 @@ pub unsafe extern "C" fn apivideo_response_header(
     }
 }
 
-/// Gives the path of the next page, to be asked for with apivideo_request(). Empty on the last page,
-/// where there are no pages, and for NULL.
+/// Gives the path of the next page, to be asked for with apivideo_request(). Empty on the last
+/// page, where there are no pages, and for NULL.
 ///
 /// Never NULL. The text lives as long as the reference. It comes from the server.
 #[unsafe(no_mangle)]

@@ -12,7 +12,7 @@ use crate::cache::record::StoreNow;
 use crate::clock::{Clock, Now, SystemClock};
 use crate::error::{Error, Status};
 use crate::ffi::boundary::{
-    Handle, borrow, clear, give_box, guard, guard_end, handle, require_out, string, take_box,
+    Handle, borrow, bytes, guard, guard_box, guard_end, handle, null, optional, string, take_box,
 };
 use crate::store::own::{Calls, OwnStore};
 use crate::store::{Change, LARGEST, Store, Stored};
@@ -116,12 +116,8 @@ pub unsafe extern "C" fn apivideo_store_new_file(
 ) -> Status {
     // SAFETY: the header asks for valid pointers or NULL.
     unsafe {
-        clear(store_out);
-        guard(error_out, || {
-            require_out(store_out, "store_out")?;
-            let store = Store::file(optional_path(directory, "directory")?)?;
-            give_box(store_out, || store);
-            Ok(())
+        guard_box(store_out, "store_out", error_out, || {
+            Store::file(optional(directory, "directory")?.map(Path::new))
         })
     }
 }
@@ -152,14 +148,10 @@ pub unsafe extern "C" fn apivideo_store_new_redis(
 ) -> Status {
     // SAFETY: the header asks for valid pointers or NULL.
     unsafe {
-        clear(store_out);
-        guard(error_out, || {
-            require_out(store_out, "store_out")?;
+        guard_box(store_out, "store_out", error_out, || {
             let url = string(url, "url")?;
-            let ca_file = optional_path(ca_file, "ca_file")?;
-            let store = Store::redis(url, ca_file)?;
-            give_box(store_out, || store);
-            Ok(())
+            let ca_file = optional(ca_file, "ca_file")?.map(Path::new);
+            Store::redis(url, ca_file)
         })
     }
 }
@@ -183,14 +175,10 @@ pub unsafe extern "C" fn apivideo_store_new_named(
 ) -> Status {
     // SAFETY: the header asks for valid pointers or NULL.
     unsafe {
-        clear(store_out);
-        guard(error_out, || {
-            require_out(store_out, "store_out")?;
+        guard_box(store_out, "store_out", error_out, || {
             let name = string(name, "name")?;
-            let ca_file = optional_path(ca_file, "ca_file")?;
-            let store = Store::named("name", name, "ca_file", ca_file)?;
-            give_box(store_out, || store);
-            Ok(())
+            let ca_file = optional(ca_file, "ca_file")?.map(Path::new);
+            Store::named("name", name, "ca_file", ca_file)
         })
     }
 }
@@ -218,16 +206,13 @@ pub unsafe extern "C" fn apivideo_store_new(
     let user_data = UserData::new(user_data, release);
     // SAFETY: the header asks for valid pointers or NULL.
     unsafe {
-        clear(store_out);
-        guard(error_out, || {
-            require_out(store_out, "store_out")?;
+        guard_box(store_out, "store_out", error_out, || {
             let callbacks = Callbacks {
                 load: load.ok_or_else(|| null("load"))?,
                 swap: swap.ok_or_else(|| null("swap"))?,
                 user_data,
             };
-            give_box(store_out, || Store::of(OwnStore::new(callbacks)));
-            Ok(())
+            Ok(Store::of(OwnStore::new(callbacks)))
         })
     }
 }
@@ -264,10 +249,7 @@ pub unsafe extern "C" fn apivideo_record_set(
         guard(error_out, || {
             let record = borrow(record.cast_const(), "record")?;
             check_record(version, !data.is_null(), size, now_ms)?;
-            let data = match data.is_null() {
-                true => Vec::new(),
-                false => std::slice::from_raw_parts(data.cast::<u8>(), size).to_vec(),
-            };
+            let data = bytes(data, size, "data")?.to_vec();
             record.0.replace(Some((version, data, now_ms)));
             Ok(())
         })
@@ -300,22 +282,6 @@ fn check_record(version: u64, has_data: bool, size: usize, now_ms: i64) -> Resul
         )));
     }
     Ok(())
-}
-
-fn null(name: &str) -> Error {
-    let message = format!("The argument `{name}` is NULL.");
-    Error::new(Status::NullArgument, message)
-}
-
-/// # Safety
-///
-/// As for [`string`], but the pointer may be NULL.
-unsafe fn optional_path<'a>(text: *const c_char, name: &str) -> Result<Option<&'a Path>, Error> {
-    if text.is_null() {
-        return Ok(None);
-    }
-    // SAFETY: it is not NULL, and the rest is the caller's promise.
-    Ok(Some(Path::new(unsafe { string(text, name) }?)))
 }
 
 type LoadFn = unsafe extern "C" fn(*const c_char, u32, *mut apivideo_record, *mut c_void) -> i32;

@@ -2,17 +2,16 @@
 
 use std::ffi::{c_char, c_void};
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::client::apivideo_client;
 use super::error::apivideo_error;
-use super::operation::apivideo_completion_callback;
+use super::operation::{apivideo_completion_callback, timeout};
 use super::response::apivideo_response;
 use super::user_data::{UserData, apivideo_release_callback};
 use crate::error::{Error, Status};
 use crate::ffi::boundary::{
-    borrow, borrow_mut, bytes, clear, give_arc, give_box, guard, guard_end, guard_or, handle, peek,
-    put, require_out, string, take_box,
+    borrow, borrow_mut, bytes, guard, guard_arc, guard_box, guard_end, guard_or, handle, null,
+    peek, put, string, take_box,
 };
 use crate::upload::handle::{StartedUpload, Upload};
 use crate::upload::options::{Progress, ProgressFn};
@@ -36,14 +35,14 @@ pub type apivideo_progress_callback =
 ///
 /// `video_id`: of a video that was made with `POST /videos`. `path`: of a regular file, in UTF-8.
 /// `response_out`: receives a reference to api.video's reply with the video, in JSON. Free it with
-/// apivideo_response_free(). `error_out`: may be NULL. Any thread may call this. It needs one buffer
-/// of 128 KiB, whatever the size of the file. apivideo_upload_new() does the same with progress,
-/// with a way to cancel, and can go on where an earlier upload ended.
+/// apivideo_response_free(). `error_out`: may be NULL. Any thread may call this. It needs one
+/// buffer of 128 KiB, whatever the size of the file. apivideo_upload_new() does the same with
+/// progress, with a way to cancel, and can go on where an earlier upload ended.
 ///
 /// Whatever may pass is ridden out: an outage of some minutes, errors of the server, rate limits,
-/// replies that are lost, access tokens that expire. Then only the chunk that it happened to is sent
-/// again, and never one that has arrived. A connection ends after 60 seconds in which no byte has
-/// moved, however long a chunk takes; the attempt timeout is not for chunks.
+/// replies that are lost, access tokens that expire. Then only the chunk that it happened to is
+/// sent again, and none that is known to have arrived. A connection ends after 60 seconds in
+/// which no byte has moved, however long a chunk takes; the attempt timeout is not for chunks.
 ///
 /// Errors: NULL_ARGUMENT, INVALID_UTF8, INVALID_ARGUMENT; FILE_ERROR if the file cannot be read, is
 /// empty, or changes meanwhile; REQUEST_REJECTED, with the problem; those of apivideo_get_token();
@@ -59,22 +58,19 @@ pub unsafe extern "C" fn apivideo_upload_file(
 ) -> Status {
     // SAFETY: the header asks for valid pointers or NULL.
     unsafe {
-        clear(response_out.cast::<*mut apivideo_response>());
-        guard(error_out, || {
-            require_out(response_out, "response_out")?;
+        guard_arc(response_out, "response_out", error_out, || {
             // Nothing of the client itself is used while it waits: it may be freed meanwhile.
             let inner = borrow(client, "client")?.inner();
             let (video_id, path) = (string(video_id, "video_id")?, string(path, "path")?);
-            give_arc(response_out, inner.upload_file(video_id, path)?);
-            Ok(())
+            inner.upload_file(video_id, path)
         })
     }
 }
 
 /// Makes an upload, to be given its settings and started.
 ///
-/// `upload_out`: receives the upload. Free it with apivideo_upload_free(). `error_out`: may be NULL.
-/// Any thread may call this.
+/// `upload_out`: receives the upload. Free it with apivideo_upload_free(). `error_out`: may be
+/// NULL. Any thread may call this.
 ///
 /// Errors: NULL_ARGUMENT.
 #[unsafe(no_mangle)]
@@ -85,12 +81,8 @@ pub unsafe extern "C" fn apivideo_upload_new(
 ) -> Status {
     // SAFETY: the header asks for valid pointers or NULL.
     unsafe {
-        clear(upload_out);
-        guard(error_out, || {
-            require_out(upload_out, "upload_out")?;
-            let upload = borrow(client, "client")?.new_upload();
-            give_box(upload_out, || upload);
-            Ok(())
+        guard_box(upload_out, "upload_out", error_out, || {
+            Ok(borrow(client, "client")?.new_upload())
         })
     }
 }
@@ -151,9 +143,9 @@ pub unsafe extern "C" fn apivideo_upload_set_token(
 
 /// Sets the file to send. Without one, the program writes the bytes with apivideo_upload_write().
 ///
-/// `path`: of a regular file, in UTF-8, which is copied. It is opened when the upload starts. A file
-/// whose size or time changes while it is sent ends the upload with FILE_ERROR, and does not become
-/// a video. `error_out` and threads are as for apivideo_upload_set_video_id().
+/// `path`: of a regular file, in UTF-8, which is copied. It is opened when the upload starts. A
+/// file whose size or time changes while it is sent ends the upload with FILE_ERROR, and does not
+/// become a video. `error_out` and threads are as for apivideo_upload_set_video_id().
 ///
 /// Errors: NULL_ARGUMENT, INVALID_UTF8, INVALID_ARGUMENT.
 #[unsafe(no_mangle)]
@@ -212,9 +204,9 @@ pub unsafe extern "C" fn apivideo_upload_set_size(
 /// Sets the size of a chunk, which is what is sent again after a fault.
 ///
 /// `bytes`: 5,242,880 to 209,715,200 (5 to 200 MiB). Default for a file: a twentieth of it in whole
-/// MiB, but 5 MiB at least and 50 MiB at most. That is few enough chunks for api.video's limit of 40
-/// in a minute. Default for what a program writes: 16 MiB, which are held in memory, for each of the
-/// chunks that are sent side by side. `error_out` and threads are as for
+/// MiB, but 5 MiB at least and 50 MiB at most. That is few enough chunks for api.video's limit of
+/// 40 in a minute. Default for what a program writes: 16 MiB, which are held in memory, for each of
+/// the chunks that are sent side by side. `error_out` and threads are as for
 /// apivideo_upload_set_video_id().
 ///
 /// Errors: NULL_ARGUMENT, INVALID_ARGUMENT.
@@ -244,14 +236,14 @@ pub unsafe extern "C" fn apivideo_upload_set_parallel(
     unsafe { set(upload, error_out, |upload| upload.set_parallel(count)) }
 }
 
-/// Sets whether the upload goes on where an earlier one ended, in this process or in another, within
-/// 7 days. Default: 0.
+/// Sets whether the upload goes on where an earlier one ended, in this process or in another,
+/// within 7 days. Default: 0.
 ///
-/// With 1 it asks api.video first what has arrived, and sends the rest. It takes the video's id, and
-/// the same bytes again: the unchanged file, or all that was written, from the beginning. Of a video
-/// that is complete nothing is sent. A file of another size is an error. If the size was not known
-/// to the earlier upload, its chunks must have been of the same size. An upload that was begun by
-/// token is resumed with the API key.
+/// With 1 it asks api.video first what has arrived, and sends the rest. It takes the video's id,
+/// and the same bytes again: the unchanged file, or all that was written, from the beginning. Of a
+/// video that is complete nothing is sent. A file of another size is an error. If the size was not
+/// known to the earlier upload, its chunks must have been of the same size. An upload that was
+/// begun by token is resumed with the API key.
 ///
 /// `resume`: 0 or 1. `error_out` and threads are as for apivideo_upload_set_video_id().
 ///
@@ -273,16 +265,17 @@ pub unsafe extern "C" fn apivideo_upload_set_resume(
     }
 }
 
-/// Sets a callback that is told how far the upload is: when a chunk has arrived, and while bytes are
-/// sent up to ten times a second.
+/// Sets a callback that is told how far the upload is: when a chunk has arrived, and while bytes
+/// are sent up to ten times a second.
 ///
 /// It is called on the library's threads, outside every lock, one call at a time. It may call any
 /// function of this library, also apivideo_upload_cancel() and apivideo_upload_free(). It must not
-/// block for long: meanwhile a thread of the upload sends nothing. No call begins once
-/// apivideo_upload_free() has returned, or in a forked child. `callback`: NULL for none.
-/// `user_data`: passed to each call; must stay usable from any thread until `release` was called.
-/// `release`: may be NULL; is called once when the callback will not be called any more, or at
-/// once if this function fails. `error_out` and threads are as for apivideo_upload_set_video_id().
+/// block for long: meanwhile a thread of the upload sends nothing. Once apivideo_upload_free() has
+/// returned, no call begins but one that another thread was just about to make; and none in a
+/// forked child. `callback`: NULL for none. `user_data`: passed to each call; must stay usable from
+/// any thread until `release` was called, or for ever. `release`: may be NULL; is called once when
+/// the callback will not be called any more, or at once if this function fails. `error_out` and
+/// threads are as for apivideo_upload_set_video_id().
 ///
 /// Errors: NULL_ARGUMENT, INVALID_ARGUMENT.
 #[unsafe(no_mangle)]
@@ -392,7 +385,8 @@ pub unsafe extern "C" fn apivideo_upload_finish(
 ///
 /// Errors: PENDING if the time is over before the upload is; CANCELLED; NULL_ARGUMENT;
 /// INVALID_ARGUMENT if it was not started; all errors of apivideo_upload_file(). After any of them,
-/// but REQUEST_REJECTED and FILE_ERROR, the upload can be resumed: see apivideo_upload_set_resume().
+/// but REQUEST_REJECTED and FILE_ERROR, the upload can be resumed: see
+/// apivideo_upload_set_resume().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apivideo_upload_wait(
     upload: *const apivideo_upload,
@@ -402,16 +396,9 @@ pub unsafe extern "C" fn apivideo_upload_wait(
 ) -> Status {
     // SAFETY: the header asks for valid pointers or NULL.
     unsafe {
-        clear(response_out.cast::<*mut apivideo_response>());
-        guard(error_out, || {
-            require_out(response_out, "response_out")?;
-            let timeout = match timeout_ms {
-                u32::MAX => Duration::MAX,
-                ms => Duration::from_millis(ms.into()),
-            };
-            let response = started(upload)?.wait(timeout);
-            give_arc(response_out, response.unwrap_or_else(|| Err(pending()))?);
-            Ok(())
+        guard_arc(response_out, "response_out", error_out, || {
+            let response = started(upload)?.wait(timeout(timeout_ms));
+            response.unwrap_or_else(|| Err(pending()))
         })
     }
 }
@@ -423,8 +410,8 @@ fn pending() -> Error {
     )
 }
 
-/// Calls `callback` with `user_data` exactly once, when the upload is over, however it ends. If this
-/// function fails, it never calls `callback`.
+/// Calls `callback` with `user_data` exactly once, when the upload is over, however it ends. If
+/// this function fails, it never calls `callback`.
 ///
 /// As with apivideo_operation_on_complete(): the call comes on a thread of the library, or on one
 /// that is in a call of this upload or frees its client, and on this thread, before this function
@@ -433,8 +420,8 @@ fn pending() -> Error {
 /// from any thread until the callback was called. In a forked child, callbacks of the parent's
 /// uploads are not called. `error_out`: may be NULL. Any thread may call this.
 ///
-/// Errors: NULL_ARGUMENT; INVALID_ARGUMENT if the upload was not started, or already has a callback;
-/// CANCELLED in a forked child.
+/// Errors: NULL_ARGUMENT; INVALID_ARGUMENT if the upload was not started, or already has a
+/// callback; CANCELLED in a forked child.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apivideo_upload_on_complete(
     upload: *const apivideo_upload,
@@ -448,9 +435,7 @@ pub unsafe extern "C" fn apivideo_upload_on_complete(
     unsafe {
         guard(error_out, || {
             let started = started(upload)?;
-            let callback = callback.ok_or_else(|| {
-                Error::new(Status::NullArgument, "The argument `callback` is NULL.")
-            })?;
+            let callback = callback.ok_or_else(|| null("callback"))?;
             started.on_complete(move || callback(user_data.pointer()))
         })
     }
@@ -459,9 +444,9 @@ pub unsafe extern "C" fn apivideo_upload_on_complete(
 /// Gives how far the upload is, in bytes. No number ever goes back.
 ///
 /// `acknowledged_out`: receives what api.video has said it has. `sent_out`: receives that and what
-/// was sent since; what is sent again does not count twice. `total_out`: receives how many there are
-/// in all; 0 while that is not known. Each may be NULL. All are 0 before the upload is started, and
-/// for NULL. Any thread may call this. It never blocks.
+/// was sent since; what is sent again does not count twice. `total_out`: receives how many there
+/// are in all; 0 while that is not known. Each may be NULL. All are 0 before the upload is started,
+/// and for NULL. Any thread may call this. It never blocks.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn apivideo_upload_progress(
     upload: *const apivideo_upload,

@@ -60,6 +60,50 @@ pub(crate) unsafe fn guard<H: BoxHandle<Inner = E>, E: From<Error>>(
     status
 }
 
+/// [`guard`] for a function that makes a handle with one owner: `out` is required, and NULL after a
+/// failure.
+///
+/// # Safety
+/// Each pointer is NULL or valid for a write.
+pub(crate) unsafe fn guard_box<O: BoxHandle, H: BoxHandle<Inner = E>, E: From<Error>>(
+    out: *mut *mut O,
+    name: &str,
+    error_out: *mut *mut H,
+    make: impl FnOnce() -> Result<O::Inner, Error>,
+) -> Status {
+    // SAFETY: the caller's promise.
+    unsafe {
+        clear(out);
+        guard(error_out, || {
+            require_out(out, name)?;
+            let value = make()?;
+            give_box(out, || value);
+            Ok(())
+        })
+    }
+}
+
+/// [`guard`] for a function that hands out a reference, as [`guard_box`].
+///
+/// # Safety
+/// Each pointer is NULL or valid for a write.
+pub(crate) unsafe fn guard_arc<O: ArcHandle, H: BoxHandle<Inner = E>, E: From<Error>>(
+    out: *mut *const O,
+    name: &str,
+    error_out: *mut *mut H,
+    get: impl FnOnce() -> Result<Arc<O::Inner>, Error>,
+) -> Status {
+    // SAFETY: the caller's promise.
+    unsafe {
+        clear(out.cast::<*mut O>());
+        guard(error_out, || {
+            require_out(out, name)?;
+            give_arc(out, get()?);
+            Ok(())
+        })
+    }
+}
+
 /// Runs the body of a function that only looks something up; after a panic it answers `otherwise`.
 pub(crate) fn guard_or<R>(otherwise: R, body: impl FnOnce() -> R) -> R {
     catch_unwind(AssertUnwindSafe(body)).unwrap_or(otherwise)
@@ -201,15 +245,35 @@ pub(crate) unsafe fn bytes<'a>(
     length: usize,
     name: &str,
 ) -> Result<&'a [u8], Error> {
-    match (data.is_null(), length) {
-        (true, 0) => Ok(&[]),
+    match (data.is_null(), isize::try_from(length)) {
+        (true, Ok(0)) => Ok(&[]),
         (true, _) => Err(null(name)),
-        // SAFETY: the caller's promise.
-        (false, _) => Ok(unsafe { std::slice::from_raw_parts(data.cast(), length) }),
+        // A negative number, perhaps.
+        (false, Err(_)) => Err(Error::invalid(format!(
+            "The length of `{name}` is more than any object has."
+        ))),
+        // SAFETY: the caller's promise, and no slice is longer than `isize::MAX`.
+        (false, Ok(_)) => Ok(unsafe { std::slice::from_raw_parts(data.cast(), length) }),
     }
 }
 
-fn null(name: &str) -> Error {
+/// A C string that may be left out.
+///
+/// # Safety
+/// As for [`string`].
+pub(crate) unsafe fn optional<'a>(
+    text: *const c_char,
+    name: &str,
+) -> Result<Option<&'a str>, Error> {
+    match text.is_null() {
+        true => Ok(None),
+        // SAFETY: the caller's promise.
+        false => unsafe { string(text, name) }.map(Some),
+    }
+}
+
+/// The error for a required argument that is NULL.
+pub(crate) fn null(name: &str) -> Error {
     Error::new(
         Status::NullArgument,
         format!("The argument `{name}` is NULL."),

@@ -3,7 +3,7 @@
 use std::sync::{Arc, PoisonError};
 
 use super::stream::{Patience, Stream};
-use crate::clock::{Clock, SystemClock};
+use crate::ffi::sys;
 use crate::process::fork::PerProcess;
 use crate::process::sync::Mutex;
 use crate::process::timer::{self, Wake};
@@ -44,7 +44,7 @@ impl Connections {
     /// One that can take a request: one that was used just now, unless that can be sent again.
     pub(crate) fn take(&self, patience: Patience, is_idempotent: bool) -> Option<Box<dyn Stream>> {
         let idle = self.idle.made()?;
-        let now_ms = now_ms();
+        let now_ms = sys::mono_ms();
         idle.drop_old(now_ms);
         let is_fit =
             |kept: &mut Kept| is_idempotent || now_ms - kept.since_ms <= LONGEST_IDLE_AT_RISK_MS;
@@ -60,7 +60,8 @@ impl Connections {
         None
     }
 
-    /// Keeps one whose last exchange has come to its end, for less than the server says that it does.
+    /// Keeps one whose last exchange has come to its end, for less than the server says that it
+    /// does.
     pub(crate) fn keep(&self, stream: Box<dyn Stream>, servers_ms: Option<i64>) {
         let servers_ms = servers_ms.unwrap_or(i64::MAX);
         let for_ms = LONGEST_IDLE_MS.min(servers_ms.saturating_sub(MARGIN_MS));
@@ -68,7 +69,7 @@ impl Connections {
             return;
         }
         let idle = self.idle.get(Arc::default);
-        let since_ms = now_ms();
+        let since_ms = sys::mono_ms();
         let ends_ms = since_ms + for_ms;
         let surplus = idle.with(|kept| {
             kept.push(Kept {
@@ -106,7 +107,7 @@ impl Connections {
                 each.ends_ms -= ms;
             }
         });
-        idle.drop_old(now_ms())
+        idle.drop_old(sys::mono_ms())
     }
 
     pub(super) fn has_alarm(&self) -> bool {
@@ -131,7 +132,7 @@ impl Idle {
 
     /// The same, now and when the next will have been.
     fn drop_old_in_time(self: &Arc<Self>) {
-        if let Some(next) = self.drop_old(now_ms()) {
+        if let Some(next) = self.drop_old(sys::mono_ms()) {
             timer::alarm(self, Some(next));
         }
     }
@@ -141,8 +142,4 @@ impl Wake for Idle {
     fn wake(self: Arc<Self>) {
         self.drop_old_in_time();
     }
-}
-
-fn now_ms() -> i64 {
-    SystemClock.now().mono_ms
 }

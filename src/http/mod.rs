@@ -35,7 +35,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::error::{Error, Status};
 use exchange::{Exchange, Received, Trouble};
-use network::{Network, host_port, io_failed};
+use network::{Network, host_port};
 use stream::is_overdue;
 use tls::Tls;
 
@@ -43,7 +43,7 @@ pub(crate) use cancel::{Cancel, cancelled};
 pub(crate) use connections::Connections;
 pub(crate) use exchange::Body;
 pub(crate) use head::Headers;
-pub(crate) use network::Line;
+pub(crate) use network::{Line, io_failed};
 pub(crate) use proxy::{Environment, Proxy, Route, host_and_port, is_loopback};
 pub(crate) use retry_after::Waits;
 #[cfg(fuzzing)]

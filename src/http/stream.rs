@@ -141,7 +141,7 @@ impl Socket {
             if may_have_input && sys::wait_for(&[&*self.tcp], Ready::Read, Duration::ZERO)?[0] {
                 return Err(interrupted_by_input());
             }
-            sys::wait_for(&[&*self.tcp], ready, left)?;
+            sys::wait_for(&[&*self.tcp], ready, left.min(sys::LONGEST_WAIT))?;
             may_have_input = matches!(ready, Ready::Either);
         }
     }

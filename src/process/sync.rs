@@ -14,6 +14,14 @@ pub(crate) use std::{
 #[cfg(not(all(test, shuttle)))]
 pub(crate) use arc_swap::ArcSwapOption;
 
+/// A lock whose holder panicked is as good as any other: each change of what it guards is complete
+/// in itself.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
 #[cfg(all(test, shuttle))]
 pub(crate) use shuttle::{
     sync::atomic::{AtomicU64, Ordering},

@@ -1,5 +1,5 @@
-//! One timer thread for the process, while there is something to time: a token to keep fresh, or a
-//! caller that no thread waits for.
+//! One timer thread for the process, while there is something to time: a token to keep fresh, a
+//! caller that no thread waits for, or a connection that is kept.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -17,7 +17,7 @@ mod turns;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use crate::cache::TokenCache;
@@ -30,7 +30,7 @@ use crate::ffi::sys;
 use crate::http::{Body, Cancel, Connections, Failure, Http, Reply, Request, Terms, cancelled};
 use crate::problem::rejects_access_token;
 use crate::process::fork::PerProcess;
-use crate::process::sync::{Mutex, MutexGuard};
+use crate::process::sync::{Mutex, lock};
 use crate::token::Token;
 use checks::Checked;
 use policy::{Attempts, End, Next};
@@ -193,7 +193,7 @@ impl Requests {
             if !work.0.cancel.is_cancelled() {
                 match self.spawn(&work) {
                     Ok(()) => return,
-                    Err(why) => work.0.end(no_thread(&why)),
+                    Err(why) => work.0.end(Error::no_thread(&why)),
                 }
             }
             turn = self.turns().pass_on();
@@ -376,21 +376,9 @@ fn too_late() -> Error {
     )
 }
 
-fn no_thread(why: &io::Error) -> Error {
-    Error::new(
-        Status::SystemError,
-        format!("The system refused a thread: {}.", sys::words_of(why)),
-    )
-}
-
 fn bug() -> Error {
     Error::new(
         Status::Internal,
         "A bug in libapivideo was caught while it made a request. Please report it.",
     )
-}
-
-/// A lock whose holder panicked is as good as any other: each change is complete in itself.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -11,9 +11,29 @@ const MOST_TOLD: usize = 5;
 
 /// What a reply means that is no success, or whose body did not come.
 pub(crate) fn of(reply: &Reply, server: &Server, request: &Checked, secrets: &[&str]) -> Error {
+    with(reply, server, request, request.repeats(), secrets)
+}
+
+/// The same, of a request that does no harm when it is made again, whatever its method.
+pub(crate) fn of_harmless(
+    reply: &Reply,
+    server: &Server,
+    request: &Checked,
+    secrets: &[&str],
+) -> Error {
+    with(reply, server, request, Repeats::Freely, secrets)
+}
+
+fn with(
+    reply: &Reply,
+    server: &Server,
+    request: &Checked,
+    repeats: Repeats,
+    secrets: &[&str],
+) -> Error {
     let http = reply.status;
     let status = match (http, &reply.body) {
-        (200..=299, Err(why)) => return broken_off(http, why, request),
+        (200..=299, Err(why)) => return broken_off(http, why, repeats),
         (429, _) => Status::RateLimited,
         (408 | 500..=599, _) => Status::ServerError,
         (401, Ok(body)) if !body.is_empty() && !is_api_videos(&json(body)) => Status::ProtocolError,
@@ -50,7 +70,7 @@ pub(crate) fn of(reply: &Reply, server: &Server, request: &Checked, secrets: &[&
     match http {
         // Refused: nothing was done.
         400..=407 | 409..=499 => error,
-        _ => perhaps_done(error, request),
+        _ => perhaps_done(error, repeats),
     }
 }
 
@@ -62,8 +82,8 @@ fn refused_by_another(server: &Server) -> String {
 }
 
 /// The error of a request of which nobody knows whether it was carried out.
-fn perhaps_done(mut error: Error, request: &Checked) -> Error {
-    if request.repeats() == Repeats::Never {
+fn perhaps_done(mut error: Error, repeats: Repeats) -> Error {
+    if repeats == Repeats::Never {
         error.message += " The request may have been carried out: look before you send it again.";
         error.may_be_done = true;
     }
@@ -71,10 +91,10 @@ fn perhaps_done(mut error: Error, request: &Checked) -> Error {
 }
 
 /// What it means that a request succeeded, and its answer did not come.
-fn broken_off(http: u16, why: &Error, request: &Checked) -> Error {
+fn broken_off(http: u16, why: &Error, repeats: Repeats) -> Error {
     let mut error = why.clone();
     error.http_status = Some(http);
-    if request.repeats() != Repeats::Freely {
+    if repeats != Repeats::Freely {
         error.message += " The request was carried out: do not send it again.";
         error.may_be_done = true;
     }
@@ -88,7 +108,7 @@ pub(crate) fn of_failure(failure: Failure, request: &Checked, is_late: bool) -> 
         "No complete reply within the wait timeout.".clone_into(&mut error.message);
     }
     match failure.sent {
-        true => perhaps_done(error, request),
+        true => perhaps_done(error, request.repeats()),
         false => error,
     }
 }

@@ -56,10 +56,7 @@ impl InTurn {
         });
         if let Err(why) = spawned {
             turn.give(HeldBy::Nobody);
-            return Err(Error::new(
-                Status::SystemError,
-                format!("The system refused a thread for the store: {why}."),
-            ));
+            return Err(Error::no_thread(&why));
         }
         let left = until.saturating_duration_since(Instant::now());
         match answers.recv_timeout(left) {

@@ -1,9 +1,9 @@
 //! Where processes share a token: a file, Redis, or a program's own.
 //!
-//! The cache reads and swaps records. [`seal`] makes of each a text that only holders of the API key
-//! can open, under a name that only they can tell. A [`Backend`] keeps such texts, and knows nothing
-//! of what is in them: [`file`], [`redis`] over [`resp`], or [`own`] by a program's callbacks. Its
-//! operations that nobody can interrupt are done [`in_turn`].
+//! The cache reads and swaps records. [`seal`] makes of each a text that only holders of the API
+//! key can open, under a name that only they can tell. A [`Backend`] keeps such texts, and knows
+//! nothing of what is in them: [`file`], [`redis`] over [`resp`], or [`own`] by a program's
+//! callbacks. Its operations that nobody can interrupt are done [`in_turn`].
 
 pub(crate) mod file;
 mod in_turn;
@@ -26,7 +26,8 @@ use seal::Seal;
 pub(crate) const LARGEST: usize = 64 * 1024;
 
 /// A place where the processes that use one API key share its token: see
-/// [`Config::set_store`](crate::Config::set_store). Any number of clients, with any keys, may use one.
+/// [`Config::set_store`](crate::Config::set_store). Any number of clients, with any keys, may use
+/// one.
 #[derive(Clone)]
 pub struct Store {
     backend: Arc<dyn Backend>,
@@ -74,9 +75,9 @@ impl Store {
 
     /// Redis or Valkey, for the processes of many machines:
     /// `redis://[user:password@]host[:port][/database]`, or `rediss://…` for TLS, or with
-    /// `+sentinel`: `redis+sentinel://[user:password@]host[:port],…/name[/database]`, where user and
-    /// password are those of the server, and Sentinels are asked without. A cluster is named by any
-    /// of its nodes, or by several. `redis://` sends the password in clear. No proxy is used.
+    /// `+sentinel`: `redis+sentinel://[user:password@]host[:port],…/name[/database]`, where user
+    /// and password are those of the server, and Sentinels are asked without. A cluster is named by
+    /// any of its nodes, or by several. `redis://` sends the password in clear. No proxy is used.
     ///
     /// `ca_file`: as for [`Config::set_ca_file`](crate::Config::set_ca_file). Sends nothing yet.
     pub fn redis(url: &str, ca_file: Option<&Path>) -> Result<Store, Error> {

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::LARGEST;
 use crate::error::{Error, Status};
-use crate::http::{Patience, Stream};
+use crate::http::{Patience, Stream, io_failed};
 use crate::text::one_line;
 
 /// As deep as ROLE's reply.
@@ -46,8 +46,8 @@ impl Reply {
         Some((words.nth(1)?, is_once))
     }
 
-    /// The error for an answer that is not what was asked for. Of the server's words only the first,
-    /// which is a code: the others may repeat what was sent.
+    /// The error for an answer that is not what was asked for. Of the server's words only the
+    /// first, which is a code: the others may repeat what was sent.
     pub(crate) fn unexpected(&self) -> Error {
         let what = match self {
             Reply::Error(text) => {
@@ -114,6 +114,12 @@ impl Wire {
         self.stream.set_patience(Patience::Until(until));
         let result = self.exchange(commands);
         result.map_err(|why| {
+            if why
+                .get_ref()
+                .is_some_and(|inner| inner.is::<rustls::Error>())
+            {
+                return io_failed("", &"the store's server", &why);
+            }
             let (status, what) = match why.kind() {
                 io::ErrorKind::TimedOut => (Status::Timeout, "did not answer in time".to_owned()),
                 io::ErrorKind::InvalidData => (Status::ProtocolError, "is no Redis".to_owned()),

@@ -1,8 +1,9 @@
 //! A record as a text that tells nothing: sealed with a key that comes from the API key.
 //!
-//! ChaCha20-Poly1305, under a key derived by HKDF from the API key, the server's URL and the format.
-//! The name is derived in the same way, so neither tells anything about the key. Name and version
-//! are authenticated with the text: a record does not open under another name or as another version.
+//! ChaCha20-Poly1305, under a key derived by HKDF from the API key, the server's URL and the
+//! format. The name is derived in the same way, so neither tells anything about the key. Name and
+//! version are authenticated with the text: a record does not open under another name or as another
+//! version.
 
 use std::sync::Arc;
 

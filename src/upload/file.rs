@@ -1,6 +1,6 @@
 //! A file as an upload's source: any part of it, as long as it stays what it was.
 
-use std::fs::{File, Metadata};
+use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -22,14 +22,15 @@ pub(crate) struct SourceFile {
 impl SourceFile {
     pub(crate) fn open(path: &Path) -> Result<SourceFile, Error> {
         let failed = |why: io::Error| cannot(path, &sys::words_of(&why));
-        let file = File::open(path).map_err(failed)?;
-        let metadata = file.metadata().map_err(failed)?;
-        if !metadata.is_file() {
+        // Looked at first: to open a pipe waits until somebody writes to it.
+        if !fs::metadata(path).map_err(failed)?.is_file() {
             return Err(cannot(
                 path,
                 "it is no regular file; open it yourself, and hand its bytes over",
             ));
         }
+        let file = File::open(path).map_err(failed)?;
+        let metadata = file.metadata().map_err(failed)?;
         if metadata.len() == 0 {
             return Err(cannot(path, "it is empty"));
         }

@@ -34,8 +34,8 @@ impl Upload {
         self.options()?.set_video_id(video_id)
     }
 
-    /// Sets an upload token, which makes the video, or, with [`Upload::set_video_id`], sends to that
-    /// one.
+    /// Sets an upload token, which makes the video, or, with [`Upload::set_video_id`], sends to
+    /// that one.
     pub fn set_token(&mut self, token: &str) -> Result<(), Error> {
         self.options()?.set_token(token)
     }
@@ -56,8 +56,8 @@ impl Upload {
         self.options()?.set_size(bytes)
     }
 
-    /// Sets the size of a chunk: 5 to 200 MiB. Default: of a file, by its size, 5 to 50 MiB; of what
-    /// is written, 16 MiB.
+    /// Sets the size of a chunk: 5 to 200 MiB. Default: of a file, by its size, 5 to 50 MiB; of
+    /// what is written, 16 MiB.
     pub fn set_chunk_size(&mut self, bytes: u64) -> Result<(), Error> {
         self.options()?.set_chunk_size(bytes)
     }
@@ -138,8 +138,8 @@ impl Drop for Upload {
     }
 }
 
-/// What an [`Upload`] does once it is started. A clone may be used while a callback frees the upload
-/// itself.
+/// What an [`Upload`] does once it is started. A clone may be used while a callback frees the
+/// upload itself.
 #[derive(Clone)]
 pub struct StartedUpload {
     task: Option<Arc<Task>>,

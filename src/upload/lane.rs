@@ -12,12 +12,13 @@ use super::chunks::Chunk;
 use super::envelope::Envelope;
 use super::exchange::{Ask, Job};
 use super::reply::{Outcome, Reader, limits, no_token, unreadable};
-use super::task::{Task, now_ms};
+use super::task::Task;
 use super::{Uploads, context};
 use crate::cache::events::LogLevel;
 use crate::cache::waiters::{Purpose, TokenRequest};
 use crate::error::{Error, Status};
 use crate::ffi::secret::Secret;
+use crate::ffi::sys;
 use crate::http::{Body, Failure, Method, Patience, Reply, Request, Terms};
 use crate::request::checks::Checked;
 use crate::token::Token;
@@ -81,8 +82,12 @@ impl Lane {
         };
         let request = self.request(Method::POST, self.door());
         let mut attempt = self.attempt(job, &request, token.as_deref());
-        // Its connection was closed for its age: nothing of it went out.
-        if attempt.result.as_ref().is_err_and(|failure| failure.kept) && !attempt.had_all {
+        // Its connection may have been closed for its age, before it had all of the chunk.
+        let was_lost = attempt
+            .result
+            .as_ref()
+            .is_err_and(|failure| failure.kept && failure.error.status == Status::NetworkError);
+        if was_lost && !attempt.had_all && attempt.unreadable.is_none() {
             self.task.connections.clear();
             attempt = self.attempt(job, &request, token.as_deref());
         }
@@ -226,7 +231,7 @@ impl Lane {
             contact.was_made.store(true, Ordering::Relaxed);
             contact
                 .is_silent
-                .fetch_or(reply.kept_silent, Ordering::Relaxed);
+                .fetch_or(reply.kept_silent || reply.status == 417, Ordering::Relaxed);
         }
         result
     }
@@ -246,7 +251,9 @@ impl Lane {
             token.map(Token::access_token),
             token.map(Token::refresh_token),
         ];
-        let secrets: Vec<&str> = secrets.into_iter().flatten().collect();
+        let in_path = request.secrets();
+        let in_path = in_path.iter().map(String::as_str);
+        let secrets: Vec<&str> = secrets.into_iter().flatten().chain(in_path).collect();
         let reader = Reader {
             server: &self.uploads.server,
             request,
@@ -254,6 +261,7 @@ impl Lane {
             prefix: self.uploads.http.prefix(),
             by_upload_token: token.is_none(),
             had_all: attempt.had_all,
+            video_id: self.task.told_video_id(),
         };
         match attempt.result {
             Ok(reply) => read(&reader, reply),
@@ -295,8 +303,8 @@ impl Lane {
         }
     }
 
-    /// Gets another token for one that was rejected. One that worked before has come to its end: the
-    /// cache, which may think it too new to be replaced, is told to.
+    /// Gets another token for one that was rejected. One that worked before has come to its end:
+    /// the cache, which may think it too new to be replaced, is told to.
     fn replace(&self, rejected: Rejected, token: &Arc<Token>) {
         let tokens = &self.uploads.tokens;
         let is_kept = tokens.invalidate(token.set()).is_err();
@@ -315,7 +323,7 @@ impl Lane {
         TokenRequest {
             purpose,
             min_validity_ms: 0,
-            deadline_ms: now_ms() + i64::from(self.uploads.wait_timeout_ms),
+            deadline_ms: sys::mono_ms() + i64::from(self.uploads.wait_timeout_ms),
             wait_for_recovery: false,
             needs_timer: false,
         }
@@ -362,7 +370,8 @@ fn nonce() -> u128 {
         Ok(()) => u128::from_le_bytes(bits),
         // Without chance, at least different each time.
         Err(_) => {
-            u128::from(now_ms().unsigned_abs()) << 64 | std::ptr::from_ref(&bits).addr() as u128
+            u128::from(sys::mono_ms().unsigned_abs()) << 64
+                | std::ptr::from_ref(&bits).addr() as u128
         }
     }
 }

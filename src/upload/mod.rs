@@ -6,7 +6,8 @@
 //! - [`state`]: what is known, and what follows from an event. Pure.
 //! - [`options`]: what a program says. [`file`], [`writer`]: where the bytes come from.
 //! - [`envelope`], [`reply`]: what goes over the wire, and what comes back.
-//! - [`handle`]: what a program holds. [`task`]: one upload under way. [`lane`]: its threads. [`progress`]: how far it is.
+//! - [`handle`]: what a program holds. [`task`]: one upload under way. [`lane`]: its threads.
+//!   [`progress`]: how far it is.
 //!
 //! [`Uploads`] starts them, and ends those of a client that is freed.
 
@@ -27,7 +28,6 @@ pub(crate) mod task;
 mod tests;
 pub(crate) mod writer;
 
-use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
@@ -39,11 +39,11 @@ use crate::error::{Error, Status};
 use crate::ffi::sys;
 use crate::http::Http;
 use crate::process::fork::PerProcess;
-use crate::process::sync::Mutex;
+use crate::process::sync::{Mutex, lock};
 use crate::request::response::Response;
 use lane::Lane;
 use options::Plan;
-use task::{Task, lock};
+use task::Task;
 
 pub(crate) type UploadState = state::State<Arc<Response>>;
 
@@ -100,7 +100,7 @@ impl Uploads {
             };
             match sys::spawn("apivideo-upload", move || lane.run()) {
                 Ok(()) => {}
-                Err(why) if number == 0 => return Err(no_thread(&why)),
+                Err(why) if number == 0 => return Err(Error::no_thread(&why)),
                 // The others do it, if more slowly.
                 Err(_) => break,
             }
@@ -149,12 +149,5 @@ pub(crate) fn closed() -> Error {
     Error::new(
         Status::Closed,
         "The client was freed while this upload was under way. It can be resumed.",
-    )
-}
-
-fn no_thread(why: &io::Error) -> Error {
-    Error::new(
-        Status::SystemError,
-        format!("The system refused a thread: {}.", sys::words_of(why)),
     )
 }

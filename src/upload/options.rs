@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::file::SourceFile;
 use super::policy::{self, LARGEST_CHUNK, LARGEST_SOURCE, MOST_PARALLEL, SMALLEST_CHUNK};
 use super::state::Settings;
+use crate::config::in_range;
 use crate::error::Error;
 use crate::ffi::secret::Secret;
 
@@ -52,10 +53,15 @@ pub(crate) struct Plan {
     pub(crate) on_progress: Option<ProgressFn>,
 }
 
+/// Whether a text has the form of a video's id, so that it is safe in a path.
+pub(super) fn is_video_id(text: &str) -> bool {
+    let is_ok = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+    !text.is_empty() && text.len() <= LONGEST_ID && text.bytes().all(is_ok)
+}
+
 impl Options {
     pub(crate) fn set_video_id(&mut self, video_id: &str) -> Result<(), Error> {
-        let is_ok = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-        if video_id.is_empty() || video_id.len() > LONGEST_ID || !video_id.bytes().all(is_ok) {
+        if !is_video_id(video_id) {
             return Err(Error::invalid(
                 "`video_id` must be the id of a video, such as vi4k0jvEUuaTdRAEjQ4Jfrgz.",
             ));
@@ -94,18 +100,21 @@ impl Options {
     }
 
     pub(crate) fn set_size(&mut self, size: u64) -> Result<(), Error> {
-        self.size = Some(in_range("size", size, 1, LARGEST_SOURCE)?);
+        self.size = Some(in_range("size", size, 1..=LARGEST_SOURCE)?);
         Ok(())
     }
 
     pub(crate) fn set_chunk_size(&mut self, size: u64) -> Result<(), Error> {
-        self.chunk_size = Some(in_range("chunk_size", size, SMALLEST_CHUNK, LARGEST_CHUNK)?);
+        self.chunk_size = Some(in_range(
+            "chunk_size",
+            size,
+            SMALLEST_CHUNK..=LARGEST_CHUNK,
+        )?);
         Ok(())
     }
 
     pub(crate) fn set_parallel(&mut self, count: u32) -> Result<(), Error> {
-        let count = in_range("parallel", count.into(), 1, MOST_PARALLEL.into())?;
-        self.parallel = u32::try_from(count).ok();
+        self.parallel = Some(in_range("parallel", count, 1..=MOST_PARALLEL)?);
         Ok(())
     }
 
@@ -115,7 +124,7 @@ impl Options {
         let file = self.file.as_deref().map(SourceFile::open).transpose()?;
         let size = file.as_ref().map(SourceFile::size).or(self.size);
         if let Some(size) = size {
-            in_range("size", size, 1, LARGEST_SOURCE)?;
+            in_range("size", size, 1..=LARGEST_SOURCE)?;
         }
         let (chunk_size, parallel) = match &file {
             Some(file) => (policy::chunk_of_a_file(file.size()), 1),
@@ -168,15 +177,6 @@ impl Options {
 fn name_of(path: &Path) -> Option<String> {
     let name = path.file_name()?.to_string_lossy();
     Some(name.into_owned())
-}
-
-fn in_range(name: &str, value: u64, least: u64, most: u64) -> Result<u64, Error> {
-    match (least..=most).contains(&value) {
-        true => Ok(value),
-        false => Err(Error::invalid(format!(
-            "`{name}` is {value}; it must be from {least} to {most}."
-        ))),
-    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The pace: how many chunks api.video lets through, told with every reply.
 
 use super::policy::PACE_MARGIN;
+use crate::cache::policy::RETRY_AFTER_MAX;
 
 /// What a reply's headers say of the limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,10 +47,11 @@ impl Pace {
         }
     }
 
-    /// A reply told the limits, while so many other chunks are on their way: they may not be counted
-    /// yet.
+    /// A reply told the limits, while so many other chunks are on their way: they may not be
+    /// counted yet.
     pub(crate) fn told(&mut self, limits: Limits, others: usize, now: i64) {
-        let wait = limits.resets_in_ms.max(0).saturating_add(PACE_MARGIN);
+        // A window is a minute; a wait without end would be a hang.
+        let wait = limits.resets_in_ms.clamp(0, RETRY_AFTER_MAX) + PACE_MARGIN;
         self.window = Some(Window {
             left: limits.remaining.saturating_sub(others as u64),
             ends_at: now.saturating_add(wait),
@@ -65,6 +67,17 @@ impl Pace {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_window_that_would_not_end_does() {
+        let mut pace = Pace::default();
+        let never = Limits {
+            remaining: 0,
+            resets_in_ms: i64::MAX,
+        };
+        pace.told(never, 0, 1_000);
+        assert_eq!(pace.next(1_000), 1_000 + RETRY_AFTER_MAX + PACE_MARGIN);
+    }
 
     fn limits(remaining: u64) -> Limits {
         Limits {

@@ -3,8 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::options::{Progress, ProgressFn};
-use super::task::lock;
-use crate::process::sync::{AtomicU64, Mutex, Ordering};
+use crate::process::sync::{AtomicU64, Mutex, Ordering, lock};
 
 /// Bytes on their way are told of no more often than this.
 const INTERVAL_MS: i64 = 100;

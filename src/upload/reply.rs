@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::chunks::Chunk;
 use super::exchange::{Failure, Ingest, Receipt, Received, Refusal};
+use super::options::is_video_id;
 use super::pace::Limits;
 use crate::config::Server;
 use crate::error::{Error, Status};
@@ -29,15 +30,23 @@ pub(crate) struct Reader<'a> {
     pub(crate) by_upload_token: bool,
     /// The server had the whole request before it answered.
     pub(crate) had_all: bool,
+    /// The video, if it is known.
+    pub(crate) video_id: Option<&'a str>,
 }
 
 impl Reader<'_> {
-    /// The reply to a chunk.
+    /// The reply to a chunk. Who says that it arrived before all of it was sent, or names no video
+    /// or another one, does not speak for api.video.
     pub(crate) fn receipt(&self, reply: Reply) -> Outcome<Receipt<Arc<Response>>> {
+        let status = reply.status;
         let (body, response) = self.success(reply)?;
-        let video_id = body["videoId"].as_str();
+        let is_ours = |id: &str| is_video_id(id) && self.video_id.is_none_or(|ours| ours == id);
+        let video_id = body["videoId"].as_str().filter(|id| is_ours(id));
+        let Some(video_id) = video_id.filter(|_| self.had_all) else {
+            return Err(self.not_api_videos(status));
+        };
         Ok(Receipt {
-            video_id: video_id.map(str::to_owned),
+            video_id: Some(video_id.to_owned()),
             is_video: body["assets"].is_object(),
             reply: response,
         })
@@ -60,17 +69,7 @@ impl Reader<'_> {
         }
         let body = json(reply.bytes());
         if !body.is_object() {
-            let status = reply.status;
-            let mut error = Error::new(
-                Status::ProtocolError,
-                format!(
-                    "The reply of {} (HTTP {status}) is not api.video's JSON; check the base URL and \
-                     what stands in between, such as a sign-in page.",
-                    self.server
-                ),
-            );
-            error.http_status = Some(status);
-            return Err(self.failure(Refusal::Passing, error));
+            return Err(self.not_api_videos(reply.status));
         }
         let Reply {
             status,
@@ -83,8 +82,21 @@ impl Reader<'_> {
         Ok((body, Arc::new(response)))
     }
 
+    fn not_api_videos(&self, status: u16) -> Box<Failure> {
+        let mut error = Error::new(
+            Status::ProtocolError,
+            format!(
+                "The reply of {} (HTTP {status}) is not api.video's; check the base URL and what stands \
+                 in between, such as a sign-in page.",
+                self.server
+            ),
+        );
+        error.http_status = Some(status);
+        self.failure(Refusal::Passing, error)
+    }
+
     fn refused(&self, reply: &Reply) -> Box<Failure> {
-        let error = refusal::of(reply, self.server, self.request, self.secrets);
+        let error = refusal::of_harmless(reply, self.server, self.request, self.secrets);
         self.failure(self.refusal(reply), error)
     }
 
@@ -100,6 +112,8 @@ impl Reader<'_> {
     fn refusal(&self, reply: &Reply) -> Refusal {
         let problem = json(reply.bytes());
         match reply.status {
+            // Whoever says so: another token costs one exchange, and the rest of an upload hangs
+            // on it.
             401 if !self.by_upload_token => Refusal::Unauthorized,
             429 => Refusal::Limited,
             400 => match text(&problem, "type") {
@@ -112,7 +126,8 @@ impl Reader<'_> {
             },
             // Whoever says so, it will be said again.
             407 | 411 | 413 | 414 | 431 => Refusal::Final,
-            408 => Refusal::Passing,
+            // 417: it does not want to be asked before the body, and will not be again.
+            408 | 417 => Refusal::Passing,
             401..=499 => final_if(is_api_videos(&problem)),
             _ => Refusal::Passing,
         }
@@ -122,7 +137,7 @@ impl Reader<'_> {
     pub(crate) fn lost(&self, failure: http::Failure, had_contact: bool) -> Box<Failure> {
         // Who cannot be trusted from the start will not be; later it may be a sign-in page.
         let refusal = match failure.error.status {
-            Status::TlsError if !had_contact => Refusal::Final,
+            Status::TlsError if !had_contact && !failure.sent => Refusal::Final,
             _ => Refusal::Passing,
         };
         self.failure(refusal, failure.error)
@@ -237,6 +252,7 @@ mod tests {
             prefix: "",
             by_upload_token,
             had_all: true,
+            video_id: None,
         })
     }
 
@@ -252,6 +268,32 @@ mod tests {
             "title": "No to1secret.", "status": 400,
         })
         .to_string()
+    }
+
+    #[test]
+    fn a_receipt_is_of_the_whole_chunk_and_of_this_video() {
+        let ours = r#"{"videoId":"vi1"}"#;
+        let is_receipt = |had_all, video_id: Option<&str>, body: &str| {
+            with_reader(true, |reader| {
+                let reader = Reader {
+                    had_all,
+                    video_id,
+                    ..*reader
+                };
+                reader.receipt(reply(201, body)).is_ok()
+            })
+        };
+        assert!(is_receipt(true, None, ours) && is_receipt(true, Some("vi1"), ours));
+        assert!(!is_receipt(false, Some("vi1"), ours), "it was not sent");
+        assert!(!is_receipt(true, Some("vi2"), ours), "of another video");
+        for body in [
+            "{}",
+            r#"{"videoId":null}"#,
+            r#"{"videoId":""}"#,
+            r#"{"videoId":"a\r\nB: c"}"#,
+        ] {
+            assert!(!is_receipt(true, None, body), "{body}");
+        }
     }
 
     #[test]
@@ -307,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn a_receipt_names_the_video_and_may_have_all_of_it() {
+    fn a_receipt_names_the_video_and_may_be_its_last() {
         let receipt = |body| with_reader(false, |reader| reader.receipt(reply(201, body)).unwrap());
         let first = receipt(r#"{"videoId":"vi1"}"#);
         assert_eq!(
@@ -315,7 +357,6 @@ mod tests {
             (Some("vi1"), false)
         );
         assert!(receipt(r#"{"videoId":"vi1","assets":{}}"#).is_video);
-        assert_eq!(receipt("{}").video_id, None);
     }
 
     #[test]

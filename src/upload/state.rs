@@ -318,8 +318,9 @@ impl<R: Clone> State<R> {
         Some(chunk)
     }
 
-    /// By token the first chunk is the smallest that api.video takes: nothing else can be sent until
-    /// its reply names the video, and should that be lost, what stays behind is not a whole video.
+    /// By token the first chunk is the smallest that api.video takes: nothing else can be sent
+    /// until its reply names the video, and should that be lost, what stays behind is not a whole
+    /// video.
     fn next_size(&self) -> u64 {
         match self.must_go_alone() && self.form == Form::Bytes {
             true => SMALLEST_CHUNK,
@@ -562,13 +563,16 @@ impl<R: Clone> State<R> {
     pub(crate) fn fail(&mut self, error: Error) {
         if !self.is_over() {
             self.phase = Phase::Over(Err(error));
+            // Their bytes may be large.
+            self.begun.clear();
+            self.filled.clear();
         }
     }
 
     // --- What follows ---
 
-    /// When to try again after a failure. None if it is final; then the upload has failed, unless it
-    /// only asked for a video that is complete.
+    /// When to try again after a failure. None if it is final; then the upload has failed, unless
+    /// it only asked for a video that is complete.
     fn again(
         &mut self,
         failures: &mut Failures,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::{CStr, CString};
 use std::io::{self, Read};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -17,11 +17,11 @@ use super::progress::{Counters, Reporter};
 use super::state::{Completed, Effects, Fill, State};
 use super::writer::{Chunks, Writer};
 use crate::cache::completion::Completion;
-use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, Status};
 use crate::ffi::secret::Secret;
+use crate::ffi::sys;
 use crate::http::{Cancel, Connections, Headers};
-use crate::process::sync::{Condvar, Mutex, MutexGuard};
+use crate::process::sync::{Condvar, Mutex, MutexGuard, lock};
 use crate::request::response::Response;
 
 /// A condition variable's time stands still while the machine sleeps, so no wait is longer.
@@ -41,6 +41,7 @@ pub(crate) struct Task {
     shared: Mutex<Shared>,
     changed: Condvar,
     pub(super) counters: Counters,
+    has_more_to_tell: AtomicBool,
     reporter: Reporter,
     video_id: OnceBox<CString>,
     pub(super) contact: Contact,
@@ -86,6 +87,7 @@ impl Task {
             }),
             changed: Condvar::new(),
             counters: Counters::default(),
+            has_more_to_tell: AtomicBool::new(false),
             reporter: Reporter::new(plan.on_progress),
             video_id: OnceBox::new(),
             contact: Contact::default(),
@@ -115,12 +117,24 @@ impl Task {
     }
 
     pub(crate) fn write(&self, bytes: &[u8]) -> Result<(), Error> {
-        lock(self.writer()?).write(bytes, self)
+        let writer = self.writer()?;
+        self.failure().map_or(Ok(()), Err)?;
+        let written = lock(writer).write(bytes, self);
+        self.tell();
+        written
     }
 
     pub(crate) fn finish(&self) -> Result<(), Error> {
-        let finished = lock(self.writer()?).finish(self);
+        let writer = self.writer()?;
+        self.failure().map_or(Ok(()), Err)?;
+        let finished = lock(writer).finish(self);
+        self.tell();
         finished.inspect_err(|error| self.end(error.clone()))
+    }
+
+    /// Why it has failed, if it has.
+    fn failure(&self) -> Option<Error> {
+        lock(&self.shared).state.result()?.as_ref().err().cloned()
     }
 
     /// Of an upload without a file, in the process that began it.
@@ -157,7 +171,7 @@ impl Task {
     pub(super) fn next(&self) -> Option<Ask> {
         let mut shared = lock(&self.shared);
         loop {
-            let now = now_ms();
+            let now = sys::mono_ms();
             match shared.state.next(now) {
                 Ask::End => return None,
                 Ask::Wait(until) => shared = self.wait_for_change(shared, until.map(|at| at - now)),
@@ -210,7 +224,7 @@ impl Task {
 
     /// Bytes are on their way.
     pub(super) fn moved(&self) {
-        self.reporter.report(&self.counters, now_ms(), false);
+        self.reporter.report(&self.counters, sys::mono_ms(), false);
     }
 
     /// How many threads can work at it side by side.
@@ -221,11 +235,19 @@ impl Task {
     // --- Changes ---
 
     fn change<R>(&self, act: impl FnOnce(&mut Shared) -> R) -> R {
+        let result = self.apply(act);
+        self.tell();
+        result
+    }
+
+    /// A change of which the program is not told yet: a lock is held that it might ask for.
+    fn apply<R>(&self, act: impl FnOnce(&mut Shared) -> R) -> R {
         let mut shared = lock(&self.shared);
         let result = act(&mut shared);
         let Shared { state, buffers } = &mut *shared;
         let (acknowledged, size) = (state.acknowledged(), state.size());
-        let is_told_more = self.counters.acknowledge(acknowledged, size.unwrap_or(0));
+        let is_more = self.counters.acknowledge(acknowledged, size.unwrap_or(0));
+        self.has_more_to_tell.fetch_or(is_more, Ordering::Relaxed);
         if let Some(id) = state.video_id().and_then(|id| CString::new(id).ok()) {
             let _ = self.video_id.set(Box::new(id));
         }
@@ -235,25 +257,30 @@ impl Task {
             gone.extend((!is_held).then(|| Arc::clone(bytes)));
             is_held
         });
-        let ended = state.result().cloned();
         drop(shared);
         self.changed.notify_all();
         // Large, and wiped.
         drop(gone);
-        if is_told_more {
-            self.reporter.report(&self.counters, now_ms(), true);
-        }
-        if let Some(ended) = ended {
-            self.conclude(ended);
-        }
         result
     }
 
+    /// Tells the program what it has not been told, with no lock held.
+    fn tell(&self) {
+        if self.has_more_to_tell.swap(false, Ordering::Relaxed) {
+            self.reporter.report(&self.counters, sys::mono_ms(), true);
+        }
+        let ended = lock(&self.shared).state.result().cloned();
+        if let Some(ended) = ended {
+            self.conclude(ended);
+        }
+    }
+
+    /// Whoever is told may take its time: the connections are cut before.
     fn conclude(&self, ended: Result<Completed<Arc<Response>>, Error>) {
-        self.completion
-            .answer(ended.map(|completed| self.response(completed)));
         self.cancel.cancel();
         self.connections.clear();
+        self.completion
+            .answer(ended.map(|completed| self.response(completed)));
     }
 
     /// The reply with the video; where nobody could get it, one that names it.
@@ -289,14 +316,14 @@ impl Chunks for Task {
     }
 
     fn filled(&self, chunk: Chunk, bytes: Vec<u8>) {
-        self.change(|shared| {
+        self.apply(|shared| {
             shared.buffers.insert(chunk, Arc::new(bytes));
             shared.state.filled(chunk);
         });
     }
 
     fn end(&self, size: u64, last: Option<(Chunk, Vec<u8>)>) {
-        self.change(|shared| {
+        self.apply(|shared| {
             shared.state.end_at(size);
             if let Some((chunk, bytes)) = last {
                 shared.buffers.insert(chunk, Arc::new(bytes));
@@ -321,13 +348,4 @@ pub(super) fn cancelled() -> Error {
         "The upload was cancelled, or belongs to the process that this one was forked from. It can be \
          resumed.",
     )
-}
-
-pub(super) fn now_ms() -> i64 {
-    SystemClock.now().mono_ms
-}
-
-/// A lock whose holder panicked is as good as any other: each change is complete in itself.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -230,6 +230,9 @@ static void null_and_nonsense_in_every_argument_of_a_request(void) {
     CHECK(response == NULL);
     REQUIRE(apivideo_request_start(client, "GET", "/", NULL, &operation, NULL) == APIVIDEO_STATUS_OK);
     FAILS(null, error, apivideo_operation_wait_response(operation, 0, NULL, &error));
+    /* It ends here: what the next test counts are its own requests. */
+    (void)apivideo_operation_wait_response(operation, 10000, &response, NULL);
+    apivideo_response_free(response);
     apivideo_operation_free(operation);
 
     CHECK(apivideo_response_http_status(NULL) == 0);

@@ -1,8 +1,8 @@
 /*
  * A fleet: many real processes on one key. How many exchanges they make, and how long each waits.
  *
- * APIVIDEO_TEST_PROCESSES is how many they are: 200, and 1,000 in `make prove`. The store is a directory, and if
- * APIVIDEO_TEST_REDIS names one, a Redis too.
+ * APIVIDEO_TEST_PROCESSES is how many they are: 200, and 1,000 in `make prove`. The store is a
+ * directory, and if APIVIDEO_TEST_REDIS names one, a Redis too.
  */
 #include "support.h"
 

@@ -876,7 +876,8 @@ static void an_exchange_whose_socket_the_program_closes_is_made_again(void) {
     CHECK(in_child(close_what_belongs_to_others) == 0);
 }
 
-/* What becomes of a kept connection: it is asked for, it has been idle too long, or its client is freed. */
+/* What becomes of a kept connection: it is asked for, it has been idle too long, or its client
+ * is freed. */
 static enum { ASKED_FOR, TOO_OLD, FREED } kept;
 
 /* A daemon closes what it did not open, and opens files of its own under the same numbers. */

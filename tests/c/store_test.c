@@ -252,7 +252,8 @@ static void clients_take_turns_at_a_programs_own_store(void) {
     CHECK(!t.crowded);
 }
 
-/* What a program's own store needs may be gone when its client is: not even a lease is given back. */
+/* What a program's own store needs may be gone when its client is: not even a lease is given
+ * back. */
 static void a_programs_own_store_is_not_called_when_its_client_is_freed(void) {
     static table t;
     apivideo_store *store = own_store(&t);

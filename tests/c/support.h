@@ -50,7 +50,8 @@ static inline int report(void) {
     return failed_checks == 0 ? 0 : 1;
 }
 
-/* Removes what is in a directory, which has no other in it. Not by a shell: musl's root has none. */
+/* Removes what is in a directory, which has no other in it. Not by a shell: musl's root has
+ * none. */
 static inline void remove_files(const char *directory) {
     char path[512];
     struct dirent *file;

@@ -239,7 +239,7 @@ static void the_endpoints_without_waiting(void) {
     apivideo_operation *operation = NULL, *same = NULL;
     REQUIRE(apivideo_refresh_start(client, &operation, NULL) == APIVIDEO_STATUS_OK);
     CHECK(ended(operation) == APIVIDEO_STATUS_NO_REFRESH_TOKEN);
-    sandbox_fault("{\"on\": \"api-key\", \"fault\": {\"kind\": \"delay\", \"ms\": 300}}");
+    sandbox_fault("{\"on\": \"api-key\", \"fault\": {\"kind\": \"delay\", \"ms\": 1000}}");
     REQUIRE(apivideo_authenticate_start(client, &operation, NULL) == APIVIDEO_STATUS_OK);
     REQUIRE(apivideo_authenticate_start(client, &same, NULL) == APIVIDEO_STATUS_OK);
     CHECK(ended(operation) == APIVIDEO_STATUS_OK);
@@ -248,6 +248,7 @@ static void the_endpoints_without_waiting(void) {
     REQUIRE(apivideo_refresh_start(client, &operation, NULL) == APIVIDEO_STATUS_OK);
     CHECK(ended(operation) == APIVIDEO_STATUS_OK);
     CHECK(sandbox_count("refresh", "requests") == 1);
+    sandbox_fault("{\"on\": \"api-key\", \"fault\": {\"kind\": \"hang\"}}");
     REQUIRE(apivideo_authenticate_start(client, &operation, NULL) == APIVIDEO_STATUS_OK);
     apivideo_client_free(client);
     CHECK(ended(operation) == APIVIDEO_STATUS_CLOSED);
@@ -259,7 +260,7 @@ static void an_operation_is_waited_for_in_slices_called_back_and_cancelled(void)
     const apivideo_token *token = NULL;
     int one = 1;
     completions = 0;
-    sandbox_fault("{\"on\": \"api-key\", \"fault\": {\"kind\": \"delay\", \"ms\": 300}}");
+    sandbox_fault("{\"on\": \"api-key\", \"fault\": {\"kind\": \"delay\", \"ms\": 1000}}");
     REQUIRE(apivideo_get_token_start(client, 0, &operation, NULL) == APIVIDEO_STATUS_OK);
     REQUIRE(apivideo_get_token_start(client, 0, &cancelled, NULL) == APIVIDEO_STATUS_OK);
     REQUIRE(apivideo_get_token_start(client, 0, &freed, NULL) == APIVIDEO_STATUS_OK);
@@ -297,11 +298,16 @@ static void free_operation(void *user_data) { apivideo_operation_free(*(apivideo
 static void a_callback_may_free_its_own_operation(void) {
     apivideo_client *client = test_client();
     apivideo_operation *cold = NULL, *cancelled = NULL, *complete = NULL;
-    REQUIRE(apivideo_get_token_start(client, 0, &cold, NULL) == APIVIDEO_STATUS_OK);
+    sandbox_fault("{\"on\": \"api-key\", \"fault\": {\"kind\": \"hang\"}}"); /* Freed by nothing but the cancel. */
     REQUIRE(apivideo_get_token_start(client, 0, &cancelled, NULL) == APIVIDEO_STATUS_OK);
-    CHECK(apivideo_operation_on_complete(cold, free_operation, &cold, NULL) == APIVIDEO_STATUS_OK);
     CHECK(apivideo_operation_on_complete(cancelled, free_operation, &cancelled, NULL) == APIVIDEO_STATUS_OK);
     apivideo_operation_cancel(cancelled);
+    apivideo_client_free(client);
+    sandbox_clear_faults();
+
+    client = test_client();
+    REQUIRE(apivideo_get_token_start(client, 0, &cold, NULL) == APIVIDEO_STATUS_OK);
+    CHECK(apivideo_operation_on_complete(cold, free_operation, &cold, NULL) == APIVIDEO_STATUS_OK);
     free(access_token_of(client));
     REQUIRE(apivideo_get_token_start(client, 0, &complete, NULL) == APIVIDEO_STATUS_OK);
     CHECK(apivideo_operation_on_complete(complete, free_operation, &complete, NULL) == APIVIDEO_STATUS_OK);

@@ -1,4 +1,5 @@
-/* Uploads through the C ABI: files and bytes on their way to api.video, and what goes wrong around it. */
+/* Uploads through the C ABI: files and bytes on their way to api.video, and what goes wrong
+ * around it. */
 #include "support.h"
 
 #define MIB (1024L * 1024)
@@ -179,7 +180,7 @@ static void a_program_without_a_key_uploads_by_token(void) {
     response = finished(upload);
     id = member(response, "videoId");
     CHECK(strcmp(apivideo_upload_video_id(upload), id) == 0);
-    CHECK(has(COMPLETE));
+    CHECK(has(COMPLETE) && has("\"title\":\"Holiday "));
     apivideo_response_free(response);
     apivideo_upload_free(upload);
 

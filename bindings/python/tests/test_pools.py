@@ -112,10 +112,13 @@ def running(command: str, folder: Path) -> Iterator[None]:
     finally:
         process.send_signal(signal.SIGINT)
         try:
-            process.wait(20)
+            # gunicorn waits 30 seconds for a worker that it was just starting: that one may not
+            # have heard the signal.
+            process.wait(60)
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
             print((folder / "log").read_text())
 
 

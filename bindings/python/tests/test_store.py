@@ -219,7 +219,7 @@ def test_an_exception_is_a_failure_that_is_logged_once(
 
 
 @pytest.mark.parametrize(
-    "answer", [(0, b""), (2**63, b""), (1, b" " * 65_537), (1, "text"), (1.5, b""), (1, b"", "now"), (1, b"", -1.0), (1, b"", 1e300), 7, True]
+    "answer", [(0, b"x"), (2**63, b""), (1, b"", 5.0), (1, b"", 1.8e12), (1, b" " * 65_537), (1, "text"), (1.5, b""), (1, b"", "now"), (1, b"", -1.0), (1, b"", 1e300), 7, True]
 )
 def test_an_answer_that_is_none_is_a_failure(sandbox: Sandbox, caplog: pytest.LogCaptureFixture, answer: Any) -> None:
     class Wrong(Table):
@@ -230,6 +230,16 @@ def test_an_answer_that_is_none_is_a_failure(sandbox: Sandbox, caplog: pytest.Lo
         assert client.get_token()
         assert client.stats().store_failures == 1
     assert any(each.exc_info for each in caplog.records)
+
+
+def test_nothing_is_kept_and_the_clock_is_told_all_the_same(sandbox: Sandbox) -> None:
+    class Empty(Table):
+        def load(self, name: str, timeout: float) -> libapivideo.Record | None:
+            return super().load(name, timeout) or libapivideo.Record(0, b"", time.time())
+
+    with sharing(sandbox, Empty()) as client:
+        assert client.get_token()
+        assert client.stats().store_failures == 0
 
 
 def test_a_method_that_was_forgotten_is_named(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> None:

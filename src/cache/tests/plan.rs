@@ -1,5 +1,5 @@
-//! What a fleet asks of api.video and of its store, in figures: the documentation's plan for fleets of
-//! up to 100,000 processes. `make plan` prints the table.
+//! What a fleet asks of api.video and of its store, in figures: the documentation's plan for fleets
+//! of up to 100,000 processes. `make plan` prints the table.
 //!
 //! The store is one Redis, which answers one operation after another. All processes keep their
 //! token fresh, as if each was read all the time.

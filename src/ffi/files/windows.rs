@@ -1,6 +1,6 @@
-//! Windows: the directory is held open, so that nobody puts another in its place meanwhile, and what
-//! is in it is opened by its path. Who may use it is as its parent says: below %LOCALAPPDATA% that
-//! is this user.
+//! Windows: the directory is held open, so that nobody puts another in its place meanwhile, and
+//! what is in it is opened by its path. Who may use it is as its parent says: below %LOCALAPPDATA%
+//! that is this user.
 
 #![allow(unsafe_code)]
 
@@ -159,7 +159,8 @@ fn is_own(directory: &File) -> io::Result<bool> {
     let mut owner: PSID = std::ptr::null_mut();
     let mut descriptor = std::ptr::null_mut();
     let none = std::ptr::null_mut();
-    // SAFETY: the handle is open; both pointers are valid for writes, and nothing else is asked for.
+    // SAFETY: the handle is open; both pointers are valid for writes, and nothing else is asked
+    // for.
     let result = unsafe {
         GetSecurityInfo(
             directory.as_raw_handle(),
@@ -204,7 +205,8 @@ fn told(token: &OwnedHandle, what: TOKEN_INFORMATION_CLASS) -> io::Result<Vec<u6
     let size = size_of_val(&*told) as u32;
     let mut length = 0;
     let out = told.as_mut_ptr().cast();
-    // SAFETY: the handle is open; the pointers are valid for writes of `size` bytes and of a number.
+    // SAFETY: the handle is open; the pointers are valid for writes of `size` bytes and of a
+    // number.
     match unsafe { GetTokenInformation(token.as_raw_handle(), what, out, size, &mut length) } {
         0 => Err(io::Error::last_os_error()),
         _ => Ok(told),
@@ -240,8 +242,8 @@ impl LockFile {
 
     fn lock(&self, how: u32) -> io::Result<bool> {
         let (how, mut from) = (how | LOCKFILE_FAIL_IMMEDIATELY, OVERLAPPED::default());
-        // SAFETY: the handle is open, and the pointer valid; the call returns when it is done, since
-        // the file was not opened for overlapped operations.
+        // SAFETY: the handle is open, and the pointer valid; the call returns when it is done,
+        // since the file was not opened for overlapped operations.
         if unsafe { LockFileEx(self.0.as_raw_handle(), how, 0, 1, 0, &mut from) } != 0 {
             return Ok(true);
         }

@@ -15,9 +15,9 @@ use unix as system;
 use windows as system;
 
 pub(crate) use system::{
-    CancelPutOff, FileId, SocketId, at_fork_in_child, boot_id, file_id, is_lack_of_resources,
-    is_under_way, is_unknown_name, map_undumped, mono_ms, read_at, socket_id, stay_loaded, tick,
-    unmap, unsent, wait_for, wall_ms, wiped_in_child, words_of,
+    CancelPutOff, FileId, LONGEST_WAIT, SocketId, at_fork_in_child, boot_id, file_id,
+    is_lack_of_resources, is_under_way, is_unknown_name, map_undumped, mono_ms, read_at, socket_id,
+    stay_loaded, tick, unmap, unsent, wait_for, wall_ms, wiped_in_child, words_of,
 };
 
 /// What to wait for on a socket.

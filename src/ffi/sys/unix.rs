@@ -184,6 +184,9 @@ pub(crate) fn words_of(why: &io::Error) -> String {
     why.to_string()
 }
 
+/// Whoever shuts a socket down ends all waits for it.
+pub(crate) const LONGEST_WAIT: Duration = Duration::MAX;
+
 /// Waits until one of the sockets is ready or has failed, or for `limit`, or for a signal's
 /// handler; and says of each whether it is.
 pub(crate) fn wait_for<S: AsFd>(

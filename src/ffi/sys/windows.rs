@@ -168,6 +168,10 @@ impl Set {
     }
 }
 
+/// A wait for a socket is to be begun anew after this time: that another thread has shut the socket
+/// down ends none.
+pub(crate) const LONGEST_WAIT: Duration = Duration::from_millis(50);
+
 /// Waits until one of the sockets is ready or has failed, or for `limit`; and says of each whether
 /// it is. By `select`: WSAPoll of Windows before 2004 does not tell that a connection was refused.
 pub(crate) fn wait_for<S: AsSocket>(

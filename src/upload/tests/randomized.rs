@@ -1,7 +1,7 @@
 //! Uploads by chance: sources, ways, faults, limits, tokens' lives, crashes, in any order.
 //!
-//! A failure prints its seed; `APIVIDEO_SIMULATE_SEED` runs that one again. `APIVIDEO_SIMULATE_YEARS`
-//! multiplies how many there are: `make simulate`.
+//! A failure prints its seed; `APIVIDEO_SIMULATE_SEED` runs that one again.
+//! `APIVIDEO_SIMULATE_YEARS` multiplies how many there are: `make simulate`.
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};

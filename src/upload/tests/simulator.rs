@@ -729,7 +729,8 @@ impl Simulator {
         sends
     }
 
-    /// No more was sent than the faults explain: each costs one more of its chunk, and one question.
+    /// No more was sent than the faults explain: each costs one more of its chunk, and one
+    /// question.
     pub(super) fn check_economy(&self) {
         for (chunk, sent) in self.sends() {
             let struck = self.struck.iter().filter(|(c, _)| *c == chunk).count();

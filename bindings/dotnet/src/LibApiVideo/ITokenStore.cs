@@ -55,7 +55,10 @@ namespace LibApiVideo
         private const int Largest = 64 * 1024;
 
         /// <summary>Makes a record.</summary>
-        /// <param name="version">As it was swapped in with the data: 1 or more.</param>
+        /// <param name="version">
+        /// As it was swapped in with the data: 1 or more. 0, without data, says that nothing is
+        /// kept, where <paramref name="storeTime"/> is to be told all the same.
+        /// </param>
         /// <param name="data">Up to 65,536 bytes. They are not copied.</param>
         /// <param name="storeTime">
         /// Of a record that was loaded: what the store's own clock says now, where processes on
@@ -63,8 +66,10 @@ namespace LibApiVideo
         /// </param>
         public TokenRecord(long version, byte[] data, DateTimeOffset? storeTime = null)
         {
-            Version = version > 0 ? version : throw new ArgumentOutOfRangeException(nameof(version), "It must be 1 or more.");
             Data = data ?? throw new ArgumentNullException(nameof(data));
+            Version = version > 0 || (version == 0 && data.Length == 0)
+                ? version
+                : throw new ArgumentOutOfRangeException(nameof(version), "It must be 1 or more, or 0 without data.");
             if (data.Length > Largest)
             {
                 throw new ArgumentOutOfRangeException(nameof(data), "It must be 65,536 bytes or less.");

@@ -294,7 +294,9 @@ namespace LibApiVideo.Tests
             await Begin(cancellationToken);
             lock (_kept)
             {
-                return _kept.TryGetValue(name, out TokenRecord? record) ? new TokenRecord(record.Version, record.Data, DateTimeOffset.UtcNow + Later) : null;
+                // Its clock is told where nothing is kept, too.
+                bool isKept = _kept.TryGetValue(name, out TokenRecord? record);
+                return new TokenRecord(isKept ? record!.Version : 0, isKept ? record!.Data : new byte[0], DateTimeOffset.UtcNow + Later);
             }
         }
 

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     _T = TypeVar("_T")
     _Loaded = tuple[int, bytes, int]
 
-LARGEST = 65_536
 """Bytes of a record."""
 
 
@@ -89,7 +88,10 @@ class Record(NamedTuple):
     """What an OwnStore keeps under a name."""
 
     version: int
-    """From 1 to 2**63 - 1; another one for each record that was ever kept under the name."""
+    """
+    From 1 to 2**63 - 1; another one for each record that was ever kept under the name. 0, without
+    data: nothing is kept, and `now` is the store's clock all the same.
+    """
     data: bytes
     """Sealed, up to 65,536 bytes: it tells nothing about the key or the token."""
     now: float | None = None
@@ -156,10 +158,20 @@ def _load(name: bytes, timeout_ms: int, record: RecordPointer, number: int) -> i
     failed: tuple[StoreResult, _Loaded | None] = (StoreResult.FAILED, None)
     # In this thread, for the record is gone when this returns.
     result, loaded = _ask("load", number, load, failed)
-    if loaded is not None:
-        version, data, now_ms = loaded
-        lib.record_set(record, version, data, len(data), now_ms, None)
+    if loaded is not None and not _is_set(record, *loaded):
+        return StoreResult.FAILED
     return result
+
+
+def _is_set(record: RecordPointer, version: int, data: bytes, now_ms: int) -> bool:
+    """Hands a record over, unless the library refuses it."""
+    error = ErrorPointer()
+    try:
+        check(lib.record_set(record, version, data, len(data), now_ms, byref(error)), error)
+    except InvalidArgumentError:
+        _core.logger.warning("The program's own store: load() gave what is no record.", exc_info=True)
+        return False
+    return True
 
 
 def _swap(
@@ -202,10 +214,9 @@ def _ask(what: str, number: int, call: Callable[[OwnStore], _T], failed: _T) -> 
 
 def _checked(kept: Record) -> _Loaded:
     version, data = operator.index(kept.version), bytes(kept.data)
-    if not 0 < version < 2**63:
-        raise ValueError(f"the record's version is {version}; it must be from 1 to 2**63 - 1")
-    if len(data) > LARGEST:
-        raise ValueError(f"the record has {len(data)} bytes; it may have {LARGEST:,}")
+    # The library checks the rest; ctypes would cut off what does not fit.
+    if not 0 <= version < 2**63:
+        raise ValueError(f"the record's version is {version}; it must be from 0 to 2**63 - 1")
     now_ms = 0 if kept.now is None else math.floor(kept.now * 1000)
     if not 0 <= now_ms < 2**63:
         raise ValueError(f"the record's time is {kept.now}; it must be seconds since 1970")

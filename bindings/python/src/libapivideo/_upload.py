@@ -67,6 +67,8 @@ class Upload(UploadPointer):
         self._source = source
         self._settings = settings
         self._failure: BaseException | None = None
+        self._is_over = False
+        self._feeder: threading.Thread | None = None
         self._bar = bar(_name_of(source, settings)) if settings.progress is True else None
         self._number = 0
 
@@ -77,8 +79,8 @@ class Upload(UploadPointer):
             status = status or getattr(lib, f"upload_set_{setting}")(self, value, error)
         status = status or self._set_progress(error) or lib.upload_start(self, error)
         if not status and not _is_path(self._source):
-            thread = threading.Thread(target=self._feed, name="libapivideo-upload", daemon=True)
-            thread.start()
+            self._feeder = threading.Thread(target=self._feed, name="libapivideo-upload", daemon=True)
+            self._feeder.start()
         return status
 
     def _values(self) -> list[tuple[str, object]]:
@@ -118,12 +120,14 @@ class Upload(UploadPointer):
     def _feed(self) -> None:
         """Hands over what the source gives. Whatever it raises is raised where one waits."""
         try:
-            while True:
+            while not self._is_over:
                 block = _bytes(self._source.read(BLOCK))  # type: ignore[union-attr]
+                if self._is_over:
+                    return
                 if not block:
-                    break
+                    self._call(lib.upload_finish)
+                    return
                 self._call(lib.upload_write, block, len(block))
-            self._call(lib.upload_finish)
         except BaseException as failure:
             self._failure = failure
             lib.upload_cancel(self)
@@ -152,7 +156,11 @@ class Upload(UploadPointer):
         lib.upload_cancel(self)
 
     def end(self) -> None:
-        """Tells no more progress."""
+        """Tells no more progress, and reads no more of the source."""
+        self._is_over = True
+        if self._feeder is not None and self._feeder is not threading.current_thread():
+            # At once, unless a read takes its time: that one is not waited for.
+            self._feeder.join(0.2)
         _tellers.pop(self._number, None)
         if self._bar is not None:
             self._bar.close()
