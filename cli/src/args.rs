@@ -1,6 +1,6 @@
 //! What may be written after `apivideo`.
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, value_parser};
 
 const AFTER_HELP: &str = "\
 Environment:
@@ -18,13 +18,15 @@ Exit status:
   3    refused by api.video: the key, or the request
   4    the file
   5    what may pass: the network, a server, a limit. Try again later
-  130  interrupted. An upload says how to go on";
+  6    no reply, and the request may have been carried out: look before it is made again
+  130  interrupted. An upload says how to go on
+  141  whoever read the output has gone";
 
 /// Uploads to api.video, and makes requests to it.
 #[derive(Parser)]
 #[command(name = "apivideo", version, after_help = AFTER_HELP)]
 pub(crate) struct Arguments {
-    /// Results and errors as JSON, a line each
+    /// Results and errors as JSON, a line each: for scripts
     #[arg(long, global = true)]
     pub(crate) json: bool,
     #[command(subcommand)]
@@ -43,7 +45,7 @@ pub(crate) enum Command {
 
 #[derive(Args)]
 pub(crate) struct UploadArguments {
-    /// The files
+    /// The files: one after the other, until one fails
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<String>,
     /// The title of the video that is made; its file's name by default
@@ -60,10 +62,10 @@ pub(crate) struct UploadArguments {
     #[arg(long, requires = "video", conflicts_with = "token")]
     pub(crate) resume: bool,
     /// The size of a chunk in MiB, 5 to 200
-    #[arg(long, value_name = "MIB")]
+    #[arg(long, value_name = "MIB", value_parser = value_parser!(u64).range(5..=200))]
     pub(crate) chunk_size: Option<u64>,
     /// How many chunks are sent side by side, 1 to 8
-    #[arg(long, value_name = "COUNT")]
+    #[arg(long, value_name = "COUNT", value_parser = value_parser!(u32).range(1..=8))]
     pub(crate) parallel: Option<u32>,
 }
 

@@ -6,6 +6,8 @@ use std::process::ExitCode;
 use apivideo::{Error, Status};
 use serde_json::{Value, json};
 
+use crate::output;
+
 pub(crate) enum Failure {
     Library(Error),
     Usage(String),
@@ -17,44 +19,61 @@ pub(crate) enum Failure {
 impl Failure {
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
+            Failure::Library(error) if may_be_done(error) => 6,
             Failure::Library(error) => exit_status(error.status),
             Failure::Usage(_) => 2,
+            Failure::Output(why) if has_gone(why) => 141,
             Failure::Output(_) => 1,
             Failure::Interrupted(_) => 130,
         })
     }
 
-    pub(crate) fn print(&self, as_json: bool) {
-        // Nobody may be there to read it, and there is nobody else to tell.
-        if as_json {
-            eprintln!("{}", self.as_json());
-        } else {
-            eprintln!("{}", self.in_words());
+    pub(crate) fn tell(&self, as_json: bool) {
+        match self {
+            Failure::Output(why) if has_gone(why) => {}
+            _ if as_json => output::note(&self.as_json().to_string()),
+            Failure::Interrupted(what_next) => output::note(what_next),
+            _ => output::note(&format!("error: {}", self.message())),
         }
     }
 
-    fn in_words(&self) -> String {
+    fn message(&self) -> String {
         match self {
-            Failure::Library(error) => format!("error: {}", error.message),
-            Failure::Usage(message) => format!("error: {message}"),
-            Failure::Output(why) => format!("error: the output cannot be written: {why}"),
-            Failure::Interrupted(what_next) => what_next.clone(),
+            Failure::Library(error) => error.message.clone(),
+            Failure::Usage(message) | Failure::Interrupted(message) => message.clone(),
+            Failure::Output(why) => format!("The output cannot be written: {why}."),
         }
     }
 
     fn as_json(&self) -> Value {
-        let (status, http_status) = match self {
-            Failure::Library(error) => (error.status.describe(), error.http_status),
-            Failure::Usage(_) => (Status::InvalidArgument.describe(), None),
-            Failure::Output(_) => (Status::SystemError.describe(), None),
-            Failure::Interrupted(_) => (Status::Cancelled.describe(), None),
+        let of = |status: Status| (status.describe(), None, false);
+        let (status, http_status, is_retryable) = match self {
+            Failure::Library(error) => (
+                error.status.describe(),
+                error.http_status,
+                error.is_retryable(),
+            ),
+            Failure::Usage(_) => of(Status::InvalidArgument),
+            Failure::Output(_) => of(Status::SystemError),
+            Failure::Interrupted(_) => of(Status::Cancelled),
         };
         json!({"error": {
             "status": status,
             "httpStatus": http_status,
-            "message": self.in_words().trim_start_matches("error: "),
+            "retryable": is_retryable,
+            "message": self.message(),
         }})
     }
+}
+
+/// A program such as `head` has read what it wanted.
+fn has_gone(why: &io::Error) -> bool {
+    why.kind() == io::ErrorKind::BrokenPipe
+}
+
+/// What would pass, and yet is not to be sent again unseen.
+fn may_be_done(error: &Error) -> bool {
+    error.status.is_retryable() && !error.is_retryable()
 }
 
 fn exit_status(status: Status) -> u8 {

@@ -21,7 +21,7 @@ fn main() -> ExitCode {
     match run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            failure.print(arguments.json);
+            failure.tell(arguments.json);
             failure.exit_code()
         }
     }

@@ -1,10 +1,11 @@
 //! `apivideo upload`.
 
+use std::fs::{self, File};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
-use apivideo::{Client, Config, Error, Response, StartedUpload, Status, Upload};
+use apivideo::{Client, Config, Error, Progress, Response, StartedUpload, Status, Upload};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
@@ -35,6 +36,7 @@ pub(crate) fn run(
         client,
         token,
         arguments,
+        as_json,
         under_way: UnderWay::watched(),
     };
     for file in &arguments.files {
@@ -53,7 +55,7 @@ fn token_of(given: &str) -> Result<String, Failure> {
     let Some(path) = given.strip_prefix('@') else {
         return Ok(given.to_owned());
     };
-    match std::fs::read_to_string(path) {
+    match fs::read_to_string(path) {
         Ok(text) => Ok(text.trim().to_owned()),
         Err(why) => Err(Failure::Usage(format!(
             "The token's file {path:?} cannot be read: {why}."
@@ -65,34 +67,46 @@ struct Command<'a> {
     client: Client,
     token: Option<String>,
     arguments: &'a UploadArguments,
+    as_json: bool,
     under_way: UnderWay,
 }
 
 impl Command<'_> {
     fn send(&self, file: &str) -> Result<Arc<Response>, Failure> {
         // Before a video is made that would stay without a source.
-        std::fs::File::open(file).map_err(|why| file_error(file, &why))?;
-        let video = match (&self.arguments.video, &self.token) {
-            (None, None) => Some(self.new_video(file)?),
-            (given, _) => given.clone(),
-        };
+        check(file)?;
+        let video = self.video_for(file)?;
         let bar = progress_bar();
         let mut upload = self.client.new_upload();
         self.set_up(&mut upload, file, video.as_deref())?;
-        let shown = bar.clone();
-        upload.set_on_progress(move |now| {
-            shown.set_length(now.total);
-            shown.set_position(now.sent);
-        })?;
-        upload.start()?;
+        upload.set_on_progress(shown_by(bar.clone()))?;
         if let Some(id) = &video {
-            eprintln!("{file} goes to the video {id}.");
+            self.tell_start(file, id);
         }
+        upload.start()?;
         self.under_way.set(StartedUpload::clone(&upload));
         let end = wait(&upload);
         self.under_way.take();
         bar.finish_and_clear();
         end.map_err(|error| self.explained(error, file, video.as_deref()))
+    }
+
+    /// None: an upload token makes it.
+    fn video_for(&self, file: &str) -> Result<Option<String>, Failure> {
+        match (&self.arguments.video, &self.token) {
+            (None, None) => self.new_video(file).map(Some),
+            (given, _) => Ok(given.clone()),
+        }
+    }
+
+    /// Whoever is killed has said by then which video to go on with.
+    fn tell_start(&self, file: &str, id: &str) {
+        if self.as_json {
+            let start = json!({"start": {"file": file, "videoId": id}});
+            output::note(&start.to_string());
+        } else {
+            output::note(&format!("{file} goes to the video {id}."));
+        }
     }
 
     fn set_up(&self, upload: &mut Upload, file: &str, video: Option<&str>) -> Result<(), Error> {
@@ -130,10 +144,8 @@ impl Command<'_> {
     fn explained(&self, mut error: Error, file: &str, video: Option<&str>) -> Failure {
         let way = match (video, &self.token) {
             (Some(id), None) => {
-                format!(
-                    "To go on: apivideo upload --resume --video {id} {}",
-                    quoted(file)
-                )
+                let file = quoted(file);
+                format!("To go on: apivideo upload --resume --video {id} {file}")
             }
             _ => "An upload by token cannot go on: send the file again.".to_owned(),
         };
@@ -164,9 +176,31 @@ fn progress_bar() -> ProgressBar {
     }
 }
 
-fn file_error(file: &str, why: &std::io::Error) -> Failure {
-    let message = format!("The file {file:?} cannot be read: {why}.");
-    Failure::Library(Error::new(Status::FileError, message))
+fn shown_by(bar: ProgressBar) -> impl Fn(Progress) {
+    let begun = Once::new();
+    move |now| {
+        bar.set_length(now.total);
+        bar.set_position(now.sent);
+        // What had arrived before says nothing about the rate.
+        begun.call_once(|| bar.reset_eta());
+    }
+}
+
+/// Whether it can be sent at all.
+fn check(file: &str) -> Result<(), Failure> {
+    let unusable = |why: &str| {
+        let message = format!("The file {file:?} {why}.");
+        Failure::Library(Error::new(Status::FileError, message))
+    };
+    // Opened last: what is no file may wait for somebody to write.
+    match fs::metadata(file) {
+        Ok(found) if !found.is_file() => Err(unusable("is not a file")),
+        Ok(found) if found.len() == 0 => Err(unusable("is empty")),
+        found => match found.and_then(|_| File::open(file)) {
+            Ok(_) => Ok(()),
+            Err(why) => Err(unusable(&format!("cannot be read: {why}"))),
+        },
+    }
 }
 
 fn in_words(file: &str, response: &Response) -> String {
@@ -183,12 +217,15 @@ fn member(response: &Response, name: &str) -> Option<String> {
     body[name].as_str().map(str::to_owned)
 }
 
-/// As a shell takes it for one word.
-fn quoted(word: &str) -> String {
+/// A file's name as a shell takes it for one word, and the command for no option.
+fn quoted(name: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
-    match word.chars().all(plain) && !word.starts_with('-') {
-        true => word.to_owned(),
-        false => format!("'{}'", word.replace('\'', r"'\''")),
+    if name.starts_with('-') {
+        quoted(&format!("./{name}"))
+    } else if name.chars().all(plain) {
+        name.to_owned()
+    } else {
+        format!("'{}'", name.replace('\'', r"'\''"))
     }
 }
 
@@ -201,5 +238,6 @@ mod tests {
         assert_eq!(quoted("films/a_1.mp4"), "films/a_1.mp4");
         assert_eq!(quoted("my film.mp4"), "'my film.mp4'");
         assert_eq!(quoted("it's"), r"'it'\''s'");
+        assert_eq!(quoted("-1 film.mp4"), "'./-1 film.mp4'");
     }
 }

@@ -224,25 +224,60 @@ fn a_token_is_printed_and_shared() {
 }
 
 #[test]
+fn a_reply_without_a_body_is_no_line() {
+    let world = World::new();
+    let id = world.run(&["request", "POST", "/videos", r#"{"title":"Noon"}"#]);
+    let id = json(&standard_output(&id))["videoId"].clone();
+    let path = format!("/videos/{}", id.as_str().unwrap());
+    assert_eq!(
+        standard_output(&world.run(&["request", "DELETE", &path])),
+        ""
+    );
+}
+
+#[test]
 fn an_exit_status_says_why() {
     let world = World::new();
-    let failed = |arguments: &[&str]| failure(&world.run(arguments));
-    let (status, words) = failed(&["upload", "none.mp4"]);
-    assert_eq!(status, 4, "{words}");
+    let status = |arguments: &[&str]| failure(&world.run(arguments)).0;
+    assert_eq!(status(&["nothing"]), 2);
+    assert_eq!(status(&["request", "GET", "videos"]), 2);
+    assert_eq!(status(&["upload", "--resume", "film.mp4"]), 2);
     assert_eq!(
-        world.sandbox.counters().api_key.requests,
-        0,
-        "no video is made for no file"
-    );
-    assert_eq!(failed(&["request", "GET", "videos"]).0, 2);
-    assert_eq!(failed(&["upload", "--resume", "film.mp4"]).0, 2);
-    assert_eq!(
-        failed(&["upload", "--title", "A", "film.mp4", "film.mp4"]).0,
+        status(&["upload", "--title", "A", "film.mp4", "film.mp4"]),
         2
     );
-    assert_eq!(failed(&["nothing"]).0, 2);
-    assert_eq!(failed(&["request", "GET", "/videos/vi0"]).0, 3);
+    assert_eq!(status(&["request", "GET", "/videos/vi0"]), 3);
+    assert_eq!(
+        status(&["upload", "--video", "vi0", "film.mp4"]),
+        3,
+        "there is no such video"
+    );
+    let lost = Fault::Close { handled: true };
+    world.sandbox.fault(FaultRule::new(On::Videos, lost));
+    assert_eq!(
+        status(&["request", "POST", "/videos", "{}"]),
+        6,
+        "there may be such a video now"
+    );
+    world.sandbox.stop_listening().unwrap();
+    assert_eq!(status(&["upload", "film.mp4"]), 5);
+}
 
+#[test]
+fn help_says_what_an_exit_status_means() {
+    let world = World::new();
+    let help = standard_output(&world.run(&["--help"]));
+    let (_, statuses) = help.split_once("Exit status:\n").unwrap();
+    let told: Vec<&str> = statuses
+        .lines()
+        .filter_map(|line| line.split_whitespace().next())
+        .collect();
+    assert_eq!(told, ["0", "1", "2", "3", "4", "5", "6", "130", "141"]);
+}
+
+#[test]
+fn a_key_that_is_refused_is_not_told() {
+    let world = World::new();
     let keyed = |key: &str| {
         let mut command = world.command(&["token", "--json"]);
         failure(&command.env("APIVIDEO_API_KEY", key).output().unwrap())
@@ -250,10 +285,112 @@ fn an_exit_status_says_why() {
     let (status, words) = keyed("another-key-than-the-sandbox-has");
     assert_eq!(status, 3, "{words}");
     assert_eq!(json(&words)["error"]["status"], "API key rejected");
+    assert_eq!(json(&words)["error"]["retryable"], false);
     assert!(!words.contains("another-key"), "{words}");
     assert_eq!(keyed("").0, 2);
+}
 
-    world.sandbox.stop_listening().unwrap();
-    let (status, words) = failed(&["upload", "film.mp4"]);
-    assert_eq!(status, 5, "{words}");
+#[test]
+fn an_upload_token_is_not_told() {
+    let world = World::new();
+    for given in ["to5ecret0never0seen", "a token 5ecret", "5ecret\u{e9}"] {
+        let mut command = world.command(&["upload", "--token", given, "film.mp4"]);
+        let (status, words) = failure(&command.output().unwrap());
+        assert!([2, 3].contains(&status), "{words}");
+        assert!(!words.contains("5ecret"), "{words}");
+    }
+}
+
+#[test]
+fn no_video_is_made_for_what_cannot_be_sent() {
+    let world = World::new();
+    std::fs::create_dir(world.folder.path().join("folder")).unwrap();
+    std::fs::write(world.folder.path().join("empty.mp4"), b"").unwrap();
+    for file in ["none.mp4", "folder", "empty.mp4"] {
+        let (status, words) = failure(&world.run(&["upload", file]));
+        assert_eq!(status, 4, "{words}");
+    }
+    for option in [["--chunk-size", "4"], ["--parallel", "9"]] {
+        let [name, value] = option;
+        let (status, words) = failure(&world.run(&["upload", name, value, "film.mp4"]));
+        assert_eq!(status, 2, "{words}");
+    }
+    assert_eq!(world.sandbox.counters().api_key.requests, 0);
+}
+
+#[test]
+fn a_script_learns_the_video_before_the_end() {
+    let world = World::new();
+    let output = world.run(&["upload", "--json", "film.mp4"]);
+    let video = json(&standard_output(&output));
+    let told = json(&String::from_utf8(output.stderr).unwrap());
+    assert_eq!(told["start"]["videoId"], video["videoId"]);
+    assert_eq!(told["start"]["file"], "film.mp4");
+}
+
+#[test]
+fn what_is_no_terminal_gets_no_bar() {
+    let world = World::new();
+    let output = world.run(&["upload", "film.mp4"]);
+    let words = String::from_utf8(output.stderr).unwrap();
+    let id = world.new_video();
+    assert_eq!(words, format!("film.mp4 goes to the video {id}.\n"));
+}
+
+/// By util-linux' `script`.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_terminal_gets_a_bar() {
+    let world = World::new();
+    let slow = Fault::Throttle {
+        bytes_per_second: 10 * CHUNK as u64,
+    };
+    world
+        .sandbox
+        .fault(FaultRule::new(On::Uploads, slow).times(0));
+    let program = env!("CARGO_BIN_EXE_apivideo");
+    let output = Command::new("script")
+        .args(["-qec", &format!("{program} upload film.mp4"), "/dev/null"])
+        .envs(
+            world
+                .command(&[])
+                .get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        )
+        .env("TERM", "xterm")
+        .current_dir(world.folder.path())
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let shown = standard_output(&output);
+    assert!(shown.contains("MiB of 10.00 MiB"), "{shown}");
+    assert!(shown.contains("/s, "), "{shown}");
+    assert!(shown.contains("s left"), "{shown}");
+}
+
+#[cfg(unix)]
+#[test]
+fn whoever_reads_may_have_gone() {
+    let world = World::new();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = world.command(&["request", "GET", "/videos"]);
+    command.stdout(writer.try_clone().unwrap());
+    let (status, words) = failure(&command.output().unwrap());
+    assert_eq!((status, words.as_str()), (141, ""));
+
+    let mut command = world.command(&["request", "GET", "/videos/vi0"]);
+    let output = command.stderr(writer).output().unwrap();
+    assert_eq!(output.status.code(), Some(3));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn output_that_is_lost_is_a_failure() {
+    let world = World::new();
+    let full = std::fs::File::create("/dev/full").unwrap();
+    let mut command = world.command(&["token"]);
+    let (status, words) = failure(&command.stdout(full).output().unwrap());
+    assert_eq!(status, 1);
+    assert!(words.contains("cannot be written"), "{words}");
 }
