@@ -18,7 +18,7 @@ Exit status:
   3    refused by api.video: the key, or the request
   4    the file
   5    what may pass: the network, a server, a limit. Try again later
-  6    no reply, and the request may have been carried out: look before it is made again
+  6    the request may have been carried out: look before it is made again
   130  interrupted. An upload says how to go on
   141  whoever read the output has gone";
 

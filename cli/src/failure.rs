@@ -3,7 +3,7 @@
 use std::io;
 use std::process::ExitCode;
 
-use apivideo::{Error, Status};
+use apivideo::{Error, Problem, Status};
 use serde_json::{Value, json};
 
 use crate::output;
@@ -19,51 +19,56 @@ pub(crate) enum Failure {
 impl Failure {
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
-            Failure::Library(error) if may_be_done(error) => 6,
-            Failure::Library(error) => exit_status(error.status),
-            Failure::Usage(_) => 2,
             Failure::Output(why) if has_gone(why) => 141,
             Failure::Output(_) => 1,
-            Failure::Interrupted(_) => 130,
+            _ => exit_status(&self.as_error()),
         })
     }
 
     pub(crate) fn tell(&self, as_json: bool) {
         match self {
             Failure::Output(why) if has_gone(why) => {}
-            _ if as_json => output::note(&self.as_json().to_string()),
+            _ if as_json => output::note(&in_json(&self.as_error()).to_string()),
             Failure::Interrupted(what_next) => output::note(what_next),
-            _ => output::note(&format!("error: {}", self.message())),
+            _ => output::note(&format!("error: {}", self.as_error())),
         }
     }
 
-    fn message(&self) -> String {
+    fn as_error(&self) -> Error {
         match self {
-            Failure::Library(error) => error.message.clone(),
-            Failure::Usage(message) | Failure::Interrupted(message) => message.clone(),
-            Failure::Output(why) => format!("The output cannot be written: {why}."),
+            Failure::Library(error) => error.clone(),
+            Failure::Usage(message) => Error::new(Status::InvalidArgument, message),
+            Failure::Interrupted(message) => Error::new(Status::Cancelled, message),
+            Failure::Output(why) => Error {
+                may_be_done: true,
+                ..Error::new(
+                    Status::SystemError,
+                    format!("The output cannot be written: {why}."),
+                )
+            },
         }
     }
+}
 
-    fn as_json(&self) -> Value {
-        let of = |status: Status| (status.describe(), None, false);
-        let (status, http_status, is_retryable) = match self {
-            Failure::Library(error) => (
-                error.status.describe(),
-                error.http_status,
-                error.is_retryable(),
-            ),
-            Failure::Usage(_) => of(Status::InvalidArgument),
-            Failure::Output(_) => of(Status::SystemError),
-            Failure::Interrupted(_) => of(Status::Cancelled),
-        };
-        json!({"error": {
-            "status": status,
-            "httpStatus": http_status,
-            "retryable": is_retryable,
-            "message": self.message(),
-        }})
-    }
+fn in_json(error: &Error) -> Value {
+    json!({"error": {
+        "status": error.status.describe(),
+        "httpStatus": error.http_status,
+        "retryable": error.is_retryable(),
+        "retryAfterMs": error.retry_after_ms,
+        "message": error.message,
+        "problem": (*error.problem != Problem::default()).then(|| problem(&error.problem)),
+    }})
+}
+
+fn problem(of: &Problem) -> Value {
+    json!({
+        "type": of.kind,
+        "title": of.title,
+        "name": of.name,
+        "detail": of.detail,
+        "problems": of.problems.iter().map(problem).collect::<Vec<Value>>(),
+    })
 }
 
 /// A program such as `head` has read what it wanted.
@@ -71,13 +76,9 @@ fn has_gone(why: &io::Error) -> bool {
     why.kind() == io::ErrorKind::BrokenPipe
 }
 
-/// What would pass, and yet is not to be sent again unseen.
-fn may_be_done(error: &Error) -> bool {
-    error.status.is_retryable() && !error.is_retryable()
-}
-
-fn exit_status(status: Status) -> u8 {
-    match status {
+fn exit_status(error: &Error) -> u8 {
+    match error.status {
+        _ if error.may_be_done => 6,
         Status::InvalidArgument | Status::NullArgument | Status::InvalidUtf8 => 2,
         Status::KeyRejected
         | Status::RefreshRejected

@@ -291,6 +291,21 @@ fn a_key_that_is_refused_is_not_told() {
 }
 
 #[test]
+fn a_script_learns_what_api_video_says() {
+    let world = World::new();
+    let (_, words) = failure(&world.run(&["request", "--json", "GET", "/videos/vi0"]));
+    let error = &json(&words)["error"];
+    assert_eq!(error["httpStatus"], 404);
+    let kind = error["problem"]["type"].as_str().unwrap();
+    assert!(kind.starts_with("https://docs.api.video/"), "{words}");
+
+    let (_, words) = failure(&world.run(&["upload", "--json", "none.mp4"]));
+    let error = &json(&words)["error"];
+    assert_eq!(error["status"], "file error");
+    assert!(error["problem"].is_null(), "{words}");
+}
+
+#[test]
 fn an_upload_token_is_not_told() {
     let world = World::new();
     for given in ["to5ecret0never0seen", "a token 5ecret", "5ecret\u{e9}"] {
