@@ -1,6 +1,7 @@
 # libapivideo: build, test, install. Needs GNU make, Rust and a C compiler. `make help` lists the targets.
 
 PREFIX     = /usr/local
+bindir     = $(PREFIX)/bin
 libdir     = $(PREFIX)/lib
 includedir = $(PREFIX)/include
 CARGO      = cargo
@@ -58,10 +59,12 @@ real    = $(word 1,$(names))
 soname  = $(word 2,$(names))
 exe     = $(if $(windows),.exe)
 release = $(CARGO_TARGET_DIR)/$(if $(TARGET),$(TARGET)/)release
+command = $(CARGO_TARGET_DIR)/$(if $(TARGET),$(TARGET)/)command/apivideo$(exe)
 stage   = $(CARGO_TARGET_DIR)/$(if $(windows),$(TARGET)/)stage
-flags   = --release $(CARGOFLAGS)$(if $(TARGET), --target $(TARGET)$(if $(GLIBC),.$(GLIBC)))
+options = $(CARGOFLAGS)$(if $(TARGET), --target $(TARGET)$(if $(GLIBC),.$(GLIBC)))
+flags   = --release $(options)
 
-.PHONY: all rust demo demo-fleet sandbox test docs pictures doctor test-fresh simulate plan model mutants cargo-mutants prove python-test dotnet-test bench-python bench-dotnet bench bench-save header licenses install uninstall dist wheels packages clean help FORCE
+.PHONY: all rust cli demo demo-fleet sandbox test docs pictures doctor test-fresh simulate plan model mutants cargo-mutants prove python-test dotnet-test bench-python bench-dotnet bench bench-save header licenses install uninstall install-cli uninstall-cli dist wheels packages clean help FORCE
 
 all: ## The shared and the static library, in target/stage/lib
 
@@ -78,7 +81,7 @@ export RUSTFLAGS += -C target-feature=-crt-static
 endif
 
 # Root, and who has no cargo, installs what was built before, and compiles nothing.
-other_goals = $(filter-out install,$(or $(MAKECMDGOALS),all))
+other_goals = $(filter-out install install-cli,$(or $(MAKECMDGOALS),all))
 can_build  := $(and $(shell command -v $(CARGO) 2> /dev/null),$(or $(other_goals),$(filter-out 0,$(shell id -u))))
 
 # Cargo knows best what is to be done. What it leaves as it was is not staged again. Without the rlib, which a Rust program builds for
@@ -114,13 +117,24 @@ $(stage)/lib/libapivideo.a: $(release)/libapivideo.a $(stage)/how
 	rm -f $@ && $(CROSS)ar rc $@ $(stage)/apivideo.o && rm $(stage)/apivideo.o
 endif
 
+cli: $(command) ## The command apivideo, target/command/apivideo
+ifdef can_build
+$(command): rust FORCE
+	sh reproducible.sh $(CARGO) build --profile command $(options) --package apivideo-cli
+else
+$(command): FORCE
+	@test -f $@ || { echo 'The command is not built yet: run make cli first, not as root.' >&2; exit 1; }
+endif
+
 demo_cc = $(CC) -std=c99 -Wall -Wextra -Wpedantic $(CFLAGS) -Iinclude -pthread -o $(stage)/$(1) \
 	$(addprefix examples/demo/,$(2) loopback_http.c tools.c) -L$(stage)/lib -lapivideo -Wl,-rpath,'$(abspath $(stage)/lib)'
 
-demo: all ## A quarter of a minute in the life of a token, against a local api.video
+demo: all $(if $(APIVIDEO_API_KEY),,cli) ## The life of a token and an upload in half a minute, against a local api.video
 	$(if $(APIVIDEO_API_KEY),,$(CARGO) build $(flags) -p apivideo-sandbox)
 	$(call demo_cc,demo,demo.c timeline.c)
 	@sh examples/demo/run.sh $(stage)/demo $(release)/apivideo-sandbox$(exe)
+	@echo
+	@sh examples/demo/run.sh examples/demo/upload.sh $(release)/apivideo-sandbox$(exe) '$(abspath $(command))'
 
 # How many processes, the life of a token, and how long each stretch lasts, in seconds.
 FLEET = 200 4 8
@@ -220,6 +234,13 @@ uninstall: ## Removes what install put there, given the same variables
 	rm -f $(patsubst %,'$(lib)/%',$(names) $(if $(windows),$(import_libraries)) libapivideo.a pkgconfig/apivideo.pc) $(headers:%='$(inc)/%')
 	rm -f '$(lib)/cmake/apivideo/apivideoConfig.cmake' '$(lib)/cmake/apivideo/apivideoConfigVersion.cmake'
 	-rmdir '$(lib)/cmake/apivideo'
+
+install-cli: cli ## Installs the command apivideo to PREFIX, below DESTDIR; also bindir=
+	$(INSTALL) -d '$(DESTDIR)$(bindir)'
+	$(INSTALL) -m 755 $(command) '$(DESTDIR)$(bindir)'
+
+uninstall-cli: ## Removes what install-cli put there
+	rm -f '$(DESTDIR)$(bindir)/apivideo$(exe)'
 
 licenses: ## The licences of what is linked in, target/THIRD-PARTY-LICENSES.txt
 	@mkdir -p '$(CARGO_TARGET_DIR)'

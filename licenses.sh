@@ -19,8 +19,8 @@ cargo tree --locked ${package:+--package "$package"} --target "$target" --edges 
 # A line for each crate, "NAME VERSION|FOLDER". Only packages have a name and a version side by side.
 grep -oE '"name":"[^"]*","version":"[^"]*"|"manifest_path":"[^"]*"' "$work/metadata" |
     awk -F'"' '/^"name"/ { crate = $4 " " $8 } /^"manifest_path"/ { sub("/Cargo.toml$", "", $4); print crate "|" $4 }' >"$work/folders"
-# And another, "NAME VERSION|SPDX", for each that is linked; the first is the library itself.
-sed -e 1d -e 's/ (\*)$//' -e 's/ v\([^ |]*\)[^|]*|/ \1|/' "$work/tree" | sort -u >"$work/linked"
+# And another, "NAME VERSION|SPDX", for each that is linked. The first is the package itself; the library is ours too.
+sed -e 1d -e '/^apivideo v/d' -e 's/ (\*)$//' -e 's/ v\([^ |]*\)[^|]*|/ \1|/' "$work/tree" | sort -u >"$work/linked"
 
 # text FILE NAME CRATE: prints a file, or where the same has been before.
 text() {

@@ -12,7 +12,7 @@ needs() {
         format) echo rustfmt ;;
         lint) echo cc clippy ;;
         docs | model) echo cc ;;
-        rust) echo cc kill ;;
+        rust) echo cc kill script ;;
         build) echo cc make strip ;;
         c | cpp) echo cc c++ make ;;
         store) echo cc make python3 ;;
@@ -99,6 +99,7 @@ package() {
         wine) echo wine64 ;;
         lld-link) echo lld ;;
         kill) echo procps ;;
+        script) echo bsdutils ;;
         cgi-fcgi) echo libfcgi-bin ;;
         chromedriver) echo chromium-driver ;;
         libcurl) echo libcurl4-openssl-dev ;;

@@ -226,6 +226,19 @@ check 'make uninstall' make_it uninstall $installation
 check 'no file is left' same "$(find "$work/root" ! -type d)" ''
 check 'no folder of ours is left' absent "$tree/lib/cmake/apivideo"
 
+# The command, which comes with the library only for who asks.
+command_works() {
+    "$tree/bin/apivideo" token > "$work/token" && [ -s "$work/token" ]
+}
+check 'make cli' make_it cli
+# shellcheck disable=SC2086 # a list of variables
+check 'make install-cli' make_it install-cli $installation
+check 'nothing but the command is installed' same "$(find "$work/root" ! -type d)" "$tree/bin/apivideo"
+check 'it works' command_works
+# shellcheck disable=SC2086 # a list of variables
+check 'make uninstall-cli' make_it uninstall-cli $installation
+check 'no file of that is left, too' same "$(find "$work/root" ! -type d)" ''
+
 # As distributions have it.
 debian="DESTDIR=$work/debian PREFIX=/usr libdir=/usr/lib/x86_64-linux-gnu includedir=/usr/include/apivideo"
 # shellcheck disable=SC2086 # a list of variables
@@ -284,6 +297,11 @@ no_compiler() {
     grep -q '^Nothing is built yet: run make first' "$work/output"
 }
 check 'without cargo, and before make, that is said' no_compiler
+no_command() {
+    make_it install-cli DESTDIR="$work/mine" CARGO=none CARGO_TARGET_DIR="$work/empty" && return 1
+    grep -q '^The command is not built yet: run make cli first' "$work/output"
+}
+check 'so it is of the command' no_command
 old_rust() { # VERSION THAT-IS-NEEDED
     printf '#!/bin/sh\necho "rustc %s (abc 2020-01-01)"\n' "$1" > "$work/rustc" && chmod +x "$work/rustc"
     make_it rust RUSTC="$work/rustc" RUST="$2" && return 1

@@ -10,7 +10,7 @@ survived=0
 
 fresh_copy() {
     mkdir -p "$copy" &&
-        cp -R Cargo.toml Cargo.lock build.rs cbindgen.toml "$copy" &&
+        cp -R Cargo.toml Cargo.lock build.rs cbindgen.toml cli "$copy" &&
         mkdir -p "$copy/tests" && cp -R tests/sandbox "$copy/tests" &&
         rm -rf "$copy/src" && cp -R src "$copy/src"
 }

@@ -102,6 +102,35 @@ count "README.md exports something else than make sandbox says" $?
 sed "s/:8790$/:$port/" "$steps" >"$work/steps" && sh -e "$work/steps" && rm first
 count "README.md's first steps do not work" $?
 
+# The command: README's lines and the guide's, with films of 6 MB.
+make --silent cli CARGOFLAGS='--locked --quiet'
+count "make cli fails" $?
+film=$work/film.mp4
+head -c 6000000 /dev/urandom >"$film"
+lines=$(grep -l '^make cli' "$work"/readme-*.sh)
+sed "s|film.mp4|$film|" "$lines" >"$work/command" && run sh -e "$work/command" >"$work/command.log"
+count "README.md's lines for the command line do not work" $?
+grep -q "film.mp4 is the video vi" "$work/command.log"
+count "README.md's upload does not say which video it has become" $?
+
+# In a home of its own.
+home=$PWD/$work/home
+mkdir -p "$home/films" && cp "$film" "$home" && cp "$film" "$home/films"
+echo "$exports" | sed 's/^ *//' >"$home/.apivideo"
+rm -f "$work"/readme-*.sh && extract sh docs/guides/command.md
+[ -e "$work/readme-6.sh" ]
+count "docs/guides/command.md has hardly any commands" $?
+in_home() { HOME=$home PATH=$PWD/target/command:$PATH && export HOME PATH && cd "$home" && sh -eu "$1"; }
+for commands in "$work"/readme-*.sh; do
+    run in_home "$PWD/$commands" >"$commands.log" 2>&1
+    count "$commands, a block of docs/guides/command.md, does not work: $(cat "$commands.log")" $?
+done
+[ -s "$home/films/sent/film.mp4" ] && [ ! -e "$home/films/film.mp4" ]
+count "the guide's cron job does not move away what has arrived" $?
+target/command/apivideo --help | sed -n 's/^  \([0-9][0-9]*\)  *\(.*\)$/| \1 | \2 |/p' >"$work/statuses"
+[ "$(wc -l <"$work/statuses")" = 9 ] && [ "$(grep -cxFf "$work/statuses" docs/guides/command.md)" = 9 ]
+count "docs/guides/command.md has other exit statuses than apivideo --help" $?
+
 # Every file that README points to exists, and every test it names is in that file.
 for link_target in $(grep -o '](\([^)#]*\))' README.md | sed 's/](\(.*\))/\1/' | grep -v '^http'); do
     [ -e "$link_target" ]

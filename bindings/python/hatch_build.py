@@ -22,7 +22,7 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-SOURCES = ["Cargo.toml", "Cargo.lock", "LICENSE", "build.rs", "packaging/windows/version.rc", "licenses.sh", "src", "tests/sandbox/Cargo.toml", "tests/sandbox/src"]
+SOURCES = ["Cargo.toml", "Cargo.lock", "LICENSE", "build.rs", "packaging/windows/version.rc", "licenses.sh", "src", "cli/Cargo.toml", "cli/src", "tests/sandbox/Cargo.toml", "tests/sandbox/src"]
 PREBUILT = os.environ.get("APIVIDEO_WHEEL_LIBRARY")
 TAG = os.environ.get("APIVIDEO_WHEEL_TAG") if PREBUILT else None
 SYSTEM = TAG or sys.platform

@@ -19,7 +19,7 @@ class ApivideoConan(ConanFile):
     options = {"shared": [True, False]}
     default_options = {"shared": True}
 
-    SOURCES = ("Cargo.toml", "Cargo.lock", "Makefile", "LICENSE", "build.rs", "*.sh", "apivideo.pc.in", "cmake/*", "include/*", "src/*", "tests/sandbox/*")
+    SOURCES = ("Cargo.toml", "Cargo.lock", "Makefile", "LICENSE", "build.rs", "*.sh", "apivideo.pc.in", "cmake/*", "include/*", "src/*", "cli/*", "tests/sandbox/*")
 
     def export_sources(self):
         for pattern in self.SOURCES:
