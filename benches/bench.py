@@ -26,6 +26,7 @@ from rows import (
 )
 from stores import stores
 from support import KEY, Sandbox, start_sandbox
+from uploads import uploads
 
 RESULTS = ROOT / "benches" / "results.json"
 README = ROOT / "benches" / "README.md"
@@ -335,6 +336,7 @@ def main() -> None:
             measure()
         process.kill()
         stores(folder / "stores")
+        uploads(folder / "uploads")
     report = f"{machine()}.\n\n{table()}\n\nFloors, and what else there is: {'; '.join(floors)}."
     print(report)
     saving = "--save" in sys.argv

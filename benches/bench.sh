@@ -27,8 +27,8 @@ make --silent CARGOFLAGS='--locked --quiet'
 cargo build --quiet --locked --release --package apivideo-sandbox
 library='-Ltarget/stage/lib -lapivideo -Wl,-rpath,$ORIGIN/../stage/lib -lpthread -ldl'
 compile() { cc -std=c11 -D_GNU_SOURCE -O2 -Wall -Wextra -Werror -Iinclude -Itests/c "benches/$1.c" -o "$work/$1" $2; }
-for program in read renewal herd clients fleet first_token; do compile $program "$library"; done
-compile first_token_curl -lcurl
+for program in read renewal herd clients fleet first_token upload; do compile $program "$library"; done
+for program in first_token_curl upload_curl; do compile $program -lcurl; done
 compile load -ldl
 go build -o "$work/read_go" benches/read.go
 rustc --edition 2024 -C opt-level=3 -C codegen-units=1 benches/read.rs -o "$work/read_rs"

@@ -16,17 +16,18 @@ static inline void must(int ok, const char *what) {
     exit(1);
 }
 
-static inline double peak_rss_mib(void) {
+/* "VmHWM:" is the peak, "VmRSS:" what is resident now. */
+static inline double rss_mib(const char *which) {
     char line[256];
     double kib = 0;
     FILE *status = fopen("/proc/self/status", "r");
     must(status != NULL, "/proc/self/status");
     while (kib == 0 && fgets(line, sizeof line, status) != NULL)
-        if (strncmp(line, "VmHWM:", 6) == 0) kib = atof(line + 6);
+        if (strncmp(line, which, strlen(which)) == 0) kib = atof(line + strlen(which));
     fclose(status);
     return kib / 1024;
 }
 
 static inline void report(double first_ms, double refresh_ms) {
-    printf("%.3f %.3f %.2f\n", first_ms, refresh_ms, peak_rss_mib());
+    printf("%.3f %.3f %.2f\n", first_ms, refresh_ms, rss_mib("VmHWM:"));
 }
