@@ -97,6 +97,11 @@ impl Upload {
 
     /// Starts it. A file is opened now.
     pub fn start(&mut self) -> Result<(), Error> {
+        self.prepare()?.begin()
+    }
+
+    /// All of a start but its threads: once they run, a callback may free the upload itself.
+    pub(crate) fn prepare(&mut self) -> Result<Prepared, Error> {
         let uploads = self.uploads.upgrade().ok_or_else(closed)?;
         self.options()?;
         let plan = self
@@ -104,8 +109,9 @@ impl Upload {
             .take()
             .unwrap_or_default()
             .plan(uploads.has_key)?;
-        self.started.task = Some(uploads.start(plan)?);
-        Ok(())
+        let task = uploads.prepare(plan)?;
+        self.started.task = Some(Arc::clone(&task));
+        Ok(Prepared { uploads, task })
     }
 
     /// What calls need, to use while a callback may free the upload itself.
@@ -135,6 +141,18 @@ impl Drop for Upload {
             task.forget();
             task.end(cancelled());
         }
+    }
+}
+
+/// An upload that has all but its threads.
+pub(crate) struct Prepared {
+    uploads: Arc<Uploads>,
+    task: Arc<Task>,
+}
+
+impl Prepared {
+    pub(crate) fn begin(self) -> Result<(), Error> {
+        self.uploads.begin(&self.task)
     }
 }
 

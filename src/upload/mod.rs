@@ -86,26 +86,35 @@ impl Uploads {
         })
     }
 
-    /// Starts an upload, on threads of its own.
-    pub(crate) fn start(self: &Arc<Self>, plan: Plan) -> Result<Arc<Task>, Error> {
+    /// All of an upload but its threads.
+    pub(crate) fn prepare(&self, plan: Plan) -> Result<Arc<Task>, Error> {
         if self.closed.load(Ordering::SeqCst) {
             return Err(closed());
         }
         let task = Arc::new(Task::new(plan, self.http.prefix()));
         self.remember(&task);
+        Ok(task)
+    }
+
+    /// Starts its threads.
+    pub(crate) fn begin(self: &Arc<Self>, task: &Arc<Task>) -> Result<(), Error> {
         for number in 0..task.lanes() {
             let lane = Lane {
                 uploads: Arc::clone(self),
-                task: Arc::clone(&task),
+                task: Arc::clone(task),
             };
             match sys::spawn("apivideo-upload", move || lane.run()) {
                 Ok(()) => {}
-                Err(why) if number == 0 => return Err(Error::no_thread(&why)),
+                Err(why) if number == 0 => {
+                    let error = Error::no_thread(&why);
+                    task.end(error.clone());
+                    return Err(error);
+                }
                 // The others do it, if more slowly.
                 Err(_) => break,
             }
         }
-        Ok(task)
+        Ok(())
     }
 
     fn remember(&self, task: &Arc<Task>) {

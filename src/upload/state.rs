@@ -739,7 +739,9 @@ impl<R: Clone> State<R> {
 
     /// Whether what api.video has can be of this source.
     fn check(&self, ingest: &Ingest) -> Result<(), Error> {
-        let Some(size) = self.size else { return Ok(()) };
+        let Some(size) = self.size else {
+            return check_without_size(ingest);
+        };
         if let Some(other) = ingest
             .size
             .filter(|other| ingest.is_complete && *other != size)
@@ -806,6 +808,18 @@ impl Work {
             may_have_arrived: false,
             is_listed: false,
         }
+    }
+}
+
+/// A stream's chunks are parts; those with a size are ranges of bytes, and api.video takes no both.
+fn check_without_size(ingest: &Ingest) -> Result<(), Error> {
+    match ingest.received {
+        Received::Bytes {
+            total: Some(total), ..
+        } if !ingest.is_complete => Err(Error::invalid(format!(
+            "The upload was begun with its size, {total} bytes. Set `size` as it was."
+        ))),
+        _ => Ok(()),
     }
 }
 

@@ -229,6 +229,21 @@ fn another_file_is_not_mixed_with_what_is_there() {
 }
 
 #[test]
+fn a_stream_that_was_begun_with_its_size_goes_on_with_it() {
+    let mut sim = Simulator::new(file(9 * C), 9 * C);
+    sim.run_for(175);
+    let before = sim.server.uploads.len();
+    sim.crash(stream(1));
+    let error = sim.run().unwrap_err();
+    assert_eq!(error.status, Status::InvalidArgument);
+    assert!(error.message.contains("`size`"), "{error}");
+    assert_eq!(sim.server.uploads.len(), before);
+    sim.crash(file(9 * C));
+    let completed = sim.run().unwrap();
+    sim.check_whole(&completed);
+}
+
+#[test]
 fn parts_of_another_size_are_not_mixed_with_what_is_there() {
     let mut sim = Simulator::new(stream(1), 9 * C);
     sim.run_for(175);
