@@ -130,9 +130,13 @@ impl<'a> Exchange<'a> {
             piece.clear();
         }
         let mut left = body.length;
+        let mut used = piece.len();
+        // Once for all pieces: what is there again and again need not be made again.
+        piece.resize(PIECE.max(used).min(used.saturating_add(at_most(left))), 0);
         loop {
-            left -= fill(&mut piece, body.source, left).map_err(Trouble::Source)?;
-            if !self.send(&piece)? {
+            let count = fill(&mut piece[used..], body.source, left).map_err(Trouble::Source)?;
+            left -= count as u64;
+            if !self.send(&piece[..used + count])? {
                 return Ok(false);
             }
             if left == 0 {
@@ -141,7 +145,7 @@ impl<'a> Exchange<'a> {
             if self.is_answered_by_now()? {
                 return Ok(false);
             }
-            piece.clear();
+            used = 0;
         }
     }
 
@@ -341,14 +345,15 @@ fn is_end(why: &io::Error) -> bool {
     why.kind() == io::ErrorKind::UnexpectedEof
 }
 
-/// Adds to the piece what there is room for, of the `left` bytes of the source.
-fn fill(piece: &mut Vec<u8>, source: &mut dyn Read, left: u64) -> io::Result<u64> {
-    let room = PIECE.saturating_sub(piece.len()) as u64;
-    let wanted = room.min(left);
-    match source.take(wanted).read_to_end(piece)? as u64 {
-        count if count == wanted => Ok(count),
-        _ => Err(io::ErrorKind::UnexpectedEof.into()),
-    }
+/// Takes what there is room for, of the `left` bytes of the source. In one read, if it can be.
+fn fill(room: &mut [u8], source: &mut dyn Read, left: u64) -> io::Result<usize> {
+    let count = room.len().min(at_most(left));
+    source.read_exact(&mut room[..count])?;
+    Ok(count)
+}
+
+fn at_most(count: u64) -> usize {
+    usize::try_from(count).unwrap_or(usize::MAX)
 }
 
 /// A request that was sent: all that matters of it to a reply is whether it is HEAD.
