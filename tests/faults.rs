@@ -49,7 +49,7 @@ fn sixty_four_cold_threads_make_one_request() {
 fn readers_do_not_wait_for_a_renewal_that_hangs() {
     let sandbox = sandbox();
     sandbox.set(SettingsChange {
-        expires_in: Some(4),
+        expires_in: Some(6),
         ..SettingsChange::default()
     });
     let mut config = config(&sandbox);
@@ -65,7 +65,7 @@ fn readers_do_not_wait_for_a_renewal_that_hangs() {
         .map(|_| {
             let (client, token) = (Arc::clone(&client), Arc::clone(&token));
             thread::spawn(move || {
-                for _ in 0..10_000 {
+                for _ in 0..200 {
                     let read = client.get_token().unwrap();
                     assert_eq!(read.access_token(), token.access_token());
                 }
@@ -190,15 +190,15 @@ fn what_a_gateway_answers_to_a_refresh_is_no_rejection() {
 #[test]
 fn a_caller_gives_up_at_its_own_deadline_and_the_exchange_goes_on() {
     let sandbox = sandbox();
-    sandbox.fault(FaultRule::new(On::ApiKey, Fault::Delay { ms: 400 }));
-    let mut config = config(&sandbox);
+    sandbox.fault(FaultRule::new(On::ApiKey, Fault::Delay { ms: 3_000 }));
+    let mut config = config_for(sandbox.base_url(), &sandbox);
     config.set_wait_timeout_ms(50).unwrap();
     let client = client_with(&config);
     let start = Instant::now();
     let error = client.get_token().unwrap_err();
     assert_eq!(error.status, Status::Timeout);
     assert!(
-        start.elapsed() < Duration::from_millis(350),
+        start.elapsed() < Duration::from_millis(2_500),
         "{:?}",
         start.elapsed()
     );
@@ -209,9 +209,8 @@ fn a_caller_gives_up_at_its_own_deadline_and_the_exchange_goes_on() {
 #[test]
 fn operations_end_with_a_token_by_cancelling_or_when_the_client_goes() {
     let sandbox = sandbox();
-    let slow = || sandbox.fault(FaultRule::new(On::ApiKey, Fault::Delay { ms: 300 }));
-    slow();
-    let client = client(&sandbox);
+    sandbox.fault(FaultRule::new(On::ApiKey, Fault::Delay { ms: 1_000 }));
+    let client = client_with(&config_for(sandbox.base_url(), &sandbox));
     let operation = client.start_get_token(0);
     let cancelled = client.start_get_token(0);
     assert!(operation.wait(Duration::ZERO).is_none());
@@ -223,13 +222,14 @@ fn operations_end_with_a_token_by_cancelling_or_when_the_client_goes() {
     at_once.wait(Duration::ZERO).unwrap().unwrap();
     assert_eq!(sandbox.counters().requests, 1);
 
-    slow();
-    let client = self::client(&sandbox);
+    let hang = Fault::Hang { handled: false };
+    sandbox.fault(FaultRule::new(On::ApiKey, hang));
+    let client = client_with(&config_for(sandbox.base_url(), &sandbox));
     let operation = client.start_get_token(0);
     let start = Instant::now();
     drop(client);
     assert!(
-        start.elapsed() < Duration::from_millis(100),
+        start.elapsed() < Duration::from_secs(3),
         "{:?}",
         start.elapsed()
     );

@@ -324,12 +324,10 @@ fn a_kept_connection_that_the_server_closes_costs_nobody_an_error_that_need_not_
         assert_eq!(server.take_seen().len(), 2);
         // Closed when the request has come: who knows whether it was carried out.
         server.next([cut("")]);
-        let begun = Instant::now();
         let answer = client.request(method, "/", None);
         match method {
             "GET" => {
                 answer.unwrap();
-                assert!(begun.elapsed() < Duration::from_millis(100), "no delay");
             }
             _ => {
                 let error = answer.unwrap_err();
@@ -593,7 +591,7 @@ fn cancelling_ends_a_request_at_once_and_closes_its_connection() {
     operation.cancel();
     let error = operation.wait(Duration::ZERO).unwrap().unwrap_err();
     assert_eq!(error.status, Status::Cancelled);
-    assert!(begun.elapsed() < Duration::from_millis(100));
+    assert!(begun.elapsed() < MOMENT);
     // The client goes on.
     client.request("GET", "/videos", None).unwrap();
 }

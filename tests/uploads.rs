@@ -510,7 +510,7 @@ fn another_process_goes_on_where_the_first_was_cut() {
             eventually("the second is under way", || world.uploads().len() == 2);
             let start = Instant::now();
             first.cancel();
-            assert!(start.elapsed() < Duration::from_millis(100));
+            assert!(start.elapsed() < MOMENT);
             let error = first.wait(Duration::ZERO).unwrap().unwrap_err();
             assert_eq!(error.status, Status::Cancelled);
         });
@@ -686,7 +686,7 @@ fn freeing_the_client_ends_its_uploads_and_waits_for_nothing() {
     eventually("it is under way", || world.uploads().len() == 1);
     let start = Instant::now();
     drop(client);
-    assert!(start.elapsed() < Duration::from_millis(100));
+    assert!(start.elapsed() < MOMENT);
     ended.recv_timeout(MOMENT).unwrap();
     let error = upload.wait(Duration::ZERO).unwrap().unwrap_err();
     assert_eq!(error.status, Status::Closed);
