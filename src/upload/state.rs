@@ -443,10 +443,10 @@ impl<R: Clone> State<R> {
             failure.refusal,
             Refusal::AlreadySent | Refusal::AlreadyUploaded
         );
-        if work.is_listed || is_there && work.may_have_arrived {
+        if work.is_listed || is_there && work.may_have_arrived && !self.settings.resume {
             return self.arrived_unseen(chunk);
         }
-        // What an earlier process sent is listed sooner or later.
+        // What an earlier process sent is listed sooner or later, and it may be only a part of this.
         if is_there && self.settings.resume {
             work.next = Next::Watch(failure.error);
             return self.watch(chunk, work, at);

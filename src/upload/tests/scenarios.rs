@@ -271,6 +271,24 @@ fn what_an_earlier_process_sent_and_the_status_does_not_list_yet_is_waited_for()
 }
 
 #[test]
+fn a_part_that_an_earlier_process_sent_is_not_taken_for_the_whole_chunk() {
+    let larger = Settings {
+        chunk_size: 3 * C,
+        ..file(4 * C)
+    };
+    let mut sim = Simulator::new(file(4 * C), 4 * C);
+    sim.run_for(70);
+    sim.server.status_lag = 20 * SECOND;
+    sim.crash(larger.clone());
+    strike(&mut sim, &[Some(Fault::LostReply)]);
+    assert_eq!(sim.run().unwrap_err().status, Status::RequestRejected);
+    // It is listed by now.
+    sim.crash(larger);
+    let completed = sim.run().unwrap();
+    sim.check_whole(&completed);
+}
+
+#[test]
 fn by_token_the_first_chunk_is_small_and_alone_and_names_the_video() {
     let length = 100 * MIB;
     let settings = by_token(Settings {
