@@ -1634,12 +1634,13 @@ apivideo_status apivideo_upload_set_resume(apivideo_upload *upload,
  * are sent up to ten times a second.
  *
  * It is called on the library's threads, outside every lock, one call at a time. It may call any
- * function of this library, also apivideo_upload_cancel() and apivideo_upload_free(). It must not
- * block for long: meanwhile a thread of the upload sends nothing. Once apivideo_upload_free() has
- * returned, no call begins but one that another thread was just about to make; and none in a
- * forked child. `callback`: NULL for none. `user_data`: passed to each call; must stay usable from
- * any thread until `release` was called, or for ever. `release`: may be NULL; is called once when
- * the callback will not be called any more, or at once if this function fails. `error_out` and
+ * function of this library, also apivideo_upload_cancel() and apivideo_upload_free(), the latter
+ * even before apivideo_upload_start() has returned. It must not block for long: meanwhile a thread
+ * of the upload sends nothing. Once apivideo_upload_free() has returned, no call begins but one
+ * that another thread was just about to make; and none in a forked child. `callback`: NULL for
+ * none. `user_data`: passed to each call; must stay usable from any thread until `release` was
+ * called, or for ever. `release`: may be NULL; is called once when the callback will not be called
+ * any more, or at once if this function fails. `error_out` and
  * threads are as for apivideo_upload_set_video_id().
  *
  * Errors: NULL_ARGUMENT, INVALID_ARGUMENT.
