@@ -52,6 +52,7 @@ impl Upload {
     }
 
     /// Sets how many bytes the program will write: 1 to 52,428,800,000. Default: as many as come.
+    /// More are an error, fewer when [`StartedUpload::finish`] is called, and neither is a video.
     pub fn set_size(&mut self, bytes: u64) -> Result<(), Error> {
         self.options()?.set_size(bytes)
     }

@@ -77,7 +77,8 @@ impl Writer {
             }
             let taken = at_most(bytes, room);
             filling.extend_from_slice(&bytes[..taken]);
-            if self.size.is_some() && taken as u64 == room {
+            // But not the last: it completes the video, and more than was announced may still come.
+            if taken as u64 == room && self.size.is_some_and(|size| chunk.to < size) {
                 self.hand_over(to);
             }
             return Ok(taken);
@@ -111,6 +112,7 @@ impl Writer {
         }
         match self.filling.take() {
             Some((chunk, _)) if self.position <= chunk.from => return Err(too_short(chunk.from)),
+            Some((chunk, bytes)) if self.size.is_some() => to.filled(chunk, bytes),
             Some((chunk, bytes)) => {
                 let last = Chunk::new(chunk.from, self.position);
                 to.end(self.position, Some((last, bytes)));
@@ -220,12 +222,15 @@ mod tests {
         assert_eq!(to.filled(), text(&[(0, "0123")]));
         assert_eq!(*to.ended.borrow(), Some(4));
         let known = Recorded::new(&[(0, 4), (4, 8)]);
-        Writer::new(Some(8)).write(b"0123", &known).unwrap();
-        assert_eq!(
-            known.filled(),
-            text(&[(0, "0123")]),
-            "where the end is known"
-        );
+        let mut writer = Writer::new(Some(8));
+        writer.write(b"0123", &known).unwrap();
+        let first = text(&[(0, "0123")]);
+        assert_eq!(known.filled(), first, "where the end is known");
+        writer.write(b"4567", &known).unwrap();
+        assert_eq!(known.filled(), first, "the last");
+        assert!(writer.write(b"8", &known).is_err());
+        writer.finish(&known).unwrap();
+        assert_eq!(known.filled(), text(&[(0, "0123"), (4, "4567")]));
     }
 
     #[test]
