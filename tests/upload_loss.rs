@@ -1,4 +1,5 @@
-//! Uploads that lose their connection after each byte of a chunk's request and reply.
+//! Uploads that lose their connection after each byte of a chunk's request and reply, or their
+//! process, killed after any.
 //!
 //! Whatever was lost, the video has the bytes of the file, and nothing was sent again that did not
 //! have to be.
@@ -8,17 +9,18 @@
 mod common;
 
 use std::collections::HashMap;
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 
-use apivideo::{Client, Upload};
+use apivideo::{Client, Config, Upload};
 use apivideo_sandbox::{LogEntry, Options, Sandbox, SettingsChange};
 use parking_lot::Mutex;
 
 use common::fault_proxy::{Carried, FaultProxy, Way};
-use common::uploads::{C, Door, Source, TestFile, World, run};
-use common::{config_for, cut_step};
+use common::uploads::{C, Dice, Door, LONG, Source, TestFile, World, run};
+use common::{client_with, config_for, cut_step, eventually};
 
 fn sandbox() -> Arc<Sandbox> {
     let options = Options {
@@ -200,4 +202,131 @@ fn the_first_and_the_last_chunk_survive_a_cut() {
     for door in [Door::Video, Door::Token] {
         lose_all("cuts", C + LITTLE, door, 61 * cut_step(), 4);
     }
+}
+
+// --- A lost process ---
+
+/// What a child does: uploads a file, or what is missing of it.
+#[test]
+fn child() {
+    let told = |name: &str| std::env::var(format!("APIVIDEO_TEST_{name}"));
+    let Ok(url) = told("URL") else {
+        return;
+    };
+    let mut config = Config::default();
+    config.set_base_url(&url).unwrap();
+    let client = client_with(&config);
+    let mut upload = client.new_upload();
+    upload.set_video_id(&told("VIDEO").unwrap()).unwrap();
+    upload.set_file(&told("FILE").unwrap()).unwrap();
+    let parallel = told("PARALLEL").unwrap().parse().unwrap();
+    upload.set_parallel(parallel).unwrap();
+    upload.set_chunk_size(C).unwrap();
+    upload
+        .set_resume(told("RESUME").unwrap() == "true")
+        .unwrap();
+    upload.start().unwrap();
+    upload.wait(LONG).expect("it ends").unwrap();
+}
+
+/// A file on its way to a video, by one process after the other.
+struct Relay<'a> {
+    world: &'a World,
+    file: &'a TestFile,
+    video: String,
+    parallel: u64,
+    processes: usize,
+}
+
+impl Relay<'_> {
+    fn start(&mut self) -> Child {
+        self.processes += 1;
+        Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "child", "--test-threads=1"])
+            .env("APIVIDEO_TEST_URL", self.world.sandbox.base_url())
+            .env("APIVIDEO_TEST_VIDEO", &self.video)
+            .env("APIVIDEO_TEST_FILE", self.file.path())
+            .env("APIVIDEO_TEST_PARALLEL", self.parallel.to_string())
+            .env("APIVIDEO_TEST_RESUME", (self.processes > 1).to_string())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap()
+    }
+
+    fn received(&self) -> u64 {
+        self.world
+            .uploads()
+            .iter()
+            .map(|entry| entry.received)
+            .sum()
+    }
+
+    /// A process that is killed when the server has received so many bytes of it.
+    fn run_and_kill(&mut self, bytes: u64) {
+        let end = self.received() + bytes;
+        let mut child = self.start();
+        eventually("its end", || {
+            self.received() >= end || child.try_wait().unwrap().is_some()
+        });
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    fn run_to_the_end(&mut self) {
+        assert!(self.start().wait().unwrap().success());
+    }
+
+    /// Runs a process, which sends no chunk that the server had before.
+    fn go_on(&mut self, run: impl FnOnce(&mut Self)) {
+        let before = self.world.uploads();
+        run(self);
+        let done = by_range(before.iter().filter(|entry| is_done(entry)).cloned());
+        for entry in &self.world.uploads()[before.len()..] {
+            assert!(!done.contains_key(&entry.range), "sent again: {entry:?}");
+        }
+    }
+
+    fn check(&self) {
+        let video = self.world.sandbox.video(&self.video).unwrap();
+        assert!(video.complete, "{video:?}");
+        assert_eq!(video.length, self.file.bytes.len() as u64);
+        assert_eq!(video.crc32, self.file.crc32);
+        let arrived = by_range(self.world.uploads().into_iter().filter(is_done));
+        assert_eq!(arrived.len(), chunks(self.file));
+        assert!(arrived.values().all(|count| *count == 1), "{arrived:?}");
+    }
+}
+
+#[test]
+fn killed_at_any_byte_it_is_resumed_with_what_was_not_acknowledged() {
+    let seed = 20_261_126;
+    println!("seed {seed}");
+    let (start, mut dice) = (Instant::now(), Dice(seed));
+    let file = TestFile::new("killed", 3 * C + LITTLE);
+    let sandbox = sandbox();
+    let config = config_for(sandbox.base_url(), &sandbox);
+    let world = World::of(sandbox, config);
+    let (mut kills, mut sent) = (0, 0);
+    for _ in 0..12 {
+        world.sandbox.clear_log();
+        let mut relay = Relay {
+            world: &world,
+            file: &file,
+            video: world.new_video(),
+            parallel: 1 + dice.below(3),
+            processes: 0,
+        };
+        for _ in 0..=dice.below(3) {
+            let bytes = dice.below(2 * C);
+            relay.go_on(|relay| relay.run_and_kill(bytes));
+        }
+        relay.go_on(Relay::run_to_the_end);
+        relay.check();
+        kills += relay.processes - 1;
+        sent += world.uploads().len();
+    }
+    println!(
+        "{kills} kills, {sent} chunks sent, in {:?}",
+        start.elapsed()
+    );
 }
