@@ -200,7 +200,7 @@ fn a_chunk_survives_a_cut_at_each_byte() {
 #[test]
 fn the_first_and_the_last_chunk_survive_a_cut() {
     for door in [Door::Video, Door::Token] {
-        lose_all("cuts", C + LITTLE, door, 61 * cut_step(), 4);
+        lose_all("cuts", C + LITTLE, door, 127 * cut_step(), 4);
     }
 }
 
