@@ -1,7 +1,7 @@
 //! What the fuzz targets in `fuzz/` look at. cargo-fuzz alone compiles this.
 #![allow(missing_docs)]
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::SystemTime;
 
 use crate::auth;
@@ -9,15 +9,21 @@ use crate::cache::exchange::{Outcome, Request};
 use crate::cache::policy;
 use crate::cache::record::StoreNow;
 use crate::capi::apivideo_token;
-use crate::clock::{Now, SystemClock};
+use crate::clock::{Context, Now, SystemClock};
 use crate::config::Config;
 use crate::error::Error;
-use crate::http::{self, Body, Headers, Reply, Request as HttpRequest, Route, Waits};
+use crate::http::{self, Body, Headers, Http, Reply, Request as HttpRequest, Route, Waits};
 use crate::request::checks::Checked;
 use crate::request::refusal;
 use crate::request::response::Response;
 use crate::store::{redis, seal};
 use crate::token::{Token, TokenSet};
+use crate::upload::UploadState;
+use crate::upload::chunks::Chunk;
+use crate::upload::exchange::{Ask, Ingest, Received};
+use crate::upload::policy::SMALLEST_CHUNK;
+use crate::upload::reply::{Reader, limits};
+use crate::upload::state::{Note, Settings};
 
 /// What was granted: the access token, the refresh token and the life.
 pub type Granted = (String, Option<String>, i64);
@@ -108,6 +114,167 @@ pub fn answer(
             Err(refusal::of(&reply, &config.server(), &asked, &secrets))
         }
     })
+}
+
+/// An upload of a file, and the bytes that a server sends to it.
+pub struct Upload<'a> {
+    pub size: u64,
+    /// By this upload token; otherwise an earlier upload is resumed.
+    pub token: Option<&'a str>,
+    pub access_token: &'a str,
+    /// The server had all of a chunk before it answered.
+    pub had_all: bool,
+    /// The answer to each question what has arrived, and to each chunk.
+    pub status: &'a [u8],
+    pub receipt: &'a [u8],
+}
+
+impl Upload<'_> {
+    /// Goes on until it has ended or the server says no more, and gives the errors that the program
+    /// and its log got. Each byte that counts as received was listed, or sent and acknowledged.
+    pub fn run(&self) -> Vec<Error> {
+        let mut state = UploadState::new(self.settings());
+        let (mut errors, mut now) = (Vec::new(), 0);
+        for _ in 0..60 {
+            let before = state.acknowledged();
+            let Some(most) = self.step(&mut state, &mut now) else {
+                break;
+            };
+            let learned = state.acknowledged().checked_sub(before);
+            assert!(
+                learned.is_some_and(|learned| learned <= most),
+                "{learned:?}"
+            );
+            assert!(state.acknowledged() <= self.size);
+            let notes = state.take_effects().notes.into_iter();
+            errors.extend(notes.filter_map(|note| match note {
+                Note::Again { error, .. } => Some(error),
+                _ => None,
+            }));
+        }
+        assert!(
+            state
+                .video_id()
+                .is_none_or(|id| !id.contains(['/', '.', '?', '\r']))
+        );
+        match state.result() {
+            Some(Ok(_)) => assert_eq!(state.acknowledged(), self.size),
+            Some(Err(error)) => errors.push(error.clone()),
+            None => {}
+        }
+        errors
+    }
+
+    fn settings(&self) -> Settings {
+        let by_token = self.token.is_some();
+        Settings {
+            size: Some(self.size),
+            is_pushed: false,
+            chunk_size: SMALLEST_CHUNK,
+            parallel: 2,
+            resume: !by_token,
+            by_token,
+            video_id: (!by_token).then(|| "vi1".to_owned()),
+            has_key: !by_token,
+        }
+    }
+
+    /// Does what is to be done next, and tells how many bytes may have been learned of at most.
+    fn step(&self, state: &mut UploadState, now: &mut i64) -> Option<u64> {
+        let at = Context {
+            now: Now {
+                wall_ms: *now,
+                mono_ms: *now,
+            },
+            random: 0.5,
+        };
+        match state.next(*now) {
+            Ask::Send(job) => {
+                let chunk = job.chunk;
+                assert!(chunk.from < chunk.to && chunk.to <= self.size, "{chunk}");
+                let reply = received(self.receipt)?;
+                let (limits, status) = (limits(&reply), reply.status);
+                let video_id = state.video_id().map(str::to_owned);
+                let outcome = self.read(self.door(), video_id, |reader| reader.receipt(reply));
+                assert!(outcome.is_err() || self.had_all && (200..=299).contains(&status));
+                // 400: it says that it has the chunk.
+                let is_there = outcome.is_ok() || status == 400;
+                state.on_chunk(chunk, 1, outcome, limits, at);
+                Some(if is_there { chunk.len() } else { 0 })
+            }
+            Ask::Status(about) => {
+                let reply = received(self.status)?;
+                let read = |reader: &Reader| reader.ingest(reply);
+                let outcome = self.read("/videos/vi1/status", None, read);
+                let listed = outcome.as_ref().map_or(0, |ingest| self.listed(ingest));
+                state.on_status(about, 1, outcome, at);
+                Some(listed)
+            }
+            Ask::Video => {
+                let reply = received(self.receipt)?;
+                let outcome = self.read("/videos/vi1", None, |reader| reader.video(reply));
+                state.on_video(1, outcome, at);
+                Some(0)
+            }
+            Ask::Wait(until) => {
+                *now = until?;
+                Some(0)
+            }
+            Ask::End => None,
+        }
+    }
+
+    fn door(&self) -> &'static str {
+        match self.token {
+            Some(_) => "/upload",
+            None => "/videos/vi1/source",
+        }
+    }
+
+    fn read<R>(&self, path: &str, video_id: Option<String>, read: impl FnOnce(&Reader) -> R) -> R {
+        let secrets: Vec<&str> = self.token.into_iter().chain([self.access_token]).collect();
+        read(&Reader {
+            server: &Config::default().server(),
+            request: &Checked::new("GET", path, None).expect("a path"),
+            secrets: &secrets,
+            prefix: "",
+            by_upload_token: self.token.is_some(),
+            had_all: self.had_all,
+            video_id: video_id.as_deref(),
+        })
+    }
+
+    /// How many of the file's bytes a status lists, counted one range after the other.
+    fn listed(&self, ingest: &Ingest) -> u64 {
+        let mut ranges = match &ingest.received {
+            _ if ingest.is_complete => vec![Chunk::new(0, self.size)],
+            Received::Nothing => Vec::new(),
+            Received::Bytes { ranges, .. } => ranges.clone(),
+            Received::Parts { numbers, .. } => {
+                let part = |number: &u64| {
+                    let to = number * SMALLEST_CHUNK;
+                    Chunk::new(to - SMALLEST_CHUNK, to)
+                };
+                numbers.iter().map(part).collect()
+            }
+        };
+        ranges.sort_unstable();
+        let mut end = 0;
+        let new = |range: Chunk| {
+            let to = range.to.min(self.size);
+            let new = to.saturating_sub(range.from.max(end));
+            end = end.max(to);
+            new
+        };
+        ranges.into_iter().map(new).sum()
+    }
+}
+
+/// Making it takes longer than all that an upload does with it.
+static HTTP: LazyLock<Http> = LazyLock::new(|| Config::default().http());
+
+fn received(raw: &[u8]) -> Option<Reply> {
+    http::reply_of(&HTTP, raw, false, 16 * 1024)
 }
 
 /// What a header asks for, and what that is taken for.

@@ -18,7 +18,7 @@ use apivideo_sandbox::{Fault, FaultRule, On, Sandbox};
 use parking_lot::Mutex;
 
 use common::fault_proxy::{Carried, FaultProxy, Way};
-use common::{assert_no_refresh_token_came_twice, client_with, config_for, eventually};
+use common::{assert_no_refresh_token_came_twice, client_with, config_for, cut_step};
 
 /// A server, and the proxy to it.
 struct Stage {
@@ -52,25 +52,11 @@ impl Stage {
 /// What the exchanges with the key and with the refresh token carry, uncut.
 fn whole(make: fn() -> Sandbox) -> (Carried, Carried) {
     let stage = Stage::new(make());
-    let carried = || {
-        let mut found = None;
-        eventually("the end of a connection", || {
-            found = stage.proxy.take_carried();
-            found.is_some()
-        });
-        found.unwrap()
-    };
     let client = stage.client();
     client.get_token().unwrap();
-    let key = carried();
+    let key = stage.proxy.take_carried();
     client.refresh().unwrap();
-    (key, carried())
-}
-
-/// From one cut to the next, in bytes. APIVIDEO_TEST_CUT_STEP is for where connections are slow.
-fn step() -> usize {
-    let step = std::env::var("APIVIDEO_TEST_CUT_STEP");
-    step.map_or(1, |step| step.parse().unwrap())
+    (key, stage.proxy.take_carried())
 }
 
 /// Cuts after so many bytes, in threads with a stage each.
@@ -118,7 +104,7 @@ fn no_byte_of_a_lost_reply_makes_a_token_or_a_replay() {
     let (key, refresh) = whole(common::sandbox);
     assert_eq!(key.reply, refresh.reply);
     cut_at(
-        (0..key.reply).step_by(step()),
+        (0..key.reply).step_by(cut_step()),
         common::sandbox,
         |stage, at| {
             let client = stage.client();
@@ -138,17 +124,21 @@ fn no_byte_of_a_lost_request_makes_a_replay() {
     let (key, refresh) = whole(common::sandbox);
     // The last cut is behind the whole request.
     let last = refresh.request + 1;
-    cut_at((0..last).step_by(step()), common::sandbox, |stage, at| {
-        let client = stage.client();
-        if at <= key.request {
+    cut_at(
+        (0..last).step_by(cut_step()),
+        common::sandbox,
+        |stage, at| {
+            let client = stage.client();
+            if at <= key.request {
+                stage.proxy.strike_next(Way::CutRequest(at));
+                lose_first_token(&client, at);
+            } else {
+                client.get_token().unwrap();
+            }
             stage.proxy.strike_next(Way::CutRequest(at));
-            lose_first_token(&client, at);
-        } else {
-            client.get_token().unwrap();
-        }
-        stage.proxy.strike_next(Way::CutRequest(at));
-        lose_refresh(&client, at);
-    });
+            lose_refresh(&client, at);
+        },
+    );
 }
 
 /// In a handshake nothing is spent; behind it, what the server may have seen is.
@@ -159,7 +149,11 @@ fn a_lost_tls_connection_spends_no_more_than_it_must_and_makes_no_replay() {
     cut_at(offsets, common::tls_sandbox, |stage, at| {
         let client = stage.client();
         let held = client.get_token().unwrap().id();
-        let way = Way::CutReply(stage.sandbox.address(), at);
+        let most = Carried {
+            reply: at,
+            ..Carried::ALL
+        };
+        let way = Way::Cut(stage.sandbox.address(), most);
         stage.proxy.strike_next(way);
         let error = client.refresh().unwrap_err();
         let lost = matches!(error.status, Status::NetworkError | Status::TlsError);

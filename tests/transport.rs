@@ -17,7 +17,7 @@ use apivideo::{Config, Error, Status};
 use apivideo_sandbox::{Options, Sandbox};
 use parking_lot::Mutex;
 
-use common::fault_proxy::{FaultProxy, pass};
+use common::fault_proxy::{Carried, FaultProxy, pass};
 use common::{client_with, config_for, eventually, tls_sandbox, tls_sandbox_with};
 
 /// A name that only a proxy knows.
@@ -384,7 +384,7 @@ fn a_socks_proxy_is_asked_for_each_address_until_one_can_be_reached() {
             let reply = [0, if granted { 90 } else { 91 }, 0, 0, 0, 0, 0, 0];
             client.write_all(&reply).unwrap();
             if granted {
-                thread::spawn(move || pass(&client, &TcpStream::connect(target)?, u64::MAX));
+                thread::spawn(move || pass(&client, &TcpStream::connect(target)?, Carried::ALL));
             }
         }
     });
@@ -455,7 +455,9 @@ impl ConnectProxy {
                 }
                 client.write_all(reply.as_bytes()).unwrap();
                 if reply.contains(" 200 ") {
-                    thread::spawn(move || pass(&client, &TcpStream::connect(target)?, u64::MAX));
+                    thread::spawn(move || {
+                        pass(&client, &TcpStream::connect(target)?, Carried::ALL)
+                    });
                 }
             }
         });
@@ -599,7 +601,7 @@ fn a_socks_proxy_gets_the_hosts_name_and_its_password() {
         ]
         .concat();
         expect(&request, b"\x05\x00\x00\x01\x00\x00\x00\x00\x00\x00");
-        pass(&client, &TcpStream::connect(target).unwrap(), u64::MAX).unwrap();
+        pass(&client, &TcpStream::connect(target).unwrap(), Carried::ALL).unwrap();
     });
     let mut config = config_for(&format!("https://{NAME}"), &sandbox);
     config

@@ -10,6 +10,8 @@ pub(crate) const SMALLEST_CHUNK: u64 = 5 * MIB;
 pub(crate) const LARGEST_CHUNK: u64 = 200 * MIB;
 /// api.video takes no larger video.
 pub(crate) const LARGEST_SOURCE: u64 = 52_428_800_000;
+/// api.video takes no more parts.
+pub(crate) const MOST_PARTS: u64 = 10_000;
 /// As many chunks at the same time as an upload may have.
 pub(crate) const MOST_PARALLEL: u32 = 8;
 
@@ -92,9 +94,9 @@ mod tests {
         }
         let parts = |chunk| LARGEST_SOURCE.div_ceil(chunk);
         assert!(parts(chunk_of_a_file(LARGEST_SOURCE)) <= 1_000);
-        assert!(parts(chunk_of_a_stream()) <= 10_000);
+        assert!(parts(chunk_of_a_stream()) <= MOST_PARTS);
         assert!(
-            parts(SMALLEST_CHUNK) <= 10_000,
+            parts(SMALLEST_CHUNK) <= MOST_PARTS,
             "a program may name the smallest"
         );
     }

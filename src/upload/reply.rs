@@ -8,6 +8,7 @@ use super::chunks::Chunk;
 use super::exchange::{Failure, Ingest, Receipt, Received, Refusal};
 use super::options::is_video_id;
 use super::pace::Limits;
+use super::policy::{LARGEST_SOURCE, MOST_PARTS};
 use crate::config::Server;
 use crate::error::{Error, Status};
 use crate::http::{self, Reply};
@@ -187,12 +188,15 @@ fn json(body: &[u8]) -> Value {
     serde_json::from_slice(without_bom(body)).unwrap_or_default()
 }
 
-/// `ingest` of a status. What is missing, or is no number, has not been received.
+/// `ingest` of a status. What is missing, or is no number that can be, has not been received.
 fn ingest(ingest: &Value) -> Ingest {
     let status = text(ingest, "status");
     let parts = &ingest["receivedParts"];
     let ranges = list(&ingest["receivedBytes"]);
-    let numbers: Vec<u64> = list(&parts["parts"]).filter_map(Value::as_u64).collect();
+    let numbers: Vec<u64> = list(&parts["parts"])
+        .filter_map(Value::as_u64)
+        .filter(|number| (1..=MOST_PARTS).contains(number))
+        .collect();
     let received = if numbers.is_empty() {
         bytes(ranges)
     } else {
@@ -203,7 +207,9 @@ fn ingest(ingest: &Value) -> Ingest {
     };
     Ingest {
         is_complete: matches!(status, "uploaded" | "ingesting" | "ingested"),
-        size: ingest["filesize"].as_u64(),
+        size: ingest["filesize"]
+            .as_u64()
+            .filter(|size| *size <= LARGEST_SOURCE),
         received,
     }
 }
@@ -214,8 +220,8 @@ fn list(value: &Value) -> impl Iterator<Item = &Value> + Clone {
 
 fn bytes<'a>(ranges: impl Iterator<Item = &'a Value> + Clone) -> Received {
     let chunk = |range: &Value| {
-        let to = range["to"].as_u64()?.checked_add(1)?;
-        Some(Chunk::new(range["from"].as_u64()?, to))
+        let (from, last) = (range["from"].as_u64()?, range["to"].as_u64()?);
+        (from <= last && last < LARGEST_SOURCE).then(|| Chunk::new(from, last + 1))
     };
     let total = ranges.clone().find_map(|range| range["total"].as_u64());
     let ranges: Vec<Chunk> = ranges.filter_map(chunk).collect();
@@ -401,6 +407,30 @@ mod tests {
         ] {
             assert_eq!(ingest(&body), expected, "{body}");
         }
+    }
+
+    #[test]
+    fn numbers_that_cannot_be_are_not_received() {
+        let most = u64::MAX;
+        for body in [
+            json!({"receivedParts": {"parts": [0, MOST_PARTS + 1, most, -1, 1.5], "total": most}}),
+            json!({"receivedBytes": [{"from": 0, "to": most, "total": most}]}),
+            json!({"receivedBytes": [{"from": 0, "to": LARGEST_SOURCE}, {"from": 9, "to": 8}]}),
+            json!({"filesize": LARGEST_SOURCE + 1}),
+        ] {
+            let nothing = Ingest {
+                is_complete: false,
+                size: None,
+                received: Received::Nothing,
+            };
+            assert_eq!(ingest(&body), nothing, "{body}");
+        }
+        let last = ingest(&json!({"receivedBytes": [{"from": 7, "to": LARGEST_SOURCE - 1}]}));
+        let expected = Received::Bytes {
+            ranges: vec![Chunk::new(7, LARGEST_SOURCE)],
+            total: None,
+        };
+        assert_eq!(last.received, expected);
     }
 
     #[test]

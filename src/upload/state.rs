@@ -748,17 +748,21 @@ impl<R: Clone> State<R> {
         {
             return Err(another_source(other, size));
         }
+        let parts = size.div_ceil(self.settings.chunk_size);
+        // Without a total, what lies beyond the end tells as well.
         match &ingest.received {
-            Received::Bytes {
-                total: Some(total), ..
-            } if *total != size => Err(another_source(*total, size)),
-            Received::Parts {
-                total: Some(total), ..
-            } if *total != size.div_ceil(self.settings.chunk_size) => Err(other_chunks(
-                *total,
-                size.div_ceil(self.settings.chunk_size),
-            )),
-            _ => Ok(()),
+            Received::Nothing => Ok(()),
+            Received::Bytes { ranges, total } => {
+                let end = ranges.iter().map(|range| range.to).max();
+                let beyond = end.filter(|end| *end > size);
+                let other = total.filter(|total| *total != size).or(beyond);
+                other.map_or(Ok(()), |other| Err(another_source(other, size)))
+            }
+            Received::Parts { numbers, total } => {
+                let beyond = numbers.iter().copied().max().filter(|last| *last > parts);
+                let other = total.filter(|total| *total != parts).or(beyond);
+                other.map_or(Ok(()), |other| Err(other_chunks(other, parts)))
+            }
         }
     }
 

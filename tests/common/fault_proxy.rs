@@ -8,6 +8,8 @@ use std::thread;
 
 use parking_lot::Mutex;
 
+use super::eventually;
+
 /// What becomes of a connection.
 #[derive(Clone, Copy, Debug)]
 pub enum Way {
@@ -15,8 +17,8 @@ pub enum Way {
     To(SocketAddr),
     /// This many bytes of the request are read, then it is closed.
     CutRequest(u64),
-    /// It goes to this server, but so many bytes of the reply pass, then it is closed.
-    CutReply(SocketAddr, u64),
+    /// It goes to this server, but so many bytes pass. With the next it is closed.
+    Cut(SocketAddr, Carried),
 }
 
 pub struct FaultProxy {
@@ -25,11 +27,18 @@ pub struct FaultProxy {
     carried: Arc<Mutex<Option<Carried>>>,
 }
 
-/// How many bytes one connection carried.
+/// How many bytes one connection carried, or may carry.
 #[derive(Clone, Copy, Debug)]
 pub struct Carried {
     pub request: u64,
     pub reply: u64,
+}
+
+impl Carried {
+    pub const ALL: Carried = Carried {
+        request: u64::MAX,
+        reply: u64::MAX,
+    };
 }
 
 /// What becomes of the next connections, and of how many.
@@ -86,8 +95,13 @@ impl FaultProxy {
     }
 
     /// What the last connection carried, once it has ended.
-    pub fn take_carried(&self) -> Option<Carried> {
-        self.carried.lock().take()
+    pub fn take_carried(&self) -> Carried {
+        let mut carried = None;
+        eventually("the end of a connection", || {
+            carried = self.carried.lock().take();
+            carried.is_some()
+        });
+        carried.unwrap()
     }
 }
 
@@ -100,8 +114,8 @@ fn take(strike: &Mutex<Strike>) -> Option<Way> {
 
 fn go(way: Way, client: &TcpStream) -> io::Result<Carried> {
     match way {
-        Way::To(server) => pass(client, &TcpStream::connect(server)?, u64::MAX),
-        Way::CutReply(server, bytes) => pass(client, &TcpStream::connect(server)?, bytes),
+        Way::To(server) => pass(client, &TcpStream::connect(server)?, Carried::ALL),
+        Way::Cut(server, most) => pass(client, &TcpStream::connect(server)?, most),
         Way::CutRequest(bytes) => Ok(Carried {
             request: copy(client.take(bytes), io::sink()),
             reply: 0,
@@ -109,24 +123,33 @@ fn go(way: Way, client: &TcpStream) -> io::Result<Carried> {
     }
 }
 
-/// Passes everything on, and so many bytes of the reply at most.
-pub fn pass(client: &TcpStream, server: &TcpStream, most: u64) -> io::Result<Carried> {
+/// Passes everything on, or so many bytes at most.
+pub fn pass(client: &TcpStream, server: &TcpStream, most: Carried) -> io::Result<Carried> {
     // Small writes must not wait for one another.
     client.set_nodelay(true)?;
     server.set_nodelay(true)?;
     thread::scope(|scope| {
         let request = scope.spawn(|| {
-            let sent = copy(client, server);
+            let sent = copy_at_most(most.request, client, server);
             let _ = server.shutdown(Shutdown::Both);
             sent
         });
-        let reply = copy(server.take(most), client);
+        let reply = copy_at_most(most.reply, server, client);
         let _ = client.shutdown(Shutdown::Both);
         Ok(Carried {
             request: request.join().unwrap(),
             reply,
         })
     })
+}
+
+/// The same as `copy`, until there is one byte more than these.
+fn copy_at_most(most: u64, mut from: &TcpStream, to: &TcpStream) -> u64 {
+    let copied = copy(from.take(most), to);
+    if copied == most {
+        let _ = from.read(&mut [0]);
+    }
+    copied
 }
 
 /// How many bytes were copied before one side was closed, in whatever way.

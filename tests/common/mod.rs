@@ -4,6 +4,7 @@
 
 pub mod fault_proxy;
 pub mod scripted;
+pub mod uploads;
 
 use std::collections::HashSet;
 use std::thread;
@@ -51,6 +52,13 @@ pub fn config_for(url: &str, sandbox: &Sandbox) -> Config {
 
 pub fn client_with(config: &Config) -> Client {
     Client::new(KEY, config).unwrap()
+}
+
+/// From one cut of a connection to the next, in bytes. APIVIDEO_TEST_CUT_STEP is for where
+/// connections are slow.
+pub fn cut_step() -> usize {
+    let step = std::env::var("APIVIDEO_TEST_CUT_STEP");
+    step.map_or(1, |step| step.parse().unwrap())
 }
 
 /// Waits for something that another thread will do soon.

@@ -260,6 +260,20 @@ fn parts_of_another_size_are_not_mixed_with_what_is_there() {
 }
 
 #[test]
+fn what_lies_beyond_the_end_is_of_another_source() {
+    let mut sim = Simulator::new(file(9 * C), 9 * C);
+    sim.run_for(175);
+    // A file of fewer bytes than have arrived, and a server that tells no total.
+    sim.server.videos.get_mut(&1).unwrap().total = None;
+    sim.crash(file(C + 1));
+    assert_eq!(sim.run().unwrap_err().status, Status::FileError);
+    let mut sim = Simulator::new(stream(1), 9 * C);
+    sim.run_for(175);
+    sim.crash(file(C));
+    assert_eq!(sim.run().unwrap_err().status, Status::InvalidArgument);
+}
+
+#[test]
 fn what_an_earlier_process_sent_and_the_status_does_not_list_yet_is_waited_for() {
     let mut sim = Simulator::new(file(4 * C), 4 * C);
     sim.run_for(120);

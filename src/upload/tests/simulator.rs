@@ -110,7 +110,7 @@ impl Fault {
 #[derive(Default, Debug)]
 pub(super) struct Video {
     pub(super) is_in_bytes: Option<bool>,
-    total: Option<u64>,
+    pub(super) total: Option<u64>,
     /// By what the server tells chunks apart: their first byte, or their number.
     pub(super) chunks: BTreeMap<u64, Chunk>,
     pub(super) is_complete: bool,
