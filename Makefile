@@ -191,7 +191,7 @@ cargo-mutants: ## Every change that cargo-mutants can make to a token's life, ea
 prove: ## All that looks for failures: the tests, and the long runs
 	APIVIDEO_TEST_FORKS=1000 APIVIDEO_TEST_PROCESSES=1000 APIVIDEO_TEST_CONAN=yes sh tests/run.sh
 	sh tests/run.sh race leaks arm64
-	$(CARGO) test $(CARGOFLAGS) --test uploads -- --ignored
+	$(CARGO) test $(CARGOFLAGS) --test uploads --test upload_loss -- --ignored
 	sh tests/mutants.sh
 	CI=true sh tests/cargo-mutants.sh
 	CI=true sh tests/fuzz.sh 300
