@@ -1575,8 +1575,9 @@ apivideo_status apivideo_upload_set_file_name(apivideo_upload *upload,
  * apivideo_upload_finish(). Not for an upload of a file, which has a size.
  *
  * `bytes`: 1 to 52,428,800,000. With it, api.video is told of each chunk which bytes it has, and
- * the upload can be resumed with chunks of another size. `error_out` and threads are as for
- * apivideo_upload_set_video_id().
+ * the upload can be resumed with chunks of another size. The last chunk is sent once
+ * apivideo_upload_finish() is called: who writes more than was announced gets an error, and no
+ * video that lacks its end. `error_out` and threads are as for apivideo_upload_set_video_id().
  *
  * Errors: NULL_ARGUMENT, INVALID_ARGUMENT.
  */
