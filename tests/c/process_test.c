@@ -362,6 +362,7 @@ static void start_upload(const char *fault) {
     REQUIRE(apivideo_upload_new(client, &upload, NULL) == APIVIDEO_STATUS_OK);
     REQUIRE(apivideo_upload_set_video_id(upload, video_id, NULL) == APIVIDEO_STATUS_OK);
     REQUIRE(apivideo_upload_set_size(upload, sizeof zeros, NULL) == APIVIDEO_STATUS_OK);
+    REQUIRE(apivideo_upload_set_chunk_size(upload, 5 << 20, NULL) == APIVIDEO_STATUS_OK); /* The last waits for the end. */
     REQUIRE(apivideo_upload_start(upload, NULL) == APIVIDEO_STATUS_OK);
     REQUIRE(apivideo_upload_write(upload, zeros, sizeof zeros, NULL) == APIVIDEO_STATUS_OK);
     await_request("uploads");
@@ -390,7 +391,7 @@ static void a_parents_upload_is_cancelled_in_the_child_alone(void) {
     CHECK(in_child(look_at_parents_upload) == 0);
     CHECK(apivideo_upload_finish(upload, NULL) == APIVIDEO_STATUS_OK);
     CHECK(apivideo_upload_wait(upload, 60000, &response, NULL) == APIVIDEO_STATUS_OK);
-    CHECK(sandbox_count("uploads", "requests") == 1);
+    CHECK(sandbox_count("uploads", "requests") == 2);
     apivideo_response_free(response);
     apivideo_upload_free(upload);
     apivideo_client_free(client);
