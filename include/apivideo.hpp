@@ -1172,7 +1172,8 @@ struct upload_options {
     std::string file{};
     /// The name that api.video is told. Default: the file's own, or "video".
     std::string file_name{};
-    /// How many bytes the program will write, if that is known.
+    /// How many bytes the program will write, if that is known. More are an error, fewer when
+    /// finish() is called, and neither is a video: the last chunk is sent only then.
     std::optional<std::uint64_t> size{};
     /// The size of a chunk, 5 to 200 MiB. Default: of a file, by its size, 5 to 50 MiB; of what is
     /// written, 16 MiB.

@@ -1,6 +1,6 @@
 //! `apivideo upload`.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::Path;
 use std::sync::{Arc, Once};
 use std::time::Duration;
@@ -40,6 +40,9 @@ pub(crate) fn run(
         under_way: UnderWay::watched(),
     };
     for file in &arguments.files {
+        if command.under_way.is_interrupted() {
+            return Err(Failure::Interrupted(format!("Interrupted before {file}.")));
+        }
         let response = command.send(file)?;
         if as_json {
             output::line(response.body())?;
@@ -74,7 +77,7 @@ struct Command<'a> {
 impl Command<'_> {
     fn send(&self, file: &str) -> Result<Arc<Response>, Failure> {
         // Before a video is made that would stay without a source.
-        check(file)?;
+        Upload::check_file(file)?;
         let video = self.video_for(file)?;
         let bar = progress_bar();
         let mut upload = self.client.new_upload();
@@ -84,9 +87,9 @@ impl Command<'_> {
             self.tell_start(file, id);
         }
         upload.start()?;
-        self.under_way.set(StartedUpload::clone(&upload));
+        self.under_way.begin(StartedUpload::clone(&upload));
         let end = wait(&upload);
-        self.under_way.take();
+        self.under_way.end();
         bar.finish_and_clear();
         end.map_err(|error| self.explained(error, file, video.as_deref()))
     }
@@ -183,23 +186,6 @@ fn shown_by(bar: ProgressBar) -> impl Fn(Progress) {
         bar.set_position(now.sent);
         // What had arrived before says nothing about the rate.
         begun.call_once(|| bar.reset_eta());
-    }
-}
-
-/// Whether it can be sent at all.
-fn check(file: &str) -> Result<(), Failure> {
-    let unusable = |why: &str| {
-        let message = format!("The file {file:?} {why}.");
-        Failure::Library(Error::new(Status::FileError, message))
-    };
-    // Opened last: what is no file may wait for somebody to write.
-    match fs::metadata(file) {
-        Ok(found) if !found.is_file() => Err(unusable("is not a file")),
-        Ok(found) if found.len() == 0 => Err(unusable("is empty")),
-        found => match found.and_then(|_| File::open(file)) {
-            Ok(_) => Ok(()),
-            Err(why) => Err(unusable(&format!("cannot be read: {why}"))),
-        },
     }
 }
 

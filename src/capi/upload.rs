@@ -276,8 +276,8 @@ pub unsafe extern "C" fn apivideo_upload_set_resume(
 /// that another thread was just about to make; and none in a forked child. `callback`: NULL for
 /// none. `user_data`: passed to each call; must stay usable from any thread until `release` was
 /// called, or for ever. `release`: may be NULL; is called once when the callback will not be called
-/// any more, or at once if this function fails. `error_out` and
-/// threads are as for apivideo_upload_set_video_id().
+/// any more, or at once if this function fails. `error_out` and threads are as for
+/// apivideo_upload_set_video_id().
 ///
 /// Errors: NULL_ARGUMENT, INVALID_ARGUMENT.
 #[unsafe(no_mangle)]

@@ -26,7 +26,7 @@ impl SourceFile {
         if !fs::metadata(path).map_err(failed)?.is_file() {
             return Err(cannot(
                 path,
-                "it is no regular file; open it yourself, and hand its bytes over",
+                "it is no regular file. A program can hand the bytes of a pipe or a device over itself",
             ));
         }
         let file = File::open(path).map_err(failed)?;

@@ -2,9 +2,11 @@
 
 use std::ffi::CStr;
 use std::ops::Deref;
+use std::path::Path;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use super::file::SourceFile;
 use super::options::{Options, Progress, ProgressFn};
 use super::task::{Task, cancelled};
 use super::{Uploads, closed};
@@ -38,6 +40,12 @@ impl Upload {
     /// that one.
     pub fn set_token(&mut self, token: &str) -> Result<(), Error> {
         self.options()?.set_token(token)
+    }
+
+    /// Whether a file can be sent: for who makes a video for it only then. [`Upload::start`] looks
+    /// again.
+    pub fn check_file(path: &str) -> Result<(), Error> {
+        SourceFile::open(Path::new(path)).map(drop)
     }
 
     /// Sets the file to send. Without one, the program writes the bytes.
