@@ -216,6 +216,7 @@ fn the_first_and_the_last_chunk_survive_a_cut() {
 
 /// What a child does: uploads a file, or what is missing of it.
 #[test]
+#[ignore = "part of others"]
 fn child() {
     let told = |name: &str| std::env::var(format!("APIVIDEO_TEST_{name}"));
     let Ok(url) = told("URL") else {
@@ -250,7 +251,7 @@ impl Relay<'_> {
     fn start(&mut self) -> Child {
         self.processes += 1;
         Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "child", "--test-threads=1"])
+            .args(["--ignored", "--exact", "child", "--test-threads=1"])
             .env("APIVIDEO_TEST_URL", self.world.sandbox.base_url())
             .env("APIVIDEO_TEST_VIDEO", &self.video)
             .env("APIVIDEO_TEST_FILE", self.file.path())

@@ -583,9 +583,8 @@ fn settings_are_for_before_the_start_and_waits_for_after_it() {
     assert_eq!(error.status, Status::InvalidArgument);
 }
 
-/// A minute: run with `--ignored`.
 #[test]
-#[ignore = "takes more than a minute"]
+#[ignore = "more than a minute, in `make prove`"]
 fn a_connection_that_is_still_ends_after_a_minute_and_a_slow_one_never() {
     let still = Fault::Hang { handled: false };
     let slow = Fault::Throttle {

@@ -440,7 +440,7 @@ static void freeing_a_client_ends_the_waits_at_once(void) {
     await_request("api_key");
     start = now_ms();
     apivideo_client_free(client);
-    CHECK(now_ms() - start < AT_ONCE_MS);
+    CHECK_AT_ONCE("freeing the client", start);
     for (i = 0; i < WAITERS; i++) {
         pthread_join(threads[i], &status);
         CHECK((intptr_t)status == APIVIDEO_STATUS_CLOSED);
