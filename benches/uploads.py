@@ -51,8 +51,8 @@ def uploads(folder: Path) -> None:
     server.kill()
 
     def row(work: str, results: dict[str, list[Rounds]], column: int, peer: str, **target: float) -> None:
-        theirs = results["official" if peer == "official client" else "curl"][column]
-        rows.append(Row(work, results["ours"][column], ("ms", "MiB")[column], peer, theirs, **target))
+        ours, theirs = results.values()
+        rows.append(Row(work, ours[column], ("ms", "MiB")[column], peer, theirs[column], **target))
 
     row("an upload of 300 MiB in chunks of 50 MiB", in_c, 0, "libcurl", limit=1 / 0.95, limits_ratio=True)
     row("the same in Python", in_python, 0, "official client", limit=0.5, limits_ratio=True)
