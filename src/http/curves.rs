@@ -4,13 +4,15 @@
 //! by more people.
 
 use std::fmt;
+use std::sync::Arc;
 
 use p521::ecdsa::signature::hazmat::PrehashVerifier;
 use ring::digest;
-use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
+use rustls::crypto::{CryptoProvider, KeyProvider, WebPkiSupportedAlgorithms};
 use rustls::pki_types::{
-    AlgorithmIdentifier, InvalidSignature, SignatureVerificationAlgorithm, alg_id,
+    AlgorithmIdentifier, InvalidSignature, PrivateKeyDer, SignatureVerificationAlgorithm, alg_id,
 };
+use rustls::sign::SigningKey;
 use rustls::{CipherSuite, SignatureScheme};
 use webpki::ring as by_ring;
 
@@ -18,6 +20,7 @@ use webpki::ring as by_ring;
 pub(crate) fn provider() -> CryptoProvider {
     let mut provider = rustls::crypto::ring::default_provider();
     provider.signature_verification_algorithms = ALGORITHMS;
+    provider.key_provider = &NoKeys;
     // Processors have instructions for SHA-256, few for SHA-384, and a short exchange is mostly
     // that: as browsers do, this one first.
     let first = CipherSuite::TLS13_AES_128_GCM_SHA256;
@@ -25,6 +28,21 @@ pub(crate) fn provider() -> CryptoProvider {
         .cipher_suites
         .sort_by_key(|suite| suite.suite() != first);
     provider
+}
+
+/// A client has no certificate of its own, so what would sign with one is left out of the library.
+#[derive(Debug)]
+struct NoKeys;
+
+impl KeyProvider for NoKeys {
+    fn load_private_key(
+        &self,
+        _: PrivateKeyDer<'static>,
+    ) -> Result<Arc<dyn SigningKey>, rustls::Error> {
+        Err(rustls::Error::General(
+            "client keys are not used".to_owned(),
+        ))
+    }
 }
 
 type Algorithm = &'static dyn SignatureVerificationAlgorithm;
