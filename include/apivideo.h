@@ -73,7 +73,8 @@
  * contains one.
  *
  * Memory. If there is none left, the process is aborted, as is usual for Rust. A client needs a few
- * kilobytes, and an exchange less than a megabyte.
+ * kilobytes, and an exchange less than a megabyte. Where more is needed, for a request's reply and
+ * for the chunks that a program writes, there is an error instead: APIVIDEO_STATUS_SYSTEM_ERROR.
  */
 
 

@@ -15,11 +15,11 @@ fresh_copy() {
         rm -rf "$copy/src" && cp -R src "$copy/src"
 }
 
-# A bug may make a simulation go on for ever: that is found too. Building may take its time.
+# A bug may make a simulation go on for ever: that is found too, after LIMIT seconds. Building may take its time.
 simulate() {
     (
         cd "$copy" && export CARGO_TARGET_DIR=target && cargo test --quiet --lib --no-run &&
-            timeout 60 cargo test --quiet --lib -- cache:: token:: upload::
+            timeout "${LIMIT:-60}" cargo test --quiet --lib -- cache:: token:: upload::
     ) >"$copy/log" 2>&1
 }
 

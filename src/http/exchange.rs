@@ -41,6 +41,8 @@ pub(crate) enum Trouble {
     /// The reply's body is larger than it may be.
     LargeBody,
     NoHttp,
+    /// There is no memory for the reply's body.
+    NoMemory,
     /// The request's body could not be read.
     Source(io::Error),
 }
@@ -307,6 +309,9 @@ impl<'a> Exchange<'a> {
         largest: u64,
     ) -> Result<bool, Trouble> {
         let had = body.len();
+        // One byte more, for the NUL that C gets behind it.
+        let room = self.input.len() + 1;
+        body.try_reserve(room).map_err(|_| Trouble::NoMemory)?;
         body.resize(had + self.input.len(), 0);
         let (used, made) = call.read(&self.input, &mut body[had..])?;
         self.input.drain(..used);

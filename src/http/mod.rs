@@ -372,6 +372,10 @@ impl Http {
             }
             Trouble::LargeBody => odd(&format!("is larger than {} bytes", terms.largest_reply)),
             Trouble::NoHttp => odd("is not HTTP as it should be"),
+            Trouble::NoMemory => Error::new(
+                Status::SystemError,
+                format!("There is no memory for the reply of {host}."),
+            ),
             Trouble::Source(why) => {
                 io_failed("What was to be sent could not be read for", &host, &why)
             }

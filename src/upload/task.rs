@@ -121,7 +121,11 @@ impl Task {
         self.failure().map_or(Ok(()), Err)?;
         let written = lock(writer).write(bytes, self);
         self.tell();
-        written
+        // Some of the bytes may be taken: whoever resumes finds out how many.
+        written.inspect_err(|error| match error.status {
+            Status::InvalidArgument => {}
+            _ => self.end(error.clone()),
+        })
     }
 
     pub(crate) fn finish(&self) -> Result<(), Error> {

@@ -73,7 +73,7 @@ impl Writer {
         let room = chunk.to - self.position;
         if room > 0 {
             if filling.capacity() == 0 {
-                filling.reserve_exact(usize::try_from(room).unwrap_or_default());
+                make_room(filling, room)?;
             }
             let taken = at_most(bytes, room);
             filling.extend_from_slice(&bytes[..taken]);
@@ -128,6 +128,20 @@ fn at_most(bytes: &[u8], count: u64) -> usize {
     bytes
         .len()
         .min(usize::try_from(count).unwrap_or(usize::MAX))
+}
+
+/// A chunk may be as large as all the memory that there is.
+fn make_room(filling: &mut Vec<u8>, room: u64) -> Result<(), Error> {
+    let reserved = usize::try_from(room).map(|room| filling.try_reserve_exact(room));
+    match reserved {
+        Ok(Ok(())) => Ok(()),
+        _ => Err(Error::new(
+            Status::SystemError,
+            format!(
+                "There is no memory for a chunk of {room} bytes. Resume with a smaller `chunk_size`."
+            ),
+        )),
+    }
 }
 
 fn too_short(received: u64) -> Error {
@@ -241,6 +255,13 @@ mod tests {
         writer.write(b"56789", &to).unwrap();
         writer.finish(&to).unwrap();
         assert_eq!(to.filled(), text(&[(2, "23"), (6, "67")]));
+    }
+
+    #[test]
+    fn a_chunk_that_no_memory_is_left_for_is_an_error() {
+        let to = Recorded::new(&[(0, 1 << 60)]);
+        let error = Writer::new(None).write(b"0", &to).unwrap_err();
+        assert_eq!(error.status, Status::SystemError, "{}", error.message);
     }
 
     #[test]
