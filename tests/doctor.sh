@@ -28,7 +28,7 @@ needs() {
         race) echo cc c++ make nightly rust-src ;;
         fuzz) echo cc c++ nightly "$([ "${CI:-}" = true ] || echo cargo-fuzz)" ;; # With CI=true it builds its own.
         mutants) echo cc ;;
-        prism) echo cc node npm ;;
+        prism) echo cc make strip python3 node npm ;;
         musl) echo cc make strip readelf python3 venv musl "std-$(uname -m)-unknown-linux-musl" ;;
         arm64) [ "$(uname -m)" = aarch64 ] && echo cc || echo cc make readelf python3 venv cpio apt-get aarch64-linux-gnu-ld \
             qemu-system-aarch64 std-aarch64-unknown-linux-gnu std-aarch64-unknown-linux-musl ;;

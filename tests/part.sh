@@ -72,7 +72,8 @@ part_prism() {
     cargo build --quiet --release --package apivideo-sandbox || return 1
     [ "$("$prism" --version 2>/dev/null)" = $version ] ||
         npm install --silent --no-save --no-audit --no-fund --prefix target/prism "@stoplight/prism-cli@$version" || return 1
-    node tests/prism.mjs "$prism" "$sandbox_program"
+    make --silent CARGOFLAGS='--locked --quiet' || return 1
+    LIBAPIVIDEO_PATH=$PWD/target/release PYTHONPATH=bindings/python/src node tests/prism.mjs "$prism" "$sandbox_program"
 }
 
 # --- C and C++ ---

@@ -1,5 +1,6 @@
-// Holds the sandbox's replies against tests/sandbox/openapi.yaml: every request here goes through Prism, which answers with a problem
-// of its own if the request or the reply is not as described. `node tests/prism.mjs PRISM SANDBOX [DESCRIPTION]`
+// Holds the sandbox's replies, and the library's requests, against tests/sandbox/openapi.yaml: every request here goes through Prism, which
+// answers with a problem of its own if the request or the reply is not as described. `node tests/prism.mjs PRISM SANDBOX [DESCRIPTION]`;
+// LIBAPIVIDEO_PATH names the library.
 import { spawn } from "node:child_process";
 import { createServer } from "node:net";
 
@@ -21,6 +22,25 @@ function start(command, args, awaited) {
             if (match) resolve(match[1]);
         });
     });
+}
+
+// Runs a program to its end: its exit status, and what it said.
+function run(command, args, variables) {
+    return new Promise((resolve) => {
+        const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...variables } });
+        let said = "";
+        for (const stream of [child.stdout, child.stderr]) stream.on("data", (data) => (said += data));
+        child.on("error", (error) => resolve({ code: -1, said: error.message }));
+        child.on("close", (code) => resolve({ code, said }));
+    });
+}
+
+function report(what, good, why) {
+    console.log(`${good ? "ok  " : "FAIL"} ${what}`);
+    if (!good) {
+        failed++;
+        console.log(why);
+    }
 }
 
 function freePort() {
@@ -59,11 +79,7 @@ async function main() {
         const text = await reply.text();
         const json = text === "" ? {} : JSON.parse(text);
         const good = reply.status === status && !String(json.type ?? "").includes("prism");
-        console.log(`${good ? "ok  " : "FAIL"} ${what}`);
-        if (!good) {
-            failed++;
-            console.log(reply.status, JSON.stringify(json, null, 2));
-        }
+        report(what, good, `${reply.status} ${JSON.stringify(json, null, 2)}`);
         return json;
     };
 
@@ -113,6 +129,9 @@ async function main() {
     await check("one of them", await ask("GET", `/webhooks/${webhook.webhookId}`), 200);
     await check("a deleted webhook", await ask("DELETE", `/webhooks/${webhook.webhookId}`), 204);
 
+    const libraries = await run("python3", ["tests/prism_client.py"], { APIVIDEO_BASE_URL: proxy, APIVIDEO_API_KEY: "sandbox-key" });
+    report("the library's own requests and uploads", libraries.code === 0, libraries.said);
+
     await control("settings", { enforce_limits: true, limit_reads: 0 });
     await check("too many requests", await ask("GET", "/videos"), 429);
     await control("settings", { enforce_limits: false });
@@ -122,8 +141,7 @@ async function main() {
         await control("faults", { on, fault: { kind: "patch", fields: broken } });
         const reply = on === "videos" ? await get("/videos", tokens.access_token) : await post("/auth/api-key", { apiKey: "sandbox-key" });
         const found = reply.status === 500 && (await reply.text()).includes("prism/errors#VIOLATIONS");
-        console.log(`${found ? "ok  " : "FAIL"} Prism finds what is broken on purpose: ${on}`);
-        failed += found ? 0 : 1;
+        report(`Prism finds what is broken on purpose: ${on}`, found, reply.status);
     }
 }
 
@@ -137,5 +155,5 @@ for (const child of children) {
     child.removeAllListeners("exit");
     child.kill();
 }
-console.log(failed === 0 ? "Prism has nothing against the sandbox." : `${failed} failed`);
+console.log(failed === 0 ? "Prism has nothing against the sandbox and the library." : `${failed} failed`);
 process.exitCode = failed === 0 ? 0 : 1;
