@@ -196,6 +196,63 @@ def draw_outage(picture: Picture, story: dict, top: float) -> None:
         picture.text(begin + 8, y + 15, f"{reads} reads, 0 failed", "on")
 
 
+# --- Processes that share a token ---
+
+
+def sharing(stories: list[dict]) -> str:
+    panel = 236
+    picture = Picture(
+        "One token for many processes",
+        "One process takes the lease and makes the exchange; the others look until the token is there. If it is killed, another follows when its lease ends.",
+        54 + panel * len(stories),
+    )
+    heads = ["The first to look finds nothing and takes the lease", "The same, but it is killed meanwhile"]
+    for n, (story, head) in enumerate(zip(stories, heads)):
+        top = 60 + panel * n
+        count = "1 exchange" if story["exchanges"] == 1 else f"{story['exchanges']} exchanges"
+        picture.text(20, top, f"{head}: {count}", "b")
+        draw_sharing(picture, story, top + 14)
+    return picture.done()
+
+
+def draw_sharing(picture: Picture, story: dict, top: float) -> None:
+    end, row = story["end"], 40
+    processes = story["processes"]
+    bottom = top + row * len(processes)
+    clock = Clock(0, end)
+    step = 250 if end < 2_000 else 1_000
+    for at in range(0, end + 1, step):
+        picture.line(clock(at), top, clock(at), bottom, "grid")
+        picture.text(clock(at), bottom + 17, f"{at / 1000:g} s", "s", "middle")
+    for n, process in enumerate(processes):
+        steps = [each for each in story["steps"] if each["process"] == n]
+        draw_process(picture, clock, process, steps, story["lease"], top + row * n + 8)
+        picture.text(20, top + row * n + 24, f"process {n + 1}", "b")
+
+
+def draw_process(picture: Picture, clock: Clock, process: dict, steps: list[dict], lease: int, y: float) -> None:
+    at = {each["what"]: each["until"] for each in steps}
+    killed, got = process["killed"], process["got"]
+    if "lease" in at:
+        ends = at["lease"] + lease if killed else got
+        picture.box(clock(at["lease"]), y, clock(ends), 22, "fog" if killed else "pale", 'rx="4"')
+        exchanged = killed or next(each["until"] for each in steps if each["what"] == "exchange")
+        picture.box(clock(at["lease"]), y + 6, clock(exchanged), 10, "wait", 'rx="3"')
+    if killed:
+        picture.cross(clock(killed), y + 11, "bad")
+        picture.text(clock(killed) + 14, y + 15, f"killed; its lease ends after {lease // 1000} s", "s")
+    if got:
+        picture.box(clock(got), y, clock(clock.end), 22, "good", 'rx="4"')
+        if "exchange" in at:
+            picture.text(clock(got) + 8, y + 15, "a token for all", "on")
+        elif len(steps) == 1:
+            picture.text(clock(got) + 8, y + 15, "there at the first look", "on")
+        else:
+            picture.text(clock(got) + 8, y + 15, "found", "on")
+    looks = [clock(each["until"]) for each in steps if each["what"] == "look" and not (killed and each["until"] > killed)]
+    picture.ticks(looks, y + 3, 16, "soft")
+
+
 # --- States ---
 
 STATES = {
@@ -276,7 +333,7 @@ def main() -> None:
     stories = json.loads(Path(sys.argv[1]).read_text())
     folder = Path(sys.argv[2])
     folder.mkdir(parents=True, exist_ok=True)
-    drawn = {"life": life(stories["life"]), "states": states(stories["states"]), "outage": outage(stories["outages"]), **badges()}
+    drawn = {"life": life(stories["life"]), "states": states(stories["states"]), "outage": outage(stories["outages"]), "sharing": sharing(stories["sharing"]), **badges()}
     for name, svg in drawn.items():
         (folder / f"{name}.svg").write_text(svg)
 

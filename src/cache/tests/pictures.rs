@@ -1,4 +1,4 @@
-//! What the documentation's pictures show: three stories, told by the simulation.
+//! What the documentation's pictures show: stories told by the simulation.
 //!
 //! With `APIVIDEO_PICTURES=FILE` the test writes them there, in JSON, and `docs/pictures.py` draws
 //! them: `make docs`, `make pictures`.
@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::simulator::{Got, HOUR, MINUTE, Mode, SECOND, Simulator};
 use crate::cache::events::Event;
 use crate::cache::policy;
+use crate::cache::policy::LEASE;
 
 /// The renewal points are drawn, so another seed tells the stories with other minutes.
 const SEED: u64 = 4;
@@ -182,13 +183,69 @@ fn states() -> Value {
     Value::Array(calls)
 }
 
+/// Processes that share a token and start one after the other, the last when the token is there
+/// already. The one that gets the token is killed meanwhile, or is not.
+fn sharing(is_killed: bool) -> Value {
+    const STARTS: [i64; 4] = [0, 60, 130, 900];
+    const KILLED: i64 = 150;
+    let mut sim = Simulator::with_store(SEED, STARTS.len(), false);
+    sim.server.latency_ms = 500;
+    sim.journal = Some(Vec::new());
+    let start = sim.now.mono_ms;
+    let mut waiting: Vec<Option<u64>> = vec![None; STARTS.len()];
+    let mut got: Vec<Option<i64>> = vec![None; STARTS.len()];
+    let end = if is_killed { 7 * SECOND } else { 1_500 };
+    for now in 0..end {
+        for c in (0..STARTS.len()).filter(|c| STARTS[*c] == now) {
+            waiting[c] = Some(sim.get(c).completion());
+        }
+        if is_killed && now == KILLED {
+            sim.crash(0, false);
+            waiting[0] = None;
+        }
+        sim.pass(1);
+        for c in 0..STARTS.len() {
+            if let Some(completion) = waiting[c]
+                && let Some(answer) = sim.answer(c, completion)
+            {
+                assert!(answer.is_ok());
+                (waiting[c], got[c]) = (None, Some(now + 1));
+            }
+        }
+    }
+    let killed = |c: usize| (is_killed && c == 0).then_some(KILLED);
+    let steps: Vec<Value> = (sim.journal.iter().flatten())
+        .map(|step| {
+            json!({
+                "process": step.client, "what": step.what,
+                "at": step.at - start, "until": step.until - start,
+            })
+        })
+        .collect();
+    let processes: Vec<Value> = (0..STARTS.len())
+        .map(|c| json!({"starts": STARTS[c], "got": got[c], "killed": killed(c)}))
+        .collect();
+    let exchanges = sim.requests();
+    json!({"end": end, "lease": LEASE, "exchanges": exchanges, "processes": processes, "steps": steps})
+}
+
 #[test]
 fn the_pictures_tell_what_they_are_to_tell() {
     let stories = json!({
         "life": life(),
         "states": states(),
         "outages": [outage(12), outage(25)],
+        "sharing": [sharing(false), sharing(true)],
     });
+    let exchanges = |n: usize| stories["sharing"][n]["exchanges"].as_u64().unwrap();
+    assert_eq!(exchanges(0), 1, "one gets the token for all");
+    assert_eq!(exchanges(1), 2, "and another if that one is killed");
+    let got = stories["sharing"][1]["processes"].as_array().unwrap();
+    let without = got
+        .iter()
+        .filter(|process| process["got"].is_null())
+        .count();
+    assert_eq!(without, 1, "all have it but the one that was killed");
     let failed = |n: usize| stories["outages"][n]["failed"].as_u64().unwrap();
     assert_eq!(failed(0), 0, "the token outlives an outage of 12 minutes");
     assert!(failed(1) > 0, "it does not outlive one of 25 minutes");

@@ -252,6 +252,19 @@ pub(super) enum UnderWay {
     Pause,
 }
 
+impl UnderWay {
+    fn name(&self) -> &'static str {
+        match self {
+            UnderWay::Exchange(..) => "exchange",
+            UnderWay::Load(_) => "look",
+            UnderWay::Swap(swap, Ok(true)) if swap.record.lease.is_some() => "lease",
+            UnderWay::Swap(_, Ok(true)) => "token",
+            UnderWay::Swap(..) => "conflict",
+            UnderWay::Pause => "pause",
+        }
+    }
+}
+
 /// What a caller got.
 #[derive(Debug)]
 pub(super) enum Got {
@@ -290,7 +303,17 @@ pub(super) struct Simulator {
     pub(super) dice: Dice,
     /// Where the clients share their token, if they do.
     pub(super) store: Option<SimulatedStore>,
+    /// What the clients ask, where a story is told of it.
+    pub(super) journal: Option<Vec<Step>>,
     holders: u64,
+}
+
+/// Something that a client asked of the world, and from when to when.
+pub(super) struct Step {
+    pub(super) client: usize,
+    pub(super) what: &'static str,
+    pub(super) at: i64,
+    pub(super) until: i64,
 }
 
 impl Simulator {
@@ -332,6 +355,7 @@ impl Simulator {
                 seen: HashSet::new(),
             },
             clients: (0..clients).map(client).collect(),
+            journal: None,
             dice: Dice::new(seed),
         }
     }
@@ -551,6 +575,14 @@ impl Simulator {
             }
         };
         assert!(self.clients[c].flight.is_none(), "two tasks at once");
+        if let Some(journal) = &mut self.journal {
+            journal.push(Step {
+                client: c,
+                what: under_way.name(),
+                at: self.now.mono_ms,
+                until: self.now.mono_ms + took,
+            });
+        }
         self.clients[c].flight = Some(Flight {
             under_way,
             sent,
