@@ -16,6 +16,7 @@ use crate::error::{Error, Status};
 use crate::ffi::secret::Secret;
 use crate::http::{Http, Reply};
 use crate::problem::{self, is_api_videos, json, without_bom};
+use crate::text::is_visible;
 
 /// The endpoints, for one API key.
 pub(crate) struct Auth {
@@ -186,25 +187,20 @@ fn grant(body: &[u8]) -> Result<Outcome, &'static str> {
     if !kind.is_empty() && !kind.eq_ignore_ascii_case("bearer") {
         return Err("its token_type is not Bearer");
     }
-    if !is_header_safe(access_token) {
+    if !is_visible(access_token) {
         return Err("its access_token is empty or has characters that no header may carry");
     }
     let refresh_token = reply
         .refresh_token
         .as_ref()
         .and_then(|token| token.as_str());
-    let refresh_token = refresh_token.filter(|token| is_header_safe(token));
+    let refresh_token = refresh_token.filter(|token| is_visible(token));
     let granted = Outcome::Granted {
         access_token: Secret::new(access_token),
         refresh_token: refresh_token.map(Secret::new),
         lifetime_ms: lifetime,
     };
     Ok(granted)
-}
-
-/// Visible ASCII, and some of it: what can stand in a header without ending it.
-fn is_header_safe(token: &str) -> bool {
-    !token.is_empty() && token.bytes().all(|b| b.is_ascii_graphic())
 }
 
 fn broken(server: &Server, reply: &Reply, why: &str) -> Outcome {

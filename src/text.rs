@@ -1,4 +1,9 @@
-//! Text from outside: characters that a person cannot see.
+//! Text from outside: characters that a person can see, and those that one cannot.
+
+/// Visible ASCII, and some of it: what can stand in a header without ending it.
+pub(crate) fn is_visible(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic())
+}
 
 /// Characters that end a line, or that only tell other characters how to look. In a message they
 /// would make more than one line of it, or show something else than what is there.

@@ -16,8 +16,7 @@ mod turns;
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cache::TokenCache;
@@ -31,6 +30,7 @@ use crate::http::{Body, Cancel, Connections, Failure, Http, Reply, Request, Term
 use crate::problem::rejects_access_token;
 use crate::process::fork::PerProcess;
 use crate::process::sync::{Mutex, lock};
+use crate::process::under_way::UnderWay;
 use crate::token::Token;
 use checks::Checked;
 use policy::{Attempts, End, Next};
@@ -52,8 +52,7 @@ pub(crate) struct Requests {
     tokens: Arc<TokenCache>,
     limits: Limits,
     connections: Connections,
-    closed: AtomicBool,
-    under_way: PerProcess<Mutex<Vec<Weak<Task>>>>,
+    under_way: UnderWay<Task>,
     turns: PerProcess<Turns<Work>>,
 }
 
@@ -118,8 +117,7 @@ impl Requests {
             tokens,
             limits,
             connections: Connections::new(),
-            closed: AtomicBool::new(false),
-            under_way: PerProcess::new(),
+            under_way: UnderWay::new(),
             turns: PerProcess::new(),
         })
     }
@@ -148,12 +146,7 @@ impl Requests {
 
     /// No more requests; those under way end with an error.
     pub(crate) fn close(&self) {
-        self.closed.store(true, Ordering::SeqCst);
-        if let Some(under_way) = self.under_way.made() {
-            let tasks = std::mem::take(&mut *lock(under_way));
-            let tasks = tasks.iter().filter_map(Weak::upgrade);
-            tasks.for_each(|task| task.end(closed()));
-        }
+        self.under_way.close(|task| task.end(closed()));
         if let Some(turns) = self.turns.made() {
             turns.clear();
         }
@@ -167,12 +160,7 @@ impl Requests {
             cancel: Cancel::default(),
             token: Mutex::default(),
         });
-        let mut under_way = lock(self.under_way.get(Mutex::default));
-        under_way.retain(|task| task.strong_count() > 0);
-        under_way.push(Arc::downgrade(&task));
-        drop(under_way);
-        // Looked at last: whoever closes looks for us afterwards.
-        if self.closed.load(Ordering::SeqCst) {
+        if !self.under_way.add(&task) {
             task.end(closed());
         }
         task

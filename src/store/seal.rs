@@ -15,6 +15,7 @@ use crate::cache::record::{Lease, Record, Refusal, SharedToken};
 use crate::clock::Now;
 use crate::error::{Error, Status};
 use crate::ffi::secret::{Secret, SecretBytes};
+use crate::text::is_visible;
 
 /// Another format has other keys and names, so that programs of different versions share nothing
 /// rather than misunderstand each other.
@@ -245,8 +246,7 @@ impl Reader<'_> {
         let [fence, lifetime_ms] = self.numbers()?;
         let (renew_at, expires) = (self.moment()?, self.moment()?);
         let text = std::str::from_utf8(self.0).ok()?;
-        let good = !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic());
-        good.then(|| SharedToken {
+        is_visible(text).then(|| SharedToken {
             fence: fence.cast_unsigned(),
             access_token: Secret::new(text),
             lifetime_ms,

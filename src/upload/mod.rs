@@ -28,8 +28,7 @@ pub(crate) mod task;
 mod tests;
 pub(crate) mod writer;
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use crate::cache::TokenCache;
 use crate::cache::events::{LogLevel, Observer};
@@ -38,8 +37,7 @@ use crate::config::Server;
 use crate::error::{Error, Status};
 use crate::ffi::sys;
 use crate::http::Http;
-use crate::process::fork::PerProcess;
-use crate::process::sync::{Mutex, lock};
+use crate::process::under_way::UnderWay;
 use crate::request::response::Response;
 use lane::Lane;
 use options::Plan;
@@ -56,8 +54,7 @@ pub(crate) struct Uploads {
     wait_timeout_ms: u32,
     largest_reply: u64,
     pub(crate) has_key: bool,
-    closed: AtomicBool,
-    under_way: PerProcess<Mutex<Vec<Weak<Task>>>>,
+    under_way: UnderWay<Task>,
 }
 
 /// What uploads need of their client.
@@ -81,18 +78,19 @@ impl Uploads {
             wait_timeout_ms: of.wait_timeout_ms,
             largest_reply: of.largest_reply,
             has_key: of.has_key,
-            closed: AtomicBool::new(false),
-            under_way: PerProcess::new(),
+            under_way: UnderWay::new(),
         })
     }
 
     /// All of an upload but its threads.
     pub(crate) fn prepare(&self, plan: Plan) -> Result<Arc<Task>, Error> {
-        if self.closed.load(Ordering::SeqCst) {
+        if self.under_way.is_closed() {
             return Err(closed());
         }
         let task = Arc::new(Task::new(plan, self.http.prefix()));
-        self.remember(&task);
+        if !self.under_way.add(&task) {
+            task.end(closed());
+        }
         Ok(task)
     }
 
@@ -117,29 +115,13 @@ impl Uploads {
         Ok(())
     }
 
-    fn remember(&self, task: &Arc<Task>) {
-        let mut under_way = lock(self.under_way.get(Mutex::default));
-        under_way.retain(|task| task.strong_count() > 0);
-        under_way.push(Arc::downgrade(task));
-        drop(under_way);
-        // Looked at last: whoever closes looks for us afterwards.
-        if self.closed.load(Ordering::SeqCst) {
-            task.end(closed());
-        }
-    }
-
     /// No more uploads; those under way end with an error.
     pub(crate) fn close(&self) {
-        self.closed.store(true, Ordering::SeqCst);
-        if let Some(under_way) = self.under_way.made() {
-            let tasks = std::mem::take(&mut *lock(under_way));
-            let tasks = tasks.iter().filter_map(Weak::upgrade);
-            tasks.for_each(|task| task.end(closed()));
-        }
+        self.under_way.close(|task| task.end(closed()));
     }
 
     fn log(&self, level: LogLevel, line: impl FnOnce() -> String) {
-        if self.observer.wants(level) && !self.closed.load(Ordering::SeqCst) {
+        if self.observer.wants(level) && !self.under_way.is_closed() {
             self.observer.log(level, &line());
         }
     }

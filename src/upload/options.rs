@@ -9,6 +9,7 @@ use super::state::Settings;
 use crate::config::in_range;
 use crate::error::Error;
 use crate::ffi::secret::Secret;
+use crate::text::is_visible;
 
 const LONGEST_ID: usize = 100;
 const LONGEST_TOKEN: usize = 1_000;
@@ -71,8 +72,7 @@ impl Options {
     }
 
     pub(crate) fn set_token(&mut self, token: &str) -> Result<(), Error> {
-        let is_ok = |b: u8| b.is_ascii_graphic();
-        if token.is_empty() || token.len() > LONGEST_TOKEN || !token.bytes().all(is_ok) {
+        if token.len() > LONGEST_TOKEN || !is_visible(token) {
             return Err(Error::invalid(
                 "`token` must be an upload token: 1 to 1,000 visible characters of ASCII.",
             ));
