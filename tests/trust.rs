@@ -13,9 +13,10 @@ use std::thread;
 use apivideo::{Client, Config, Error, Status};
 use parking_lot::Mutex;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{HandshakeKind, ServerConfig, ServerConnection, StreamOwned};
+use rustls::{HandshakeKind, NamedGroup, ServerConfig, ServerConnection, StreamOwned};
 
 /// A server that grants a token to each request.
 struct Server {
@@ -26,8 +27,15 @@ struct Server {
 
 impl Server {
     fn start(chain: Vec<CertificateDer<'static>>, key: &KeyPair) -> Server {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ServerConfig::builder_with_provider(provider)
+        Server::with(rustls::crypto::ring::default_provider(), chain, key)
+    }
+
+    fn with(
+        provider: CryptoProvider,
+        chain: Vec<CertificateDer<'static>>,
+        key: &KeyPair,
+    ) -> Server {
+        let config = ServerConfig::builder_with_provider(Arc::new(provider))
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_no_client_auth()
@@ -112,6 +120,28 @@ fn a_second_exchange_resumes_the_tls_session() {
     assert_eq!(
         *server.seen.lock(),
         [HandshakeKind::Full, HandshakeKind::Resumed]
+    );
+}
+
+#[test]
+fn a_server_that_wants_another_key_exchange_is_asked_again_once() {
+    let key = KeyPair::generate().unwrap();
+    let certificate = params(false).self_signed(&key).unwrap();
+    let mut provider = rustls::crypto::ring::default_provider();
+    provider
+        .kx_groups
+        .retain(|group| group.name() == NamedGroup::X25519);
+    let server = Server::with(provider, vec![certificate.der().clone()], &key);
+    let file = File::new("key-exchange", &certificate.pem());
+    let client = client(&server, &file);
+    client.authenticate().unwrap();
+    client.authenticate().unwrap();
+    assert_eq!(
+        *server.seen.lock(),
+        [
+            HandshakeKind::FullWithHelloRetryRequest,
+            HandshakeKind::Resumed
+        ]
     );
 }
 

@@ -13,7 +13,7 @@ use rustls::pki_types::{
     AlgorithmIdentifier, InvalidSignature, PrivateKeyDer, SignatureVerificationAlgorithm, alg_id,
 };
 use rustls::sign::SigningKey;
-use rustls::{CipherSuite, SignatureScheme};
+use rustls::{CipherSuite, NamedGroup, SignatureScheme};
 use webpki::ring as by_ring;
 
 /// `ring`'s cryptography, and these signatures.
@@ -27,6 +27,11 @@ pub(crate) fn provider() -> CryptoProvider {
     provider
         .cipher_suites
         .sort_by_key(|suite| suite.suite() != first);
+    // Every server has to know it (RFC 8446, 9.1), and ring has it in assembly: X25519, in C that is
+    // compiled to be small, takes a fifth more of an exchange's time.
+    provider
+        .kx_groups
+        .sort_by_key(|group| group.name() != NamedGroup::secp256r1);
     provider
 }
 
