@@ -56,7 +56,10 @@ impl Reply {
                     .take_while(char::is_ascii_uppercase)
                     .take(LONGEST_CODE)
                     .collect();
-                format!("refused with {code}{}", hint(&code, text))
+                match code.as_str() {
+                    "" => "refused".to_owned(),
+                    code => format!("refused with {code}{}", hint(code, text)),
+                }
             }
             _ => "sent what was not asked for".to_owned(),
         };
@@ -103,6 +106,12 @@ impl Wire {
             unread: Vec::new(),
             left: 0,
         }
+    }
+
+    /// Whether it is open, and nothing was said that was not asked for: that would be taken for the
+    /// next answer.
+    pub(crate) fn is_quiet(&mut self) -> bool {
+        self.unread.is_empty() && matches!(self.stream.has_input(), Ok(false))
     }
 
     /// Sends commands at once, and waits for all their replies.
@@ -247,8 +256,9 @@ pub(crate) mod canned {
 
         fn watch_input(&mut self, _: bool) {}
 
+        /// It speaks when it is asked.
         fn has_input(&mut self) -> io::Result<bool> {
-            Ok(true)
+            Ok(false)
         }
 
         fn written(&self) -> u64 {
@@ -336,6 +346,10 @@ mod tests {
             let start = format!("The store's server refused with {words}");
             assert!(message.starts_with(&start), "{message}");
             assert!(!message.contains("hush"), "{message}");
+        }
+        for no_code in ["", "hush"] {
+            let message = Reply::Error(no_code.to_owned()).unexpected().message;
+            assert_eq!(message, "The store's server refused.");
         }
     }
 
