@@ -74,9 +74,13 @@ fn hint(code: &str, text: &str) -> &'static str {
         "NOPERM" => "; its user must be allowed GET, SET, EVAL and TIME on apivideo-*",
         "READONLY" => "; it is a replica: name the server that can be written to, or Sentinel",
         "OOM" => "; its memory is full",
+        "DENIED" => "; it is in protected mode, and wants a password",
         // These have one code. They begin with the server's own words.
         _ if text.starts_with("ERR unknown command") => {
             "; it does not know a command that is needed, as EVAL"
+        }
+        _ if text.starts_with("ERR max number of clients") => {
+            "; it has as many clients as maxclients allows"
         }
         _ if text.starts_with("ERR AUTH") || text.starts_with("ERR Client sent AUTH") => {
             "; it has no password, and the URL has one"
@@ -132,6 +136,11 @@ impl Wire {
             let (status, what) = match why.kind() {
                 io::ErrorKind::TimedOut => (Status::Timeout, "did not answer in time".to_owned()),
                 io::ErrorKind::InvalidData => (Status::ProtocolError, "is no Redis".to_owned()),
+                // TLS has a text of its own, with an address to read more.
+                io::ErrorKind::UnexpectedEof => {
+                    let what = "was lost: it closed the connection";
+                    (Status::NetworkError, what.to_owned())
+                }
                 _ => (
                     Status::NetworkError,
                     format!("was lost: {}", one_line(&why.to_string())),
@@ -154,7 +163,16 @@ impl Wire {
         }
         self.stream.write_all(&bytes)?;
         self.stream.flush()?;
-        commands.iter().map(|_| self.reply(0)).collect()
+        let mut replies = Vec::with_capacity(commands.len());
+        for _ in commands {
+            let reply = self.reply(0).or_else(|why| match replies.last() {
+                // Who turns a connection away says so once, whatever was asked.
+                Some(Reply::Error(text)) => Ok(Reply::Error(text.clone())),
+                _ => Err(why),
+            });
+            replies.push(reply?);
+        }
+        Ok(replies)
     }
 
     fn reply(&mut self, depth: usize) -> io::Result<Reply> {
@@ -329,6 +347,23 @@ mod tests {
     }
 
     #[test]
+    fn a_part_of_a_reply_is_none() {
+        for text in ["", "$3\r\nab", "*2\r\n:1\r\n"] {
+            let message = replies(text).unwrap_err().message;
+            let expected = "The store's server was lost: it closed the connection.";
+            assert_eq!(message, expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn who_is_turned_away_hears_why_though_more_was_asked() {
+        let asked: [&[&[u8]]; 2] = [&[b"GET", b"name"], &[b"TIME"]];
+        let stream = Canned(Cursor::new(b"-ERR max number of clients reached\r\n"));
+        let replies = Wire::new(Box::new(stream)).ask(&asked, Instant::now());
+        assert!(replies.unwrap().iter().all(Reply::is_error));
+    }
+
+    #[test]
     fn a_refusal_is_explained_and_not_repeated() {
         let hush = "A".repeat(1_000);
         for (text, words) in [
@@ -339,6 +374,11 @@ mod tests {
             ),
             ("ERR DB index is out of range", "ERR; it has no database"),
             ("ERR AUTH <password> called hush", "ERR; it has no password"),
+            (
+                "ERR max number of clients reached",
+                "ERR; it has as many clients as maxclients allows.",
+            ),
+            ("DENIED hush", "DENIED; it is in protected mode"),
             ("ERR hush", "ERR."),
             (hush.as_str(), "AAAAAAAAAAAAAAAAAAAA."),
         ] {
