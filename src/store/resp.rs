@@ -13,6 +13,9 @@ const DEEPEST: usize = 3;
 /// All replies to what is asked at once: one record, and little besides.
 const MOST_BYTES: usize = LARGEST + 16 * 1024;
 
+/// No reply has fewer bytes.
+const SHORTEST: usize = 3;
+
 /// No code of a server's error is longer.
 const LONGEST_CODE: usize = 20;
 
@@ -198,7 +201,7 @@ impl Wire {
             }
             b'*' => {
                 let parts = usize::try_from(number()?).map_err(|_| odd())?;
-                if depth == DEEPEST {
+                if depth == DEEPEST || parts > MOST_BYTES / SHORTEST {
                     return Err(odd());
                 }
                 let parts: io::Result<Vec<Reply>> =
@@ -340,6 +343,7 @@ mod tests {
             "$1\r\nabc",
             "$99999999999999999999\r\n",
             "*1\r\n*1\r\n*1\r\n*1\r\n:1\r\n",
+            "*99999999\r\n",
         ] {
             let error = replies(text).unwrap_err();
             assert_eq!(error.status, Status::ProtocolError, "{text:?}");
