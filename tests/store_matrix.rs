@@ -27,7 +27,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -214,6 +214,34 @@ unsafe extern "C" fn fstatfs(fd: libc::c_int, facts: *mut libc::statfs) -> libc:
     }
 }
 
+/// A file system that is frozen, as for a snapshot: whoever writes waits.
+static IS_FROZEN: AtomicBool = AtomicBool::new(false);
+
+type Renameat = unsafe extern "C" fn(
+    libc::c_int,
+    *const libc::c_char,
+    libc::c_int,
+    *const libc::c_char,
+) -> libc::c_int;
+
+// SAFETY: as above.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn renameat(
+    from: libc::c_int,
+    old: *const libc::c_char,
+    to: libc::c_int,
+    new: *const libc::c_char,
+) -> libc::c_int {
+    while IS_FROZEN.load(Ordering::SeqCst) {
+        thread::sleep(Duration::from_millis(1));
+    }
+    // SAFETY: the C library has a function of that name and type.
+    unsafe {
+        let found = libc::dlsym(libc::RTLD_NEXT, c"renameat".as_ptr());
+        std::mem::transmute::<*mut libc::c_void, Renameat>(found)(from, old, to, new)
+    }
+}
+
 #[derive(Clone, Copy, PartialEq)]
 enum Kind {
     Files,
@@ -283,6 +311,8 @@ fn table() -> Vec<Row> {
             "cannot be used"),
         row("on NFS", Files, |_| answer_statfs(0x6969), |_| answer_statfs(0), Each, 0, "is on NFS"),
         row("on SMB", Files, |_| answer_statfs(0xFF53_4D42), |_| answer_statfs(0), Each, 0, "is on SMB"),
+        row("frozen", Files, |_| IS_FROZEN.store(true, Ordering::SeqCst), |_| IS_FROZEN.store(false, Ordering::SeqCst),
+            Each, 1_000, "The store"), // One does not answer, and has the lock that another waits for.
         row("locked for ever", Files, Place::lock, |p| p.lock = None, Each, 1_000, "has been locked by another process"),
         row("clock a day ahead", Files, |_| set_wall_clock(86_400), nothing, Shared, 0, ""),
         row("clock a day behind", Files, |_| set_wall_clock(-86_400), nothing, Shared, 0, ""),

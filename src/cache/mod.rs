@@ -363,16 +363,22 @@ impl TokenCache {
         self.change_and_end(caller, |state, now| (act(state, now), None))
     }
 
-    /// Changes it by what came of a task. With the last task ends what the store was asked by.
+    /// Changes it by what came of a task. What the store was asked by ends with the last task for
+    /// it: the exchange may need its descriptors.
     fn advance(
         &self,
         caller: Caller,
         session: &mut Option<Box<dyn Session>>,
         act: impl FnOnce(&mut State<Arc<Completion>>, Now) -> Option<Task>,
     ) -> Option<Task> {
-        self.change_and_end(caller, |state, now| match act(state, now) {
-            None => (None, session.take()),
-            next => (next, None),
+        self.change_and_end(caller, |state, now| {
+            let next = act(state, now);
+            let is_over = match &next {
+                None => true,
+                Some(Task::Exchange(_)) => !state.tells_others(),
+                Some(Task::Store(_)) => false,
+            };
+            (next, session.take_if(|_| is_over))
         })
     }
 

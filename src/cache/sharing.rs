@@ -581,6 +581,11 @@ impl Sharing {
         self.offer(offer, at.now)
     }
 
+    /// Whether the store works, so that they can be told.
+    pub(crate) fn tells_others(&self) -> bool {
+        self.flight.seen.is_some()
+    }
+
     /// The flight ends here, though it may hold the lease: that is given back.
     pub(crate) fn abandon(&mut self, report: &Report, at: Context) -> Option<StoreTask> {
         match self.exchanged(report, at) {

@@ -323,6 +323,12 @@ impl<T> State<T> {
         task
     }
 
+    /// Whether what comes of the flight's exchange is for the store, too.
+    pub(crate) fn tells_others(&self) -> bool {
+        let sharing = self.sharing.as_ref();
+        sharing.is_some_and(|sharing| sharing.tells_others())
+    }
+
     fn first_task(&mut self, at: Context) -> Option<Task> {
         let purpose = self.known.flight?.purpose;
         if self.known.held.is_closed() {

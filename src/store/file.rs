@@ -138,10 +138,16 @@ struct Head {
 
 impl Connection for Files {
     fn load(&mut self, name: &str, limit: Duration) -> Result<Stored, Error> {
+        let place = &self.place;
+        if place.is_local.load(Ordering::Relaxed) {
+            let stored = self.held.read(place, name);
+            return stored.map_err(|unfit| place.explain(&unfit));
+        }
         let name = name.to_owned();
         self.carry_out(limit, move |held, place, _| held.read(place, &name))
     }
 
+    /// Writing hangs on any file system while it is frozen, as for a snapshot.
     fn swap(&mut self, change: &Change, limit: Duration) -> Result<bool, Error> {
         let change = change.clone();
         self.carry_out(limit, move |held, place, left| {
@@ -151,18 +157,13 @@ impl Connection for Files {
 }
 
 impl Files {
-    /// Does it here where that does not hang, and otherwise within its time. If it never returns,
-    /// what it held is lost with it.
+    /// Does what may hang, within its time. If it never returns, what it held is lost with it.
     fn carry_out<R: Send + 'static>(
         &mut self,
         limit: Duration,
         operation: impl FnOnce(&mut Held, &Place, Duration) -> Result<R, Unfit> + Send + 'static,
     ) -> Result<R, Error> {
         let place = Arc::clone(&self.place);
-        if place.is_local.load(Ordering::Relaxed) {
-            let result = operation(&mut self.held, &place, limit);
-            return result.map_err(|unfit| place.explain(&unfit));
-        }
         let mut held = std::mem::take(&mut self.held);
         let in_turn = Arc::clone(&place.in_turn);
         let (held, result) = in_turn.result(limit, move |left| {
@@ -207,7 +208,7 @@ impl Held {
             version: head.version,
             sealed,
             now: store_now(),
-            holder_is_gone: watched && directory.lock_file(&lease_name(name))?.is_free()?,
+            holder_is_gone: watched && directory.is_free(&lease_name(name))?,
         })
     }
 
@@ -252,7 +253,8 @@ fn lock_what_is_expected(
         if is_locked && directory.has(&lock, &name)? {
             return Ok(Some(lock));
         }
-        if Instant::now() >= until {
+        // A little early: who waits for this is to hear why it failed.
+        if Instant::now() + pause >= until {
             return Err(io::Error::from(io::ErrorKind::TimedOut).into());
         }
         std::thread::sleep(pause);
@@ -450,6 +452,24 @@ mod tests {
     }
 
     #[test]
+    fn writing_may_hang_on_a_local_file_system_too() {
+        let folder = Folder::new("frozen");
+        let (store, limit) = (folder.store(), Duration::from_millis(10));
+        let (end, ended) = channel();
+        store.files().load(NAME, LONG).unwrap();
+        store.0.is_local.store(true, Ordering::Relaxed);
+        let hung = store.files().carry_out(limit, move |_, _, _| {
+            let _ = ended.recv();
+            Ok(())
+        });
+        assert_eq!(hung.unwrap_err().status, Status::Timeout);
+        let refused = store.files().swap(&change(0, 1), LONG).unwrap_err();
+        assert_eq!(refused.status, Status::Timeout, "it is not even tried");
+        assert_eq!(store.files().load(NAME, LONG).unwrap().version, 0);
+        end.send(()).unwrap();
+    }
+
+    #[test]
     fn a_caller_looks_itself_only_where_that_is_known_not_to_hang() {
         let folder = Folder::new("quick");
         let store = folder.store();
@@ -483,11 +503,13 @@ mod tests {
         let directory = store.0.open().unwrap();
         let lock = directory.lock_file("apivideo-name.lock").unwrap();
         assert!(lock.try_lock().unwrap());
-        let swapped = store.files().swap(&change(7, 8), Duration::ZERO);
-        assert!(!swapped.unwrap());
-        let swapped = store.files().swap(&change(1, 2), Duration::ZERO);
-        let message = swapped.unwrap_err().message;
-        assert!(message.contains("too long"), "{message}");
+        let swap = |expected| {
+            let mut held = Held::default();
+            held.replace(&store.0, &change(expected, 8), Instant::now())
+        };
+        assert!(!swap(7).unwrap());
+        let words = explain(&swap(1).unwrap_err());
+        assert!(words.contains("too long"), "{words}");
     }
 
     #[test]

@@ -158,8 +158,9 @@ impl Connection for Talk {
     fn load(&mut self, name: &str, limit: Duration) -> Result<Stored, Error> {
         // In this order: what a cluster allows just this once is the first command.
         let commands: [&[&[u8]]; 2] = [&[b"GET", name.as_bytes()], &[b"TIME"]];
-        let [value, time] = self.ask(commands, Instant::now() + limit)?;
-        stored(&value, &time)
+        self.ask(commands, Instant::now() + limit, |[value, time]| {
+            stored(&value, &time)
+        })
     }
 
     fn swap(&mut self, change: &Change, limit: Duration) -> Result<bool, Error> {
@@ -179,12 +180,12 @@ impl Connection for Talk {
             &value,
             keep.as_bytes(),
         ];
-        let [swapped] = self.ask([command], Instant::now() + limit)?;
-        match swapped {
+        let until = Instant::now() + limit;
+        self.ask([command], until, |[swapped]| match swapped {
             Reply::Number(0) => Ok(false),
             Reply::Number(1) => Ok(true),
             other => Err(other.unexpected()),
-        }
+        })
     }
 }
 
@@ -253,36 +254,36 @@ fn clock(time: &Reply) -> Option<StoreNow> {
 }
 
 impl Talk {
-    /// Sends commands, and follows a cluster to the node that has the key.
-    fn ask<const N: usize>(
+    /// Sends commands, follows a cluster to the node that has the key, and reads the replies.
+    fn ask<const N: usize, R>(
         &mut self,
         commands: [&[&[u8]]; N],
         until: Instant,
-    ) -> Result<[Reply; N], Error> {
-        let result = self.ask_node(&commands, until);
+        read: impl FnOnce([Reply; N]) -> Result<R, Error>,
+    ) -> Result<R, Error> {
+        let replies = self.ask_node(&commands, until);
+        let replies = replies.and_then(|all| all.try_into().map_err(|_| Reply::Nil.unexpected()));
+        let result = replies.and_then(read);
         if result.is_err() {
-            // Whatever is still on its way must not be taken for a later answer.
+            // Whatever is still on its way must not be taken for a later answer. And a server that
+            // refuses may be a replica now, or be starting: the next operation finds out anew who
+            // is to be asked.
             self.node = None;
             self.server.begin_with_the_next();
         }
-        let replies = result?;
-        replies.try_into().map_err(|_| Reply::Nil.unexpected())
+        result
     }
 
     fn ask_node(&mut self, commands: &[&[&[u8]]], until: Instant) -> Result<Vec<Reply>, Error> {
-        let mut node = match self.node.take() {
+        let kept = self.node.take();
+        let mut node = match kept.and_then(Node::if_quiet) {
             Some(node) => node,
             None => self.server.connect(until)?,
         };
         for _ in 0..MOST_HOPS {
             let replies = node.wire.ask(commands, until)?;
             let Some((named, is_once)) = replies.iter().find_map(Reply::redirection) else {
-                // A server that refuses may be a replica now, or be starting: the next operation
-                // finds out anew who is to be asked.
-                match replies.iter().any(Reply::is_error) {
-                    true => self.server.begin_with_the_next(),
-                    false => self.node = Some(node),
-                }
+                self.node = Some(node);
                 return Ok(replies);
             };
             let other = named_by_node(named, &node.host).ok_or_else(|| Reply::Nil.unexpected())?;
@@ -299,6 +300,11 @@ impl Talk {
 }
 
 impl Node {
+    /// It may have been closed since it was asked last.
+    fn if_quiet(mut self) -> Option<Node> {
+        self.wire.is_quiet().then_some(self)
+    }
+
     /// A Sentinel that has been cut off names the server of before. One that may not say its role
     /// is believed.
     fn must_be_master(&mut self, until: Instant) -> Result<(), Error> {
@@ -482,6 +488,44 @@ mod tests {
         let mut talk = store(&format!("redis://127.0.0.1:{port}")).open();
         assert!(talk.load("name", LIMIT).is_err());
         assert_eq!(talk.load("name", LIMIT).unwrap().now.now.wall_ms, 5_200);
+        served.join().unwrap();
+    }
+
+    #[test]
+    fn a_connection_that_says_more_than_was_asked_or_has_ended_is_used_no_more() {
+        for more in ["", ":0\r\n", &nothing_there(), ">1\r\n", "\0"] {
+            let (port, served) = server(vec![
+                vec![format!("{}{more}", nothing_there())],
+                vec![":1\r\n".to_owned()],
+            ]);
+            let RedisStore(server) = store(&format!("redis://127.0.0.1:{port}"));
+            let mut talk = Talk { server, node: None };
+            assert_eq!(talk.load("name", LIMIT).unwrap().version, 0, "{more:?}");
+            let start = Instant::now();
+            while talk.node.as_mut().unwrap().wire.is_quiet() {
+                assert!(start.elapsed() < LIMIT, "{more:?}");
+                thread::yield_now();
+            }
+            let change = Change {
+                name: "name".to_owned(),
+                expected: 0,
+                version: 1,
+                sealed: Vec::new(),
+                keep: LIMIT,
+                is_lease: true,
+            };
+            assert!(talk.swap(&change, LIMIT).unwrap(), "{more:?}");
+            served.join().unwrap();
+        }
+    }
+
+    #[test]
+    fn after_an_odd_answer_the_connection_is_used_no_more() {
+        let odd = format!("+OK\r\n{TIME}");
+        let (port, served) = server(vec![vec![odd], vec![nothing_there()]]);
+        let mut talk = store(&format!("redis://127.0.0.1:{port}")).open();
+        assert!(talk.load("name", LIMIT).is_err());
+        assert!(talk.load("name", LIMIT).is_ok());
         served.join().unwrap();
     }
 

@@ -13,6 +13,9 @@ const DEEPEST: usize = 3;
 /// All replies to what is asked at once: one record, and little besides.
 const MOST_BYTES: usize = LARGEST + 16 * 1024;
 
+/// No reply has fewer bytes.
+const SHORTEST: usize = 3;
+
 /// No code of a server's error is longer.
 const LONGEST_CODE: usize = 20;
 
@@ -56,7 +59,10 @@ impl Reply {
                     .take_while(char::is_ascii_uppercase)
                     .take(LONGEST_CODE)
                     .collect();
-                format!("refused with {code}{}", hint(&code, text))
+                match code.as_str() {
+                    "" => "refused".to_owned(),
+                    code => format!("refused with {code}{}", hint(code, text)),
+                }
             }
             _ => "sent what was not asked for".to_owned(),
         };
@@ -71,9 +77,13 @@ fn hint(code: &str, text: &str) -> &'static str {
         "NOPERM" => "; its user must be allowed GET, SET, EVAL and TIME on apivideo-*",
         "READONLY" => "; it is a replica: name the server that can be written to, or Sentinel",
         "OOM" => "; its memory is full",
+        "DENIED" => "; it is in protected mode, and wants a password",
         // These have one code. They begin with the server's own words.
         _ if text.starts_with("ERR unknown command") => {
             "; it does not know a command that is needed, as EVAL"
+        }
+        _ if text.starts_with("ERR max number of clients") => {
+            "; it has as many clients as maxclients allows"
         }
         _ if text.starts_with("ERR AUTH") || text.starts_with("ERR Client sent AUTH") => {
             "; it has no password, and the URL has one"
@@ -105,6 +115,12 @@ impl Wire {
         }
     }
 
+    /// Whether it is open, and nothing was said that was not asked for: that would be taken for the
+    /// next answer.
+    pub(crate) fn is_quiet(&mut self) -> bool {
+        self.unread.is_empty() && matches!(self.stream.has_input(), Ok(false))
+    }
+
     /// Sends commands at once, and waits for all their replies.
     pub(crate) fn ask(
         &mut self,
@@ -123,6 +139,11 @@ impl Wire {
             let (status, what) = match why.kind() {
                 io::ErrorKind::TimedOut => (Status::Timeout, "did not answer in time".to_owned()),
                 io::ErrorKind::InvalidData => (Status::ProtocolError, "is no Redis".to_owned()),
+                // TLS has a text of its own, with an address to read more.
+                io::ErrorKind::UnexpectedEof => {
+                    let what = "was lost: it closed the connection";
+                    (Status::NetworkError, what.to_owned())
+                }
                 _ => (
                     Status::NetworkError,
                     format!("was lost: {}", one_line(&why.to_string())),
@@ -145,7 +166,16 @@ impl Wire {
         }
         self.stream.write_all(&bytes)?;
         self.stream.flush()?;
-        commands.iter().map(|_| self.reply(0)).collect()
+        let mut replies = Vec::with_capacity(commands.len());
+        for _ in commands {
+            let reply = self.reply(0).or_else(|why| match replies.last() {
+                // Who turns a connection away says so once, whatever was asked.
+                Some(Reply::Error(text)) => Ok(Reply::Error(text.clone())),
+                _ => Err(why),
+            });
+            replies.push(reply?);
+        }
+        Ok(replies)
     }
 
     fn reply(&mut self, depth: usize) -> io::Result<Reply> {
@@ -171,7 +201,7 @@ impl Wire {
             }
             b'*' => {
                 let parts = usize::try_from(number()?).map_err(|_| odd())?;
-                if depth == DEEPEST {
+                if depth == DEEPEST || parts > MOST_BYTES / SHORTEST {
                     return Err(odd());
                 }
                 let parts: io::Result<Vec<Reply>> =
@@ -247,8 +277,9 @@ pub(crate) mod canned {
 
         fn watch_input(&mut self, _: bool) {}
 
+        /// It speaks when it is asked.
         fn has_input(&mut self) -> io::Result<bool> {
-            Ok(true)
+            Ok(false)
         }
 
         fn written(&self) -> u64 {
@@ -312,10 +343,28 @@ mod tests {
             "$1\r\nabc",
             "$99999999999999999999\r\n",
             "*1\r\n*1\r\n*1\r\n*1\r\n:1\r\n",
+            "*99999999\r\n",
         ] {
             let error = replies(text).unwrap_err();
             assert_eq!(error.status, Status::ProtocolError, "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_part_of_a_reply_is_none() {
+        for text in ["", "$3\r\nab", "*2\r\n:1\r\n"] {
+            let message = replies(text).unwrap_err().message;
+            let expected = "The store's server was lost: it closed the connection.";
+            assert_eq!(message, expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn who_is_turned_away_hears_why_though_more_was_asked() {
+        let asked: [&[&[u8]]; 2] = [&[b"GET", b"name"], &[b"TIME"]];
+        let stream = Canned(Cursor::new(b"-ERR max number of clients reached\r\n"));
+        let replies = Wire::new(Box::new(stream)).ask(&asked, Instant::now());
+        assert!(replies.unwrap().iter().all(Reply::is_error));
     }
 
     #[test]
@@ -329,6 +378,11 @@ mod tests {
             ),
             ("ERR DB index is out of range", "ERR; it has no database"),
             ("ERR AUTH <password> called hush", "ERR; it has no password"),
+            (
+                "ERR max number of clients reached",
+                "ERR; it has as many clients as maxclients allows.",
+            ),
+            ("DENIED hush", "DENIED; it is in protected mode"),
             ("ERR hush", "ERR."),
             (hush.as_str(), "AAAAAAAAAAAAAAAAAAAA."),
         ] {
@@ -336,6 +390,10 @@ mod tests {
             let start = format!("The store's server refused with {words}");
             assert!(message.starts_with(&start), "{message}");
             assert!(!message.contains("hush"), "{message}");
+        }
+        for no_code in ["", "hush"] {
+            let message = Reply::Error(no_code.to_owned()).unexpected().message;
+            assert_eq!(message, "The store's server refused.");
         }
     }
 

@@ -403,6 +403,24 @@ fn what_a_store_was_asked_by_ends_before_a_program_is_called() {
     assert_eq!(left, users, "there is a session still");
 }
 
+#[test]
+fn a_store_that_fails_holds_nothing_while_the_exchange_is_made() {
+    let first = Arc::new(|| {});
+    let store: Arc<dyn Store> = Arc::new(Failing(Arc::clone(&first)));
+    let (tell, told) = std::sync::mpsc::channel();
+    let theirs = Arc::clone(&first);
+    let count = move || tell.send(Arc::strong_count(&theirs)).unwrap();
+    let dependencies = Dependencies {
+        store: Some((store, Duration::from_secs(1))),
+        endpoint: Box::new(Granting(count)),
+        ..dependencies(&Arc::default())
+    };
+    let cache = TokenCache::new(dependencies, false);
+    let users = Arc::strong_count(&first);
+    get(&cache).unwrap();
+    assert_eq!(told.recv().unwrap(), users, "there is a session still");
+}
+
 // --- News ---
 
 #[test]

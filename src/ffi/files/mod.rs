@@ -48,6 +48,17 @@ enum Place {
     Unknown,
 }
 
+impl OwnDirectory {
+    /// Whether nobody has the lock of that name. The file is opened to be read, and not made: that
+    /// hangs on no file system that is frozen, and fails on none that is read-only.
+    pub(crate) fn is_free(&self, name: &str) -> io::Result<bool> {
+        match self.file_to_read(name) {
+            Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(true),
+            file => LockFile::new(file?).is_free(),
+        }
+    }
+}
+
 /// For what is no regular file, under the name of one.
 fn no_file() -> io::Error {
     io::Error::other("there is something that is no file")
@@ -135,6 +146,18 @@ mod tests {
         drop(one);
         assert!(other.is_free().unwrap());
         assert!(other.try_lock().unwrap());
+    }
+
+    #[test]
+    fn a_lock_is_looked_at_without_making_it() {
+        let folder = Folder::new("look");
+        let directory = folder.open();
+        assert!(directory.is_free("lock").unwrap());
+        assert!(directory.file_to_read("lock").is_err());
+        let lock = directory.lock_file("lock").unwrap();
+        assert!(directory.is_free("lock").unwrap());
+        assert!(lock.try_lock().unwrap());
+        assert!(!directory.is_free("lock").unwrap());
     }
 
     #[test]

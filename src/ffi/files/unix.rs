@@ -349,7 +349,7 @@ pub(crate) struct LockFile {
 }
 
 impl LockFile {
-    fn new(file: File) -> LockFile {
+    pub(super) fn new(file: File) -> LockFile {
         close_in_children();
         let fd = file.into_raw_fd();
         LockFile {

@@ -94,7 +94,7 @@ impl OwnDirectory {
     pub(crate) fn lock_file(&self, name: &str) -> io::Result<LockFile> {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
-        self.open_file(name, &mut options).map(LockFile)
+        self.open_file(name, &mut options).map(LockFile::new)
     }
 
     fn open_file(&self, name: &str, options: &mut OpenOptions) -> io::Result<File> {
@@ -226,6 +226,10 @@ pub(crate) fn default_directory() -> io::Result<PathBuf> {
 pub(crate) struct LockFile(File);
 
 impl LockFile {
+    pub(super) fn new(file: File) -> LockFile {
+        LockFile(file)
+    }
+
     /// Takes the lock, if nobody has it.
     pub(crate) fn try_lock(&self) -> io::Result<bool> {
         self.lock(LOCKFILE_EXCLUSIVE_LOCK)
