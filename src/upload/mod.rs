@@ -36,6 +36,7 @@ use crate::cache::events::{LogLevel, Observer};
 use crate::clock::{Clock, Context, SystemClock, random};
 use crate::config::Server;
 use crate::error::{Error, Status};
+use crate::ffi::secret::Secret;
 use crate::ffi::sys;
 use crate::http::Http;
 use crate::process::fork::PerProcess;
@@ -55,7 +56,7 @@ pub(crate) struct Uploads {
     observer: Box<dyn Observer>,
     wait_timeout_ms: u32,
     largest_reply: u64,
-    pub(crate) has_key: bool,
+    pub(crate) api_key: Option<Arc<Secret>>,
     closed: AtomicBool,
     under_way: PerProcess<Mutex<Vec<Weak<Task>>>>,
 }
@@ -68,7 +69,7 @@ pub(crate) struct Dependencies {
     pub(crate) observer: Box<dyn Observer>,
     pub(crate) wait_timeout_ms: u32,
     pub(crate) largest_reply: u64,
-    pub(crate) has_key: bool,
+    pub(crate) api_key: Option<Arc<Secret>>,
 }
 
 impl Uploads {
@@ -80,7 +81,7 @@ impl Uploads {
             observer: of.observer,
             wait_timeout_ms: of.wait_timeout_ms,
             largest_reply: of.largest_reply,
-            has_key: of.has_key,
+            api_key: of.api_key,
             closed: AtomicBool::new(false),
             under_way: PerProcess::new(),
         })
