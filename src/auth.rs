@@ -22,15 +22,15 @@ use crate::text::is_visible;
 pub(crate) struct Auth {
     http: Arc<Http>,
     server: Server,
-    api_key: Secret,
+    api_key: Arc<Secret>,
 }
 
 impl Auth {
-    pub(crate) fn new(http: Arc<Http>, server: Server, api_key: &str) -> Auth {
+    pub(crate) fn new(http: Arc<Http>, server: Server, api_key: Arc<Secret>) -> Auth {
         Auth {
             http,
             server,
-            api_key: Secret::new(api_key),
+            api_key,
         }
     }
 
@@ -272,7 +272,11 @@ mod tests {
     }
 
     fn auth() -> Auth {
-        Auth::new(Arc::new(Config::default().http()), server(), "the key")
+        Auth::new(
+            Arc::new(Config::default().http()),
+            server(),
+            Arc::new(Secret::new("the key")),
+        )
     }
 
     fn reply(status: u16, body: &str) -> Reply {

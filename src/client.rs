@@ -20,6 +20,7 @@ use crate::config::Config;
 use crate::environment;
 use crate::error::{Error, Status};
 use crate::ffi::privileges;
+use crate::ffi::secret::Secret;
 use crate::ffi::sys;
 use crate::process::{fork, timer};
 use crate::request::checks::Checked;
@@ -84,7 +85,8 @@ impl Client {
         sys::stay_loaded();
         let http = Arc::new(config.http());
         let store = api_key.and_then(|key| config.store(key));
-        let endpoint: Box<dyn Endpoint> = match api_key {
+        let api_key = api_key.map(|key| Arc::new(Secret::new(key)));
+        let endpoint: Box<dyn Endpoint> = match api_key.clone() {
             Some(key) => Box::new(Auth::new(Arc::clone(&http), config.server(), key)),
             None => Box::new(NoKey),
         };
@@ -102,6 +104,7 @@ impl Client {
             wait_timeout_ms: config.wait_timeout_ms(),
             wait_for_recovery: config.waits_for_recovery(),
             largest_reply: config.max_reply_bytes(),
+            api_key: api_key.clone(),
         };
         let uploads = Uploads::new(upload::Dependencies {
             http: Arc::clone(&http),
@@ -110,7 +113,7 @@ impl Client {
             observer: config.observer(),
             wait_timeout_ms: config.wait_timeout_ms(),
             largest_reply: config.max_reply_bytes(),
-            has_key: api_key.is_some(),
+            api_key,
         });
         Ok(Client {
             // It was checked: there is no NUL in it.

@@ -15,7 +15,7 @@ use apivideo::{Client, Config, Error, Response, Status};
 use apivideo_sandbox::{Fault, FaultRule, On, Options, Sandbox};
 
 use common::scripted::{Act, Scripted, reply};
-use common::{client_with, config_for, eventually, sandbox, tls_sandbox};
+use common::{KEY, client_with, config_for, eventually, sandbox, tls_sandbox};
 
 /// A moment, on a machine that has other things to do.
 const MOMENT: Duration = Duration::from_secs(3);
@@ -262,7 +262,7 @@ fn a_request_has_the_token_the_body_and_an_answer_as_it_came() {
 fn a_refusal_says_what_is_wrong_and_nothing_that_is_secret() {
     let server = Scripted::start();
     let client = client(&server);
-    let body = r#"{"type":"https://docs.api.video/reference/attributes","title":"Wrong: Bearer token-1 to1secret",
+    let body = r#"{"type":"https://docs.api.video/reference/attributes","title":"Wrong: Bearer token-1 to1secret sandbox-key",
         "name":"x","problems":[{"title":"It is required.","name":"title"}]}"#;
     server.next([reply(400, "", body)]);
     let error = client
@@ -272,7 +272,7 @@ fn a_refusal_says_what_is_wrong_and_nothing_that_is_secret() {
     assert_eq!(error.problem.problems[0].name, "title");
     assert!(error.message.contains("title: It is required"), "{error}");
     let told = format!("{error:?}");
-    for secret in ["token-1", "to1secret", "to2"] {
+    for secret in ["token-1", "to1secret", "to2", KEY] {
         assert!(!told.contains(secret), "{told}");
     }
 }

@@ -17,7 +17,7 @@ use parking_lot::Mutex;
 use serde_json::Value;
 
 use common::uploads::{C, Door, LONG, Source, TestFile, World, feed, run};
-use common::{client_with, eventually};
+use common::{KEY, client_with, eventually};
 
 /// Two of them, and a little one.
 const LENGTH: u64 = 2 * C + 1_000;
@@ -439,6 +439,22 @@ fn a_rejected_upload_token_is_final_and_in_no_message() {
         !texts.into_iter().any(|text| text.contains("Secret")),
         "{lines:?}"
     );
+}
+
+#[test]
+fn a_server_that_sends_the_key_back_does_not_get_it_into_a_message() {
+    let file = TestFile::new("echo", 100);
+    let world = World::new();
+    let (_client, mut upload) = world.upload(&file, Source::File, Door::Video);
+    let problem = format!(
+        r#"{{"type":"https://docs.api.video/reference/x","title":"No {KEY}.","status":403}}"#
+    );
+    world
+        .sandbox
+        .fault(FaultRule::new(On::Uploads, Fault::reply(403, problem)));
+    let error = run(&mut upload, &file, Source::File).unwrap_err();
+    assert_eq!(error.problem.title, "No [redacted].");
+    assert!(!error.message.contains(KEY), "{error}");
 }
 
 #[test]

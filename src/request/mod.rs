@@ -25,6 +25,7 @@ use crate::cache::waiters::{Purpose, TokenRequest};
 use crate::clock::random;
 use crate::config::Server;
 use crate::error::{Error, Status};
+use crate::ffi::secret::Secret;
 use crate::ffi::sys;
 use crate::http::{Body, Cancel, Connections, Failure, Http, Reply, Request, Terms, cancelled};
 use crate::problem::rejects_access_token;
@@ -43,6 +44,8 @@ pub(crate) struct Limits {
     pub(crate) wait_for_recovery: bool,
     /// The most bytes of a reply.
     pub(crate) largest_reply: u64,
+    /// No message has it, whatever a server sends.
+    pub(crate) api_key: Option<Arc<Secret>>,
 }
 
 /// Makes a client's requests.
@@ -298,6 +301,7 @@ impl Requests {
                 let path = request.secrets();
                 let mut secrets: Vec<&str> = path.iter().map(String::as_str).collect();
                 secrets.extend([token.access_token(), token.refresh_token()]);
+                secrets.extend(self.limits.api_key.as_deref().map(Secret::as_str));
                 Err(refusal::of(&reply, &self.server, request, &secrets))
             }
             Err(failure) => {

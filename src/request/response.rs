@@ -1,8 +1,10 @@
 //! What a request was answered.
 
+use std::collections::BTreeMap;
 use std::ffi::{CStr, CString};
 
 use once_cell::race::OnceBox;
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -11,6 +13,18 @@ use crate::problem::without_bom;
 
 /// No list of links is longer.
 const LONGEST_LINKS: usize = 64 * 1024;
+/// What no request's path may have in it, and a link may: it repeats what the program asked for.
+const NOT_IN_A_PATH: AsciiSet = CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'<')
+    .add(b'>')
+    .add(b'\\')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
 
 /// The answer to a request that succeeded.
 pub struct Response {
@@ -132,12 +146,19 @@ fn next_page(body: &[u8], prefix: &str) -> String {
     if links.len() > LONGEST_LINKS {
         return String::new();
     }
-    let links: Vec<&RawValue> = serde_json::from_str(links).unwrap_or_default();
-    let links = links.into_iter().map(RawValue::get);
+    let links = each_of(links).into_iter().map(RawValue::get);
     // One that is odd does not cost the others.
     let mut links = links.filter_map(|link| serde_json::from_str::<Link>(link).ok());
     let next = links.find(|link| link.rel == "next");
-    next.map_or_else(String::new, |link| path_below(&link.uri, prefix).to_owned())
+    next.map_or_else(String::new, |link| {
+        utf8_percent_encode(path_below(&link.uri, prefix), &NOT_IN_A_PATH).to_string()
+    })
+}
+
+/// What is in a list, or, as api.video's own example has it, in an object.
+fn each_of(links: &str) -> Vec<&RawValue> {
+    let object = || serde_json::from_str::<BTreeMap<String, _>>(links).unwrap_or_default();
+    serde_json::from_str(links).unwrap_or_else(|_| object().into_values().collect())
 }
 
 /// A link as a path below the base URL. Its host is left out: what lies before the server may give
@@ -208,6 +229,11 @@ mod tests {
             ("", "http://h", ""),
             (
                 "",
+                "/videos?title=é {a|b}&tags[]=50%25&currentPage=2",
+                "/videos?title=%C3%A9%20%7Ba%7Cb%7D&tags[]=50%25&currentPage=2",
+            ),
+            (
+                "",
                 "/videos?metadata[src]=https://example.com&currentPage=2",
                 "/videos?metadata[src]=https://example.com&currentPage=2",
             ),
@@ -235,6 +261,9 @@ mod tests {
         let odd =
             r#"{"pagination":{"links":[7,{"rel":"next","uri":7},{"rel":"next","uri":"/x"}]}}"#;
         assert_eq!(response(odd).next_page(), "/x");
+        let object = r#"{"pagination":{"links":{"first":{"rel":"first","uri":"/1"},"odd":7,
+            "next":{"rel":"next","uri":"/x"}}}}"#;
+        assert_eq!(response(object).next_page(), "/x");
     }
 
     #[test]

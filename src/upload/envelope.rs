@@ -12,6 +12,8 @@ pub(crate) struct Envelope {
 }
 
 impl Envelope {
+    /// Its headers are written as everybody writes them, since some read no other.
+    ///
     /// `nonce` must not be in the chunk: random bits, as many as make that impossible.
     pub(crate) fn new(nonce: u128, video_id: Option<&str>, file_name: &str) -> Envelope {
         let boundary = format!("libapivideo-{nonce:032x}");
@@ -19,13 +21,13 @@ impl Envelope {
         if let Some(video_id) = video_id {
             let _ = write!(
                 before,
-                "--{boundary}\r\ncontent-disposition: form-data; name=\"videoId\"\r\n\r\n{video_id}\r\n"
+                "--{boundary}\r\nContent-Disposition: form-data; name=\"videoId\"\r\n\r\n{video_id}\r\n"
             );
         }
         let _ = write!(
             before,
-            "--{boundary}\r\ncontent-disposition: form-data; name=\"file\"; filename=\"{}\"\r\n\
-             content-type: application/octet-stream\r\n\r\n",
+            "--{boundary}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{}\"\r\n\
+             Content-Type: application/octet-stream\r\n\r\n",
             quoted(file_name)
         );
         Envelope {
@@ -83,8 +85,8 @@ mod tests {
         assert_eq!(
             read(&envelope, b"bytes"),
             format!(
-                "--{boundary}\r\ncontent-disposition: form-data; name=\"file\"; filename=\"a b.mp4\"\r\n\
-                 content-type: application/octet-stream\r\n\r\nbytes\r\n--{boundary}--\r\n"
+                "--{boundary}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a b.mp4\"\r\n\
+                 Content-Type: application/octet-stream\r\n\r\nbytes\r\n--{boundary}--\r\n"
             )
         );
     }

@@ -21,7 +21,7 @@ pub(crate) struct SourceFile {
 
 impl SourceFile {
     pub(crate) fn open(path: &Path) -> Result<SourceFile, Error> {
-        let failed = |why: io::Error| cannot(path, &sys::words_of(&why));
+        let failed = |why: io::Error| failed(path, &why);
         // Looked at first: to open a pipe waits until somebody writes to it.
         if !fs::metadata(path).map_err(failed)?.is_file() {
             return Err(cannot(
@@ -74,7 +74,7 @@ impl SourceFile {
                     self.path
                 ),
             ),
-            false => cannot(&self.path, &sys::words_of(why)),
+            false => failed(&self.path, why),
         }
     }
 }
@@ -118,6 +118,15 @@ fn cannot(path: &Path, why: &str) -> Error {
         Status::FileError,
         format!("The file {path:?} cannot be uploaded: {why}."),
     )
+}
+
+/// What the system says of a file. Where it lacks something, the file is not at fault.
+fn failed(path: &Path, why: &io::Error) -> Error {
+    let mut error = cannot(path, &sys::words_of(why));
+    if sys::is_lack_of_resources(why) {
+        error.status = Status::SystemError;
+    }
+    error
 }
 
 #[cfg(test)]
@@ -179,6 +188,15 @@ mod tests {
             let error = source.explain(&why);
             assert_eq!(error.status, Status::FileError);
             assert!(error.message.contains("changed"), "{name}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_lack_of_descriptors_is_no_fault_of_the_file() {
+        let too_many = if cfg!(windows) { 4 } else { 24 };
+        for (number, status) in [(too_many, Status::SystemError), (13, Status::FileError)] {
+            let why = io::Error::from_raw_os_error(number);
+            assert_eq!(failed(Path::new("a"), &why).status, status);
         }
     }
 

@@ -117,7 +117,7 @@ impl Upload {
             .options
             .take()
             .unwrap_or_default()
-            .plan(uploads.has_key)?;
+            .plan(uploads.api_key.is_some())?;
         let task = uploads.prepare(plan)?;
         self.started.task = Some(Arc::clone(&task));
         Ok(Prepared { uploads, task })

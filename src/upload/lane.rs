@@ -247,6 +247,7 @@ impl Lane {
             return Err(unreadable(self.task.explain(&why)));
         }
         let secrets = [
+            self.uploads.api_key.as_deref().map(Secret::as_str),
             self.task.token.as_ref().map(Secret::as_str),
             token.map(Token::access_token),
             token.map(Token::refresh_token),

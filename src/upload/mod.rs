@@ -35,6 +35,7 @@ use crate::cache::events::{LogLevel, Observer};
 use crate::clock::{Clock, Context, SystemClock, random};
 use crate::config::Server;
 use crate::error::{Error, Status};
+use crate::ffi::secret::Secret;
 use crate::ffi::sys;
 use crate::http::Http;
 use crate::process::under_way::UnderWay;
@@ -53,7 +54,7 @@ pub(crate) struct Uploads {
     observer: Box<dyn Observer>,
     wait_timeout_ms: u32,
     largest_reply: u64,
-    pub(crate) has_key: bool,
+    pub(crate) api_key: Option<Arc<Secret>>,
     under_way: UnderWay<Task>,
 }
 
@@ -65,7 +66,7 @@ pub(crate) struct Dependencies {
     pub(crate) observer: Box<dyn Observer>,
     pub(crate) wait_timeout_ms: u32,
     pub(crate) largest_reply: u64,
-    pub(crate) has_key: bool,
+    pub(crate) api_key: Option<Arc<Secret>>,
 }
 
 impl Uploads {
@@ -77,7 +78,7 @@ impl Uploads {
             observer: of.observer,
             wait_timeout_ms: of.wait_timeout_ms,
             largest_reply: of.largest_reply,
-            has_key: of.has_key,
+            api_key: of.api_key,
             under_way: UnderWay::new(),
         })
     }

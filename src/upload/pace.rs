@@ -1,6 +1,6 @@
 //! The pace: how many chunks api.video lets through, told with every reply.
 
-use super::policy::PACE_MARGIN;
+use super::policy::{PACE_MARGIN, SAME_WINDOW};
 use crate::cache::policy::RETRY_AFTER_MAX;
 
 /// What a reply's headers say of the limit.
@@ -22,6 +22,8 @@ pub(crate) struct Pace {
 
 #[derive(Debug)]
 struct Window {
+    /// The least that a reply told.
+    remaining: u64,
     left: u64,
     ends_at: i64,
 }
@@ -52,9 +54,19 @@ impl Pace {
     pub(crate) fn told(&mut self, limits: Limits, others: usize, now: i64) {
         // A window is a minute; a wait without end would be a hang.
         let wait = limits.resets_in_ms.clamp(0, RETRY_AFTER_MAX) + PACE_MARGIN;
+        let (mut remaining, mut ends_at) = (limits.remaining, now.saturating_add(wait));
+        // Chunks side by side are counted in one order and answered in another: only in the next
+        // window there may be more.
+        if let Some(window) = &self.window
+            && window.ends_at.abs_diff(ends_at) <= SAME_WINDOW
+        {
+            remaining = remaining.min(window.remaining);
+            ends_at = ends_at.min(window.ends_at);
+        }
         self.window = Some(Window {
-            left: limits.remaining.saturating_sub(others as u64),
-            ends_at: now.saturating_add(wait),
+            remaining,
+            left: remaining.saturating_sub(others as u64),
+            ends_at,
         });
     }
 
@@ -116,6 +128,22 @@ mod tests {
         assert_eq!(pace.next(0), 41_000);
         pace.told(limits(1), 0, 0);
         assert_eq!(pace.next(0), 0, "the newest reply tells");
+    }
+
+    #[test]
+    fn a_reply_that_comes_late_gives_nothing_back() {
+        let mut pace = Pace::default();
+        pace.told(limits(1), 1, 0);
+        pace.told(limits(2), 0, 900);
+        assert_eq!(pace.next(900), 900);
+        pace.sending(900);
+        assert_eq!(pace.next(900), 41_000, "two had been counted by then");
+        pace.told(limits(2), 0, 41_500);
+        for _ in 0..2 {
+            assert_eq!(pace.next(41_500), 41_500, "the next window");
+            pace.sending(41_500);
+        }
+        assert_eq!(pace.next(41_500), 82_500);
     }
 
     #[test]

@@ -34,6 +34,8 @@ const BACKOFF_CAP: i64 = 30_000;
 
 /// A window's end is told in whole seconds.
 pub(crate) const PACE_MARGIN: i64 = 1_000;
+/// So far apart are two replies' words for the end of one window, at most.
+pub(crate) const SAME_WINDOW: u64 = 2_000;
 
 /// The size of a file's chunks, unless the program names one. It depends on the file's size alone,
 /// so that another process finds the same chunks.

@@ -72,6 +72,7 @@ struct Turn {
     /// There is more to tell since.
     again: bool,
     last_ms: Option<i64>,
+    told: Option<Progress>,
     is_closed: bool,
 }
 
@@ -84,27 +85,42 @@ impl Reporter {
     }
 
     /// Tells the program, unless another thread is at it, which then tells this too. Unless it
-    /// `must` be told, not too often.
-    pub(crate) fn report(&self, counters: &Counters, now_ms: i64, must: bool) {
+    /// `must` be told, not too often. `true`: this thread was at it, and others may have left to it
+    /// what follows.
+    pub(crate) fn report(&self, counters: &Counters, now_ms: i64, must: bool) -> bool {
         let Some(callback) = &self.callback else {
-            return;
+            return false;
         };
         let mut turn = lock(&self.turn);
         turn.again |= must && turn.is_taken;
         let is_early = turn.last_ms.is_some_and(|last| now_ms < last + INTERVAL_MS);
         if turn.is_taken || is_early && !must {
-            return;
+            return false;
         }
         turn.is_taken = true;
         turn.last_ms = Some(now_ms);
         turn.again = true;
         while std::mem::take(&mut turn.again) && !turn.is_closed {
+            let progress = counters.progress();
+            if turn.told.replace(progress) == Some(progress) {
+                continue;
+            }
             drop(turn);
             // A program's callback that panics must not end the upload.
-            let _ = catch_unwind(AssertUnwindSafe(|| callback(counters.progress())));
+            let _ = catch_unwind(AssertUnwindSafe(|| callback(progress)));
             turn = lock(&self.turn);
         }
         turn.is_taken = false;
+        true
+    }
+
+    /// Tells how far it has come in the end. `false`: another thread is at it, and what follows is
+    /// left to it.
+    pub(crate) fn report_end(&self, counters: &Counters, now_ms: i64) -> bool {
+        self.report(counters, now_ms, true) || {
+            let turn = lock(&self.turn);
+            turn.is_closed || !turn.is_taken
+        }
     }
 
     /// Tells nothing more. What is being told now is not waited for.
@@ -161,6 +177,8 @@ mod tests {
             reporter.report(&counters, now, must);
         }
         assert_eq!(*told.lock().unwrap(), [1, 3, 5]);
+        assert!(reporter.report_end(&counters, 199));
+        assert_eq!(told.lock().unwrap().len(), 3, "nothing new");
         reporter.close();
         reporter.report(&counters, 1_000, true);
         assert_eq!(told.lock().unwrap().len(), 3, "closed");

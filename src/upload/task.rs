@@ -228,7 +228,9 @@ impl Task {
 
     /// Bytes are on their way.
     pub(super) fn moved(&self) {
-        self.reporter.report(&self.counters, sys::mono_ms(), false);
+        if self.reporter.report(&self.counters, sys::mono_ms(), false) {
+            self.conclude();
+        }
     }
 
     /// How many threads can work at it side by side.
@@ -273,18 +275,21 @@ impl Task {
         if self.has_more_to_tell.swap(false, Ordering::Relaxed) {
             self.reporter.report(&self.counters, sys::mono_ms(), true);
         }
-        let ended = lock(&self.shared).state.result().cloned();
-        if let Some(ended) = ended {
-            self.conclude(ended);
-        }
+        self.conclude();
     }
 
-    /// Whoever is told may take its time: the connections are cut before.
-    fn conclude(&self, ended: Result<Completed<Arc<Response>>, Error>) {
+    /// Brings the answer, if it has ended. Whoever is told may take its time: the connections are
+    /// cut before. That all has arrived is told before, and by whom that is left to, this is too.
+    fn conclude(&self) {
+        let Some(ended) = lock(&self.shared).state.result().cloned() else {
+            return;
+        };
         self.cancel.cancel();
         self.connections.clear();
-        self.completion
-            .answer(ended.map(|completed| self.response(completed)));
+        if ended.is_err() || self.reporter.report_end(&self.counters, sys::mono_ms()) {
+            self.completion
+                .answer(ended.map(|completed| self.response(completed)));
+        }
     }
 
     /// The reply with the video; where nobody could get it, one that names it.
@@ -352,4 +357,84 @@ pub(super) fn cancelled() -> Error {
         "The upload was cancelled, or belongs to the process that this one was forked from. It can be \
          resumed.",
     )
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use std::sync::mpsc::channel;
+    use std::thread;
+
+    use super::*;
+    use crate::upload::context;
+    use crate::upload::exchange::{Job, Receipt};
+    use crate::upload::policy::SMALLEST_CHUNK as C;
+    use crate::upload::state::Settings;
+
+    fn task(on_progress: impl Fn(Progress) + Send + Sync + 'static) -> Task {
+        let settings = Settings {
+            size: Some(2 * C),
+            is_pushed: true,
+            chunk_size: C,
+            parallel: 2,
+            resume: false,
+            by_token: false,
+            video_id: Some("vi1".to_owned()),
+            has_key: true,
+        };
+        let plan = Plan {
+            settings,
+            file: None,
+            file_name: "video".to_owned(),
+            token: None,
+            on_progress: Some(Arc::new(on_progress)),
+        };
+        Task::new(plan, "")
+    }
+
+    fn job(task: &Task) -> Job {
+        match task.next() {
+            Some(Ask::Send(job)) => job,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn arrived(task: &Task, job: &Job, is_video: bool) {
+        let response = Response::new(201, Headers::default(), b"{}".to_vec(), "");
+        let receipt = Receipt {
+            video_id: None,
+            reply: Arc::new(response),
+            is_video,
+        };
+        task.report(|state| state.on_chunk(job.chunk, 1, Ok(receipt), None, context()));
+    }
+
+    #[test]
+    fn who_waits_has_the_answer_only_when_the_program_was_told_of_all() {
+        let told = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let (is_in, enters) = channel();
+        let (leave, may_leave) = channel();
+        let (recorder, may_leave) = (Arc::clone(&told), std::sync::Mutex::new(may_leave));
+        let task = task(move |progress| {
+            recorder.lock().unwrap().push(progress.acknowledged);
+            if progress.acknowledged == C {
+                is_in.send(()).unwrap();
+                may_leave.lock().unwrap().recv().unwrap();
+            }
+        });
+        task.write(&vec![1; 2 * C as usize]).unwrap();
+        task.finish().unwrap();
+        let (first, last) = (job(&task), job(&task));
+        thread::scope(|scope| {
+            scope.spawn(|| arrived(&task, &first, false));
+            enters.recv().unwrap();
+            arrived(&task, &last, true);
+            assert!(
+                task.wait(Duration::ZERO).is_none(),
+                "the program is still being told of the first chunk"
+            );
+            leave.send(()).unwrap();
+        });
+        task.wait(Duration::ZERO).unwrap().unwrap();
+        assert_eq!(*told.lock().unwrap(), [C, 2 * C]);
+    }
 }

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 BLOCK = 1024 * 1024
 """How many bytes are read at once."""
 
+LAST_READ = 0.05
+"""So long, in seconds, the end of an upload waits for a read: an event loop may stand still meanwhile."""
+
 
 _tellers: dict[int, Progress] = {}
 
@@ -160,7 +163,7 @@ class Upload(UploadPointer):
         self._is_over = True
         if self._feeder is not None and self._feeder is not threading.current_thread():
             # At once, unless a read takes its time: that one is not waited for.
-            self._feeder.join(0.2)
+            self._feeder.join(LAST_READ)
         _tellers.pop(self._number, None)
         if self._bar is not None:
             self._bar.close()
