@@ -146,9 +146,11 @@ pub(crate) fn store_retry(failures: u32, random: f64) -> i64 {
 
 /// How long a token is kept, while its store fails, before its process goes on alone: until 85 to
 /// 89 % of its life, but not so long that an exchange might come too late. `timeout`: the store's.
+/// A token of seconds has no time for both at their slowest: then a tenth of its life is left.
 pub(crate) fn patience(left: i64, usable: i64, lifetime: i64, timeout: i64, random: f64) -> i64 {
     let by_share = left - scale(lifetime, 0.15 - 0.04 * random);
-    by_share.min(usable - timeout - EXCHANGE_RESERVE)
+    let reserved = (timeout + EXCHANGE_RESERVE).min(lifetime / 10);
+    by_share.min(usable - reserved)
 }
 
 /// The time for an operation of a store: less for a token that ends soon, `None` if that is too
@@ -294,7 +296,9 @@ mod tests {
         assert!((0..=1).contains(&patience_after(HOUR / 100 * 89, 1.0)));
         assert_eq!(patience_after(0, 0.0), HOUR / 100 * 85);
         let minute = patience(MINUTE, MINUTE - 6_000, MINUTE, 1_000, 0.0);
-        assert_eq!(minute, 43_000, "an exchange must still come in time");
+        assert_eq!(minute, 48_000, "an exchange must still come in time");
+        let of_seconds = patience(2_500, 1_500, 10 * SECOND, 1_000, 0.0);
+        assert_eq!(of_seconds, 500, "a tenth of its life is left for one");
     }
 
     #[test]
