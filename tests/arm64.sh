@@ -1,6 +1,7 @@
 #!/bin/sh
 # The library on arm64: the C suite with glibc and with musl, under Debian's arm64 kernel in qemu. Nothing is emulated by halves, as it is
-# by qemu's user mode, where a fork() with threads hangs and seccomp does nothing. And a wheel's exchange, by Debian's Python for arm64.
+# by qemu's user mode, where a fork() with threads hangs and seccomp does nothing. And a wheel's exchange, request and upload, by
+# Debian's Python for arm64.
 #
 # Debian's packages of arm64 are downloaded and unpacked, not installed: dpkg's own architectures stay as they are. They are kept in
 # target/arm64, and so is what was built.
@@ -49,9 +50,9 @@ system() {
     # The sandbox, quick to compile rather than small.
     CARGO_TARGET_DIR=target/platforms/cargo cargo-zigbuild build --quiet --locked --profile mutation --target $gnu --package apivideo-sandbox &&
         aarch64-linux-gnu-strip -o "$root/bin/apivideo-sandbox" target/platforms/cargo/$gnu/mutation/apivideo-sandbox || return 1
-    suite $gnu "$root/glibc" abi_test token_test request_test upload_test process_test memory_test coredump_test dlopen_test || return 1
+    suite $gnu "$root/glibc" abi_test token_test request_test upload_test store_test process_test memory_test coredump_test dlopen_test || return 1
     # What differs with musl: its loader, threads and fork. memory_test counts glibc's allocations.
-    suite $musl "$root/musl" abi_test token_test request_test upload_test process_test || return 1
+    suite $musl "$root/musl" abi_test token_test request_test upload_test store_test process_test || return 1
     wheel_for_python || return 1
     cat >"$root/init" <<'INIT'
 #!/bin/busybox sh
@@ -70,14 +71,16 @@ run() {
 }
 for libc in glibc musl; do
     export APIVIDEO_TEST_LIBRARY=/$libc/libapivideo.so
-    for name in abi_test token_test request_test upload_test process_test memory_test coredump_test dlopen_test; do
+    for name in abi_test token_test request_test upload_test store_test process_test memory_test coredump_test dlopen_test; do
         [ ! -x /$libc/$name ] || run "$name, $libc" /$libc/$name
     done
 done
 PYTHONPATH=/wheel run "the wheel, Python" /usr/bin/python3.11 -c "
-import os, libapivideo
+import io, os, libapivideo
 client = libapivideo.Client('sandbox-key', base_url=os.environ['APIVIDEO_TEST_URL'])
-print(client.get_token())"
+print(client.get_token())
+video = client.request('POST', '/videos', json={'title': 'Harbour'}).json()['videoId']
+print(client.upload(io.BytesIO(bytes(6 << 20)), video_id=video).json()['videoId'] == video or exit(1))"
 echo "all was run"
 poweroff -f
 INIT

@@ -37,6 +37,10 @@ impl World {
             .env_clear()
             .env("APIVIDEO_BASE_URL", self.sandbox.base_url())
             .env("APIVIDEO_API_KEY", "sandbox-key");
+        // Where Windows looks for what sockets are made of.
+        if let Some(root) = std::env::var_os("SystemRoot") {
+            command.env("SystemRoot", root);
+        }
         command
     }
 

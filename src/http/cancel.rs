@@ -111,10 +111,13 @@ mod tests {
         let (mut socket, _peer) = socket(&listener);
         let cancel = Cancel::default();
         let _watched = cancel.watch(&socket).unwrap();
+        let begun = Instant::now();
         thread::scope(|scope| {
             scope.spawn(|| cancel.cancel());
-            assert_eq!(socket.read(&mut [0]).unwrap(), 0);
+            // Windows calls it an error.
+            assert_eq!(socket.read(&mut [0]).unwrap_or(0), 0);
         });
+        assert!(begun.elapsed() < Duration::from_secs(30));
         assert!(cancel.watch(&socket).is_err());
     }
 

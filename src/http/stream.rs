@@ -151,8 +151,8 @@ impl Socket {
 struct Wait<'a> {
     socket: &'a Socket,
     until: Instant,
-    /// What the system had to send when that last changed, which is since then.
-    unsent: Option<usize>,
+    /// The least that the system had to send, which is since then.
+    unsent: Option<u64>,
     still_since: Instant,
 }
 
@@ -172,8 +172,8 @@ impl Wait<'_> {
             return left(self.until).ok_or_else(overdue);
         };
         // What was written may take a slow line many minutes.
-        let unsent = sys::unsent(&self.socket.tcp);
-        if unsent != self.unsent {
+        let unsent = sys::unsent(&self.socket.tcp, self.socket.written);
+        if unsent.is_some_and(|now| self.unsent.is_none_or(|least| now < least)) {
             self.unsent = unsent;
             self.still_since = Instant::now();
         }

@@ -5,13 +5,11 @@
 #define APIVIDEO_TEST_MEMORY_SEARCH_H
 
 #include "needle.h"
+#include "support.h"
 
-#ifdef _WIN32
-#include <windows.h>
-#else
+#ifndef _WIN32
 #include <sys/uio.h>
 #endif
-#include "support.h"
 
 static unsigned char window[1 << 20];
 

@@ -20,6 +20,9 @@
 #include <unistd.h>
 #ifdef _WIN32
 #define explicit_bzero(at, length) SecureZeroMemory(at, length)
+#define NO_PLACE "C:\\<none>"
+#else
+#define NO_PLACE "/proc/none" /* Where nobody can make a directory. */
 #endif
 
 #define KEY "sandbox-key"
@@ -48,6 +51,19 @@ static inline void count_check(int *counter) { __atomic_fetch_add(counter, 1, __
 static inline int report(void) {
     printf("%d passed, %d failed\n", passed_checks, failed_checks);
     return failed_checks == 0 ? 0 : 1;
+}
+
+/* Makes a directory that is this process's alone, and says where. */
+static inline void make_directory(char *path, size_t room, const char *name) {
+#ifdef _WIN32
+    char temporary[MAX_PATH + 1];
+    REQUIRE(GetTempPathA(sizeof temporary, temporary) > 0);
+    snprintf(path, room, "%sapivideo-%s-%ld", temporary, name, (long)getpid());
+    REQUIRE(CreateDirectoryA(path, NULL));
+#else
+    snprintf(path, room, "/tmp/apivideo-%s-XXXXXX", name);
+    REQUIRE(mkdtemp(path) != NULL);
+#endif
 }
 
 /* Removes what is in a directory, which has no other in it. Not by a shell: musl's root has

@@ -220,7 +220,8 @@ except KeyboardInterrupt:
             assert process.wait(20) == 7
 
 
-def test_coroutines_upload_and_the_loop_runs_on(sandbox: Sandbox, path: Path) -> None:
+@pytest.mark.parametrize("runs", [run, trio.run], ids=["asyncio", "trio"])
+def test_coroutines_upload_and_the_loop_runs_on(sandbox: Sandbox, path: Path, runs: Any) -> None:
     async def main() -> None:
         async with libapivideo.AsyncClient(KEY, base_url=sandbox.url) as client:
             for source in (path, Camera(CONTENT)):
@@ -230,8 +231,7 @@ def test_coroutines_upload_and_the_loop_runs_on(sandbox: Sandbox, path: Path) ->
                 check(sandbox, video["videoId"])
                 assert told
 
-    run(main())
-    trio.run(main)
+    runs(main if runs is trio.run else main())
 
 
 def test_a_task_that_is_cancelled_ends_its_upload(sandbox: Sandbox, path: Path) -> None:

@@ -236,18 +236,18 @@ pub(crate) fn socket_id(socket: &TcpStream) -> Option<SocketId> {
     Some((found.st_dev as u64, found.st_ino as u64))
 }
 
-/// How many bytes the system has taken to send, and the other side has not acknowledged; `None`
-/// where it does not tell.
+/// How many of the `written` bytes the other side has not acknowledged; `None` where the system
+/// does not tell.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-pub(crate) fn unsent(socket: &TcpStream) -> Option<usize> {
+pub(crate) fn unsent(socket: &TcpStream, _written: u64) -> Option<u64> {
     let mut count: libc::c_int = 0;
     // SAFETY: the descriptor is open, and the request writes one int to the valid pointer.
     let asked = unsafe { libc::ioctl(socket.as_raw_fd(), libc::TIOCOUTQ, &mut count) };
-    (asked == 0).then(|| usize::try_from(count).ok()).flatten()
+    (asked == 0).then(|| u64::try_from(count).ok()).flatten()
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-pub(crate) fn unsent(_socket: &TcpStream) -> Option<usize> {
+pub(crate) fn unsent(_socket: &TcpStream, _written: u64) -> Option<u64> {
     None
 }
 
