@@ -70,9 +70,9 @@ all: ## The shared and the static library, in target/stage/lib
 
 # An old cargo does not get as far as to say which Rust is needed: it does not understand Cargo.lock.
 rust:
-	@here=$$($(or $(RUSTC),rustc) --version 2> /dev/null | sed -n 's/^rustc \([0-9.]*\).*/\1/p'); \
+	@here=$$(command -v $(firstword $(CARGO)) > /dev/null && $(or $(RUSTC),rustc) --version 2> /dev/null | sed -n 's/^rustc \([0-9.]*\).*/\1/p'); \
 	oldest=$$(printf '%s\n' $(RUST) "$${here:-0}" | sort -t . -k 1,1n -k 2,2n | head -n 1); \
-	[ "$$oldest" = $(RUST) ] || { echo "error: libapivideo needs Rust $(RUST) or later, and here is $${here:-none}." \
+	[ "$$oldest" = $(RUST) ] || { echo "error: libapivideo needs Rust $(RUST) or later, and PATH has $${here:-none}." \
 		"https://rustup.rs installs it; where rustup is, so does: rustup update stable" >&2; exit 1; }
 
 # Without this, musl's target makes no shared libraries.
@@ -83,6 +83,9 @@ endif
 # Root, and who has no cargo, installs what was built before, and compiles nothing.
 other_goals = $(filter-out install install-cli,$(or $(MAKECMDGOALS),all))
 can_build  := $(and $(shell command -v $(CARGO) 2> /dev/null),$(or $(other_goals),$(filter-out 0,$(shell id -u))))
+# must_be_there: or it is said what is to be done, which is another thing for who wants it built.
+must_be_there = test -f '$@' || $(if $(other_goals),$(MAKE) --silent rust,{ \
+	echo 'error: $@ is not there yet: run $(1) first. As root, or without Rust, $(MAKECMDGOALS) compiles nothing' >&2; exit 1; })
 
 # Cargo knows best what is to be done. What it leaves as it was is not staged again. Without the rlib, which a Rust program builds for
 # itself, the linker leaves out more: 0.3 MB.
@@ -91,7 +94,7 @@ $(release)/$(built): rust FORCE
 	sh reproducible.sh $(CARGO) rustc $(flags) --lib --crate-type cdylib,staticlib
 else
 $(release)/$(built): FORCE
-	@test -f $@ || { echo 'Nothing is built yet: run make first, not as root.' >&2; exit 1; }
+	@$(call must_be_there,make)
 endif
 $(release)/libapivideo.a: $(release)/$(built) ;
 
@@ -123,7 +126,7 @@ $(command): rust FORCE
 	sh reproducible.sh $(CARGO) build --profile command $(options) --package apivideo-cli
 else
 $(command): FORCE
-	@test -f $@ || { echo 'The command is not built yet: run make cli first, not as root.' >&2; exit 1; }
+	@$(call must_be_there,make cli)
 endif
 
 demo_cc = $(CC) -std=c99 -Wall -Wextra -Wpedantic $(CFLAGS) -Iinclude -pthread -o $(stage)/$(1) \
@@ -144,8 +147,8 @@ demo-fleet: all ## A minute of 200 processes that share a token, by files and by
 	$(call demo_cc,fleet,fleet.c redis_server.c)
 	@APIVIDEO_API_KEY= sh examples/demo/run.sh $(stage)/fleet $(release)/apivideo-sandbox$(exe) $(FLEET)
 
-sandbox: ## A local api.video, and what to export to use it: no account, no network; PORT=8790
-	@$(CARGO) build $(flags) --quiet --package apivideo-sandbox
+sandbox: rust ## A local api.video, and what to export to use it: no account, no network; PORT=8790
+	@$(CARGO) build $(flags) --package apivideo-sandbox
 	@$(release)/apivideo-sandbox$(exe) --port $(or $(PORT),8790)
 
 test: ## Every test
@@ -233,7 +236,7 @@ install: all ## Installs to PREFIX, below DESTDIR; also libdir=, includedir=
 uninstall: ## Removes what install put there, given the same variables
 	rm -f $(patsubst %,'$(lib)/%',$(names) $(if $(windows),$(import_libraries)) libapivideo.a pkgconfig/apivideo.pc) $(headers:%='$(inc)/%')
 	rm -f '$(lib)/cmake/apivideo/apivideoConfig.cmake' '$(lib)/cmake/apivideo/apivideoConfigVersion.cmake'
-	-rmdir '$(lib)/cmake/apivideo'
+	@rmdir '$(lib)/cmake/apivideo' 2> /dev/null || :
 
 install-cli: cli ## Installs the command apivideo to PREFIX, below DESTDIR; also bindir=
 	$(INSTALL) -d '$(DESTDIR)$(bindir)'

@@ -541,6 +541,7 @@ fn checked_base_url(setting: &str, url: &str) -> Result<String, Error> {
         Some("http") => {
             return refuse("must begin with https:// (http:// is for loopback addresses only)");
         }
+        _ if is_loopback(host) => return refuse("must begin with https:// or http://"),
         _ => return refuse("must begin with https://"),
     }
     Ok(url.trim_end_matches('/').to_owned())
@@ -628,6 +629,18 @@ mod tests {
             Some("http://[::1]:80"),
             "a refused value changes nothing"
         );
+    }
+
+    #[test]
+    fn a_base_url_without_a_scheme_is_told_which_may_be() {
+        for (url, expected) in [
+            ("ws.api.video", "must begin with https://."),
+            ("127.0.0.1:8790", "must begin with https:// or http://."),
+            ("localhost:8790", "must begin with https:// or http://."),
+        ] {
+            let error = Config::default().set_base_url(url).unwrap_err();
+            assert!(error.message.ends_with(expected), "{}", error.message);
+        }
     }
 
     #[test]

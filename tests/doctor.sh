@@ -168,11 +168,11 @@ how_to_install() {
 brackets() { echo $1 ${2:+"($2)"}; }
 
 table() {
-    printf '%-10s  %-54s  %s\n' part needs missing
+    printf '%-12s  %-54s  %s\n' part needs missing
     for part in "$@"; do
         needed=$(needs "$part")
         wanted=$(wants "$part")
-        printf '%-10s  %-54s  %s\n' "$part" "$(brackets "$needed" "$wanted")" "$(brackets "$(missing $needed)" "$(missing $wanted)")"
+        printf '%-12s  %-54s  %s\n' "$part" "$(brackets "$needed" "$wanted")" "$(brackets "$(missing $needed)" "$(missing $wanted)")"
     done
 }
 
@@ -203,6 +203,8 @@ doctor() {
     else
         printf '%s\n\n    %s\n\n' "What is missing is skipped (in brackets: only the pieces that use it). To install it, on Debian or Ubuntu:" \
             "$(how_to_install $lacking)"
+        [ -z "$(for tool in $lacking; do other "$tool"; done | grep rustup)" ] || command -v rustup >/dev/null ||
+            printf '%s\n\n' "There is no rustup here, which this takes: https://rustup.rs"
     fi
 }
 

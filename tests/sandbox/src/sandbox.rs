@@ -251,7 +251,9 @@ fn runtime() -> io::Result<Runtime> {
 fn cannot_listen(address: SocketAddr, why: &io::Error) -> io::Error {
     let kind = why.kind();
     let advice = match kind {
-        io::ErrorKind::AddrInUse => ": another program has that port, so choose another",
+        io::ErrorKind::AddrInUse => {
+            ": another program has that port, so choose another (--port, or make sandbox PORT=…)"
+        }
         _ => "",
     };
     io::Error::new(kind, format!("cannot listen on {address}: {why}{advice}"))
