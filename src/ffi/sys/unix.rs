@@ -246,7 +246,25 @@ pub(crate) fn unsent(socket: &TcpStream, _written: u64) -> Option<u64> {
     (asked == 0).then(|| u64::try_from(count).ok()).flatten()
 }
 
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
+/// The same, from Apple's systems: what is in the buffer stays there until it is acknowledged.
+#[cfg(target_vendor = "apple")]
+pub(crate) fn unsent(socket: &TcpStream, _written: u64) -> Option<u64> {
+    let mut count: libc::c_int = 0;
+    let mut length = size_of_val(&count) as libc::socklen_t;
+    // SAFETY: the descriptor is open, and the option writes one int to the valid pointer.
+    let asked = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_NWRITE,
+            (&raw mut count).cast(),
+            &mut length,
+        )
+    };
+    (asked == 0).then(|| u64::try_from(count).ok()).flatten()
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
 pub(crate) fn unsent(_socket: &TcpStream, _written: u64) -> Option<u64> {
     None
 }
