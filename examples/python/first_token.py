@@ -22,7 +22,7 @@ def main() -> int:
     except libapivideo.ApiVideoError as error:
         print(f"No token: {error}", file=sys.stderr)
         if error.retry_after is not None:
-            print(f"It makes sense to try again in {error.retry_after:.0f} s.", file=sys.stderr)
+            print(f"It makes sense to try again in {error.retry_after:.1f} s.", file=sys.stderr)
         return 1
     return 0
 
