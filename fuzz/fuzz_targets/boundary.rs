@@ -14,6 +14,9 @@ use apivideo::Status;
 use apivideo::capi::*;
 use libfuzzer_sys::fuzz_target;
 
+#[path = "boundary/later.rs"]
+mod later;
+
 /// Nothing listens on the first port of any machine.
 const CLOSED: &CStr = c"http://127.0.0.1:1";
 const SECRETS: [&str; 3] = ["~the-key~", "~the-access-token~", "~the-refresh-token~"];
@@ -132,7 +135,7 @@ fn call(wants_error: bool, make: impl FnOnce(*mut *mut apivideo_error) -> Status
     let out: *mut *mut apivideo_error = if wants_error { &mut error } else { null_mut() };
     let status = make(out);
     let number = status as i32;
-    assert!((0..=17).contains(&number), "status {number}");
+    assert!((0..=20).contains(&number), "status {number}");
     assert_ne!(text(apivideo_status_string(number)), "unknown status");
     if wants_error {
         assert_eq!(error.is_null(), status == Status::Ok);
@@ -148,6 +151,14 @@ fn call(wants_error: bool, make: impl FnOnce(*mut *mut apivideo_error) -> Status
             assert!(text(apivideo_error_problem_type(error)).is_empty());
             assert!(text(apivideo_error_title(error)).is_empty());
             assert!(text(apivideo_error_name(error)).is_empty());
+            assert!(text(apivideo_error_detail(error)).is_empty());
+            assert_eq!(apivideo_error_problem_count(error), 0);
+            for at in [0, usize::MAX] {
+                assert!(text(apivideo_error_problem_type_at(error, at)).is_empty());
+                assert!(text(apivideo_error_title_at(error, at)).is_empty());
+                assert!(text(apivideo_error_name_at(error, at)).is_empty());
+                assert!(text(apivideo_error_detail_at(error, at)).is_empty());
+            }
             apivideo_error_free(error);
         }
     }
@@ -176,7 +187,9 @@ struct Program {
     clients: Slots<apivideo_client>,
     operations: Slots<apivideo_operation>,
     statistics: Slots<apivideo_statistics>,
+    stores: Slots<apivideo_store>,
     tokens: Slots<apivideo_token>,
+    uploads: Slots<apivideo_upload>,
 }
 
 /// Some handles. The last is always NULL.
@@ -220,8 +233,9 @@ impl Program {
         // SAFETY (of every call here): handles are live or NULL and used by this thread alone;
         // strings end in NUL.
         unsafe {
-            let what = dice.byte() % 35;
+            let what = dice.byte() % (later::FIRST + later::COUNT);
             match what {
+                later::FIRST.. => self.later(what, dice),
                 0 => {
                     let config = make(dice, |out, error| apivideo_config_new(out, error));
                     apivideo_config_free(self.configs.keep(config));
@@ -247,12 +261,10 @@ impl Program {
                 20 | 21 => {
                     let (client, validity) = (self.clients.pick(dice), dice.number());
                     let which = dice.number() % 4;
-                    let operation = make(dice, |out, error| {
-                        match which {
-                            0 => apivideo_authenticate_start(client, out, error),
-                            1 => apivideo_refresh_start(client, out, error),
-                            _ => apivideo_get_token_start(client, validity, out, error),
-                        }
+                    let operation = make(dice, |out, error| match which {
+                        0 => apivideo_authenticate_start(client, out, error),
+                        1 => apivideo_refresh_start(client, out, error),
+                        _ => apivideo_get_token_start(client, validity, out, error),
                     });
                     apivideo_operation_free(self.operations.keep(operation));
                 }
@@ -300,7 +312,7 @@ impl Program {
                     assert!(ok || out.is_null() || value == 0);
                     assert_eq!(
                         ok,
-                        !statistics.is_null() && !out.is_null() && (0..=11).contains(&which)
+                        !statistics.is_null() && !out.is_null() && (0..=13).contains(&which)
                     );
                 }
                 27 => apivideo_statistics_free(self.statistics.take(dice)),
@@ -464,7 +476,9 @@ impl Drop for Program {
                 .each(|operation| apivideo_operation_free(operation));
             self.statistics
                 .each(|statistics| apivideo_statistics_free(statistics));
+            self.stores.each(|store| apivideo_store_free(store));
             self.tokens.each(|token| apivideo_token_free(token));
+            self.uploads.each(|upload| apivideo_upload_free(upload));
         }
     }
 }
