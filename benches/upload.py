@@ -26,7 +26,7 @@ def official(url: str, file: str, chunk_size: int) -> Callable[[], object]:
     client = apivideo.AuthenticatedApiClient(KEY)
     client.configuration.host = url
     client.configuration.chunk_size = chunk_size
-    client.update_params_for_auth({}, [], ["bearerAuth"], "/videos", "GET", None)
+    client.connect()
     return lambda: VideosApi(client).upload("vi1", open(file, "rb"))  # noqa: SIM115
 
 

@@ -36,7 +36,7 @@ pub type apivideo_progress_callback =
 /// `video_id`: of a video that was made with `POST /videos`. `path`: of a regular file, in UTF-8.
 /// `response_out`: receives a reference to api.video's reply with the video, in JSON. Free it with
 /// apivideo_response_free(). `error_out`: may be NULL. Any thread may call this. It needs one
-/// buffer of 128 KiB, whatever the size of the file. apivideo_upload_new() does the same with
+/// buffer of 384 KiB, whatever the size of the file. apivideo_upload_new() does the same with
 /// progress, with a way to cancel, and can go on where an earlier upload ended.
 ///
 /// Whatever may pass is ridden out: an outage of some minutes, errors of the server, rate limits,

@@ -14,7 +14,7 @@ use super::stream::{Patience, Stream, is_interrupted_by_input, is_overdue};
 /// What is sent at once: a small request in one piece, since a server that answers a head alone and
 /// closes would reset the connection, and its answer would be lost. A large one in pieces that keep
 /// a fast line busy.
-const PIECE: usize = 128 * 1024;
+const PIECE: usize = 384 * 1024;
 /// What is read at once.
 const BITE: usize = 16 * 1024;
 /// And of what is read beyond it before anything can be made of that, such as a chunk's length.

@@ -151,6 +151,8 @@ impl Socket {
 struct Wait<'a> {
     socket: &'a Socket,
     until: Instant,
+    /// Most I/O ends at the first attempt: only the second asks the system.
+    is_first: bool,
     /// The least that the system had to send, which is since then.
     unsent: Option<u64>,
     still_since: Instant,
@@ -161,6 +163,7 @@ impl Wait<'_> {
         Wait {
             socket,
             until: socket.patience.end(),
+            is_first: true,
             unsent: None,
             still_since: Instant::now(),
         }
@@ -171,6 +174,9 @@ impl Wait<'_> {
         let Patience::Still(limit) = self.socket.patience else {
             return left(self.until).ok_or_else(overdue);
         };
+        if std::mem::take(&mut self.is_first) {
+            return Ok(limit.min(LOOK));
+        }
         // What was written may take a slow line many minutes.
         let unsent = sys::unsent(&self.socket.tcp, self.socket.written);
         if unsent.is_some_and(|now| self.unsent.is_none_or(|least| now < least)) {

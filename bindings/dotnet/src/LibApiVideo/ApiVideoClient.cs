@@ -393,7 +393,7 @@ namespace LibApiVideo
         /// <remarks>
         /// Whatever may pass is ridden out: an outage of some minutes, errors of the server, rate
         /// limits, lost replies, access tokens that expire. Then only the chunk that it happened to
-        /// is sent again. A file takes one buffer of 128 KiB, whatever its size.
+        /// is sent again. A file takes one buffer of 384 KiB, whatever its size.
         /// </remarks>
         /// <exception cref="ArgumentException">
         /// An option is not valid. The call itself throws this, an

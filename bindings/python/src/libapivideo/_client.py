@@ -379,7 +379,7 @@ class Client(_Base):
 
         Whatever may pass is ridden out: an outage of some minutes, errors of the server, rate
         limits, lost replies, access tokens that expire. Then only the chunk that it happened to is
-        sent again. A file takes one buffer of 128 KiB, whatever its size. The answer is api.video's
+        sent again. A file takes one buffer of 384 KiB, whatever its size. The answer is api.video's
         with the video.
 
         source: a path, or anything with `read(size)` that gives bytes: a file that was opened with
