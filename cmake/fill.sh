@@ -15,11 +15,14 @@ below_prefix() {
     esac
 }
 
-# pkg-config wants a backslash before a blank; sed takes two for one.
+# pkg-config wants a backslash before a blank.
 case $1 in
-    *.pc.in) path() { echo "$1" | sed 's/ /\\\\ /g'; } ;;
-    *) path() { echo "$1"; } ;;
+    *.pc.in) written() { echo "$1" | sed 's/ /\\ /g'; } ;;
+    *) written() { echo "$1"; } ;;
 esac
+
+# Without what sed would take for its own.
+path() { written "$1" | sed 's/[\&|]/\\&/g'; }
 
 sed -e "s|@VERSION@|$VERSION|" -e "s|@SOVERSION@|$SOVERSION|" -e "s|@REAL@|$REAL|" -e "s|@SONAME@|$SONAME|" -e "s|@NATIVE@|$NATIVE|" \
     -e "s|@ROOT@|$(path "$root")|" -e "s|@LIBDIR@|$(path "$(below_prefix "$libdir")")|" \

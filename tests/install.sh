@@ -261,6 +261,14 @@ check 'the same, CMake' with_cmake "$work/blank/opt/a prefix"
 check 'make uninstall, a PREFIX with a blank' make_it uninstall DESTDIR="$work/blank" PREFIX='/opt/a prefix'
 check 'no file of that is left either' same "$(find "$work/blank" ! -type d)" ''
 
+# sed, which fills in the paths, would read some of their characters itself.
+odd_paths() {
+    PREFIX='/a|b' libdir='/c & d/lib' includedir='/a|b/x\&y' VERSION=1 SOVERSION=1 REAL=real SONAME=name NATIVE=-lc \
+        sh cmake/fill.sh apivideo.pc.in >"$work/odd.pc" || return 1
+    grep -qxF 'libdir=/c\ &\ d/lib' "$work/odd.pc" && grep -qxF 'includedir=${prefix}/x\&y' "$work/odd.pc"
+}
+check 'paths with |, & and \ are written as they are' odd_paths
+
 # What a distribution does, to have the symbols in a package of their own.
 symbols_stay() { # STRIP
     make_it install DESTDIR="$work/symbols" PREFIX=/usr STRIP="$1" || return 1
