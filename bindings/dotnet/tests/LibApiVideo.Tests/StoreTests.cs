@@ -325,8 +325,8 @@ namespace LibApiVideo.Tests
             await Task.Yield();
             if (Hangs)
             {
-                // Told by the wait itself: where that goes on at once when it is cancelled, as in .NET
-                // Core 3.1, a registration made before it would be gone by the time of its turn.
+                // Told by the wait itself: where that goes on at once when it is cancelled, as
+                // in .NET Core 3.1, a registration made before it would be gone by its turn.
                 try
                 {
                     await Task.Delay(Timeout.Infinite, cancellationToken);
