@@ -152,19 +152,10 @@ impl Reply {
     /// its count of requests begins anew: that is an order to wait only beside a 429.
     pub(crate) fn asked_ms(&self) -> Option<u64> {
         match self.status {
-            429 => match self.waits.retry_after_ms {
-                // A window that has some left is not what refused it.
-                asked @ Some(_) if self.has_some_left() => asked,
-                asked => self.waits.rate_limit_ms.max(asked),
-            },
+            429 => self.waits.rate_limit_ms.max(self.waits.retry_after_ms),
             503 => self.waits.retry_after_ms,
             _ => None,
         }
-    }
-
-    fn has_some_left(&self) -> bool {
-        let mut told = self.headers.all("x-ratelimit-remaining");
-        told.any(|left| left.parse::<u64>().is_ok_and(|left| left > 0))
     }
 }
 

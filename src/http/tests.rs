@@ -716,28 +716,3 @@ fn a_source_that_ends_early_or_fails_is_told_from_the_network() {
     );
     assert!(!failure.sent);
 }
-
-#[test]
-fn a_window_that_has_some_left_asks_nobody_to_wait_who_is_told_how_long() {
-    let asked = |headers: &[(&str, &str)]| {
-        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-        let headers: Headers = headers.iter().map(owned).collect();
-        let reply = Reply {
-            status: 429,
-            waits: Waits::of(&headers, SystemTime::now()),
-            headers,
-            body: Ok(Vec::new()),
-            kept: false,
-            kept_silent: false,
-        };
-        reply.asked_ms()
-    };
-    const ENDS: (&str, &str) = ("x-ratelimit-retry-after", "43");
-    const SOON: (&str, &str) = ("retry-after", "1");
-    let left = |count| ("x-ratelimit-remaining", count);
-    assert_eq!(asked(&[ENDS, left("97"), SOON]), Some(1_000));
-    assert_eq!(asked(&[ENDS, left("0"), SOON]), Some(43_000));
-    assert_eq!(asked(&[ENDS, left("?"), SOON]), Some(43_000));
-    assert_eq!(asked(&[ENDS, left("97")]), Some(43_000));
-    assert_eq!(asked(&[ENDS, SOON]), Some(43_000));
-}
