@@ -9,6 +9,7 @@ pub(crate) mod files;
 mod pages;
 pub(crate) mod privileges;
 pub(crate) mod secret;
+pub(crate) mod stack;
 pub(crate) mod sys;
 
 #[cfg(feature = "capi")]

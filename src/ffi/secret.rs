@@ -9,6 +9,7 @@ use std::fmt;
 use zeroize::Zeroizing;
 
 use super::pages::Pages;
+use super::stack::forget_copied;
 
 /// A key or a token: text without NUL, in memory of its own.
 ///
@@ -21,6 +22,7 @@ impl Secret {
         let text = text.split('\0').next().unwrap_or_default();
         let mut bytes = SecretBytes::zeroed(text.len() + 1);
         bytes.as_mut_slice()[..text.len()].copy_from_slice(text.as_bytes());
+        forget_copied();
         Secret(bytes)
     }
 
