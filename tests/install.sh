@@ -302,24 +302,24 @@ check 'make install to a folder of which the loader knows nothing' says_what_to_
 
 no_compiler() {
     make_it install DESTDIR="$work/mine" CARGO=none CARGO_TARGET_DIR="$work/empty" && return 1
-    grep -q '^Nothing is built yet: run make first' "$work/output"
+    grep -q 'is not there yet: run make first' "$work/output"
 }
 check 'without cargo, and before make, that is said' no_compiler
 no_command() {
     make_it install-cli DESTDIR="$work/mine" CARGO=none CARGO_TARGET_DIR="$work/empty" && return 1
-    grep -q '^The command is not built yet: run make cli first' "$work/output"
+    grep -q 'is not there yet: run make cli first' "$work/output"
 }
 check 'so it is of the command' no_command
 old_rust() { # VERSION THAT-IS-NEEDED
     printf '#!/bin/sh\necho "rustc %s (abc 2020-01-01)"\n' "$1" > "$work/rustc" && chmod +x "$work/rustc"
     make_it rust RUSTC="$work/rustc" RUST="$2" && return 1
-    grep -q "^error: libapivideo needs Rust $2 or later, and here is $1\\." "$work/output"
+    grep -q "^error: libapivideo needs Rust $2 or later, and PATH has $1\\." "$work/output"
 }
 check 'Rust that is too old is named' old_rust 1.75.0 "$(make_it --silent print-RUST)"
 check 'its numbers are no decimals' old_rust 1.99.0 1.100
 no_rust() {
     make_it rust RUSTC=false && return 1
-    grep -q 'and here is none' "$work/output"
+    grep -q 'and PATH has none' "$work/output"
 }
 check 'so is Rust that is not there' no_rust
 
