@@ -260,7 +260,7 @@ static void an_operation_is_waited_for_in_slices_called_back_and_cancelled(void)
     const apivideo_token *token = NULL;
     int one = 1;
     completions = 0;
-    sandbox_fault("{\"on\": \"api-key\", \"fault\": {\"kind\": \"delay\", \"ms\": 1000}}");
+    sandbox_fault("{\"on\": \"api-key\", \"fault\": {\"kind\": \"delay\", \"ms\": 500}}");
     REQUIRE(apivideo_get_token_start(client, 0, &operation, NULL) == APIVIDEO_STATUS_OK);
     REQUIRE(apivideo_get_token_start(client, 0, &cancelled, NULL) == APIVIDEO_STATUS_OK);
     REQUIRE(apivideo_get_token_start(client, 0, &freed, NULL) == APIVIDEO_STATUS_OK);

@@ -32,7 +32,7 @@ BLOCK = 1024 * 1024
 """How many bytes are read at once."""
 
 LAST_READ = 0.05
-"""So long, in seconds, the end of an upload waits for a read: an event loop may stand still meanwhile."""
+"""So many seconds the end of an upload waits for a read: an event loop may stand still."""
 
 
 _tellers: dict[int, Progress] = {}
