@@ -681,6 +681,16 @@ fn an_answer_that_is_lost_costs_a_look_and_no_exchange() {
 }
 
 #[test]
+fn a_renewal_goes_on_if_its_lease_is_there_though_the_answer_was_lost() {
+    let mut sim = fleet_with_token(1);
+    sim.pass(49 * MINUTE);
+    sim.store.as_mut().unwrap().mode = StoreMode::LostAnswer;
+    sim.get(0).token();
+    sim.pass(SECOND);
+    assert_eq!(sim.requests(), 2, "nobody else can get it meanwhile");
+}
+
+#[test]
 fn a_token_that_cannot_be_offered_is_not_got_again_however_short_it_is() {
     let mut sim = fleet(1);
     sim.server.lifetime_ms = SECOND;
