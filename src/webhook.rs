@@ -2,8 +2,6 @@
 
 use ring::hmac;
 
-use crate::ffi::stack::leaving_nothing;
-
 /// An HMAC-SHA256.
 const LENGTH: usize = 32;
 
@@ -12,11 +10,9 @@ const LENGTH: usize = 32;
 ///
 /// Never with an empty secret: whoever has not set theirs must not trust everybody.
 pub fn verify(secret: &str, body: &[u8], signature: &str) -> bool {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
     match bytes(signature) {
-        Some(signature) if !secret.is_empty() => leaving_nothing(|| {
-            let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
-            hmac::verify(&key, body, &signature).is_ok()
-        }),
+        Some(signature) if !secret.is_empty() => hmac::verify(&key, body, &signature).is_ok(),
         _ => false,
     }
 }

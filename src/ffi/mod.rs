@@ -8,8 +8,8 @@
 pub(crate) mod files;
 mod pages;
 pub(crate) mod privileges;
+pub(crate) mod registers;
 pub(crate) mod secret;
-pub(crate) mod stack;
 pub(crate) mod sys;
 
 #[cfg(feature = "capi")]

@@ -9,7 +9,7 @@ use std::fmt;
 use zeroize::Zeroizing;
 
 use super::pages::Pages;
-use super::stack::forget_copied;
+use super::registers::forget_copied;
 
 /// A key or a token: text without NUL, in memory of its own.
 ///

@@ -14,8 +14,8 @@ use zeroize::Zeroize;
 use crate::cache::record::{Lease, Record, Refusal, SharedToken};
 use crate::clock::Now;
 use crate::error::{Error, Status};
+use crate::ffi::registers::forget_copied;
 use crate::ffi::secret::{Secret, SecretBytes};
-use crate::ffi::stack::leaving_nothing;
 use crate::text::is_visible;
 
 /// Another format has other keys and names, so that programs of different versions share nothing
@@ -40,13 +40,12 @@ impl KeyType for NameLength {
 
 impl Seal {
     pub(crate) fn new(api_key: &str, base_url: &str) -> Seal {
-        leaving_nothing(|| {
-            let secret = Salt::new(HKDF_SHA256, FORMAT).extract(api_key.as_bytes());
-            Seal {
-                key: seal_key(&secret, base_url),
-                name: name(&secret, base_url),
-            }
-        })
+        let secret = Salt::new(HKDF_SHA256, FORMAT).extract(api_key.as_bytes());
+        forget_copied();
+        Seal {
+            key: seal_key(&secret, base_url),
+            name: name(&secret, base_url),
+        }
     }
 
     /// Hexadecimal digits, after `apivideo-`.
@@ -61,9 +60,11 @@ impl Seal {
         let key = self.key().ok_or_else(|| no_seal("there is no key"))?;
         let mut text = encode(record);
         let aad = self.associated(version);
-        let nonce_once = Nonce::assume_unique_for_key(nonce);
-        let sealed =
-            leaving_nothing(|| key.seal_in_place_append_tag(nonce_once, Aad::from(aad), &mut text));
+        let sealed = key.seal_in_place_append_tag(
+            Nonce::assume_unique_for_key(nonce),
+            Aad::from(aad),
+            &mut text,
+        );
         sealed.map_err(|_| no_seal("it cannot be sealed"))?;
         Ok([nonce.as_slice(), &text].concat())
     }
@@ -73,8 +74,7 @@ impl Seal {
         let (nonce, text) = sealed.split_at_mut_checked(NONCE_LEN)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
         let aad = Aad::from(self.associated(version));
-        let key = self.key()?;
-        let plain = leaving_nothing(|| key.open_in_place(nonce, aad, text)).ok()?;
+        let plain = self.key()?.open_in_place(nonce, aad, text).ok()?;
         let record = decode(plain);
         sealed.zeroize();
         record
@@ -82,10 +82,8 @@ impl Seal {
 
     /// On the heap, where it is wiped when it is dropped.
     fn key(&self) -> Option<Box<LessSafeKey>> {
-        leaving_nothing(|| {
-            let key = UnboundKey::new(&CHACHA20_POLY1305, self.key.as_slice()).ok()?;
-            Some(Box::new(LessSafeKey::new(key)))
-        })
+        let key = UnboundKey::new(&CHACHA20_POLY1305, self.key.as_slice()).ok()?;
+        Some(Box::new(LessSafeKey::new(key)))
     }
 
     fn associated(&self, version: u64) -> Vec<u8> {
